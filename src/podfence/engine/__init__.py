@@ -1,0 +1,1 @@
+"""What policies mean: ``decide`` for one connection, ``reach`` for all of them at once."""

@@ -1,0 +1,33 @@
+"""What every test shares: reasons to skip where a machine lacks something, and how Hypothesis searches."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import pytest
+from hypothesis import settings
+
+# No deadline: how long an example takes says more about the machine than about the code.
+settings.register_profile("podfence", deadline=None, print_blob=True)
+settings.load_profile("podfence")
+
+
+def missing_for(marker: str) -> str | None:
+    """Say what this machine lacks for the tests with a marker, ``None`` when it lacks nothing."""
+    if marker in {"kernel", "lab"}:
+        if sys.platform != "linux":
+            return "needs a Linux kernel"
+        if os.geteuid() != 0:
+            return "needs root"
+    if marker == "go" and shutil.which("go") is None:
+        return "needs a Go toolchain"
+    return None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a marked test, with the reason, where the machine cannot run it."""
+    for mark in item.iter_markers():
+        if reason := missing_for(mark.name):
+            pytest.skip(reason)
