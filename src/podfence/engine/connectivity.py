@@ -15,6 +15,7 @@ import msgspec
 
 from podfence.engine import bitset
 from podfence.engine.compile import Program
+from podfence.engine.frame import Frame
 from podfence.engine.reach import Reach
 from podfence.model.labels import Labels
 from podfence.model.net import AddressRange, subtract, union
@@ -74,7 +75,7 @@ class Connectivity:
     def __init__(self, snapshot: Snapshot, grouping: Grouping, program: Program | None = None) -> None:
         self.snapshot = snapshot
         self.grouping = grouping
-        self.program = program or Program(snapshot)
+        self.program = program or Program(Frame(snapshot))
         self._reach = Reach(self.program)
         inside = {
             Grouping.POD: self._pod_endpoints,

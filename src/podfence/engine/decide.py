@@ -56,14 +56,14 @@ def decide_side(snapshot: Snapshot, flow: Flow, direction: Direction) -> SideVer
     policies = policies_on(snapshot, subject.pod, direction)
     isolated_by = tuple(policy for policy in policies if policy.tier is Tier.NETWORK_POLICY)
     if flow.to_itself:
-        return SideVerdict(direction, True, DecidedIn.DEFAULT, isolated_by, reason=ITSELF)
+        return SideVerdict(direction, allowed=True, tier=DecidedIn.DEFAULT, isolated_by=isolated_by, reason=ITSELF)
     if direction is Direction.INGRESS and is_own_node(flow.source, subject.pod):
-        return SideVerdict(direction, True, DecidedIn.DEFAULT, isolated_by, reason=OWN_NODE)
+        return SideVerdict(direction, allowed=True, tier=DecidedIn.DEFAULT, isolated_by=isolated_by, reason=OWN_NODE)
     return (
         _ordered_tier(snapshot, Tier.ADMIN, policies, isolated_by, flow, direction)
         or _network_policy_tier(snapshot, isolated_by, flow, direction)
         or _ordered_tier(snapshot, Tier.BASELINE, policies, isolated_by, flow, direction)
-        or SideVerdict(direction, True, DecidedIn.DEFAULT, isolated_by)
+        or SideVerdict(direction, allowed=True, tier=DecidedIn.DEFAULT, isolated_by=isolated_by)
     )
 
 
@@ -125,8 +125,15 @@ def _network_policy_tier(
         return None
     for policy, rule in _rules(isolated_by, Tier.NETWORK_POLICY, direction):
         if matches(snapshot, rule, flow, direction):
-            return SideVerdict(direction, True, DecidedIn.NETWORK_POLICY, isolated_by, policy, rule)
-    return SideVerdict(direction, False, DecidedIn.NETWORK_POLICY, isolated_by)
+            return SideVerdict(
+                direction,
+                allowed=True,
+                tier=DecidedIn.NETWORK_POLICY,
+                isolated_by=isolated_by,
+                policy=policy,
+                rule=rule,
+            )
+    return SideVerdict(direction, allowed=False, tier=DecidedIn.NETWORK_POLICY, isolated_by=isolated_by)
 
 
 def _rules(policies: Iterable[Policy], tier: Tier, direction: Direction) -> Iterator[tuple[Policy, Rule]]:

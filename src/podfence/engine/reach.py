@@ -148,7 +148,7 @@ class Reach:
 
     def _ingress_accepts(self, source: int, view: int) -> Accepts:
         """Give what NetworkPolicies accept from a source: by its labels, by its address, from anybody."""
-        area = self.program.area_of[view][source]
+        area = self.program.frame.area_of[view][source]
         sets = self._peer_sets_of[source] if source < self.program.classes.pods else ()
         key = (sets, area)
         known = self._ingress_known.get(key)
@@ -209,7 +209,7 @@ class Reach:
         """List the areas of more than one address atom, as classes, with the ends that are seen there."""
         areas = self.program.classes.addresses.areas
         found: dict[int, list[int]] = defaultdict(list)
-        for number, area in enumerate(self.program.area_of[view]):
+        for number, area in enumerate(self.program.frame.area_of[view]):
             if area is not None and areas[area].bit_count() > 1:
                 found[area].append(number)
         first = self.program.classes.first_atom

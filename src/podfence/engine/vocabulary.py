@@ -45,7 +45,7 @@ class Vocabulary:
     """What a set of policies mentions, each once, in order of appearance."""
 
     def __init__(self, policies: Iterable[Policy]) -> None:
-        self.policies = [
+        self.policies: list[ClosedPolicy] = [
             ClosedPolicy(
                 policy,
                 closed_subject(policy),
@@ -54,6 +54,7 @@ class Vocabulary:
             )
             for policy in policies
         ]
+        self._closed = {id(closed.policy): closed for closed in self.policies}
         self.pod_selectors: dict[Selector, None] = {}
         self.namespace_selectors: dict[Selector, None] = {}
         self.node_selectors: dict[Selector, None] = {}
@@ -67,6 +68,10 @@ class Vocabulary:
             for rule in _rules(closed):
                 self._add_peers(rule, ordered=closed.policy.tier is not Tier.NETWORK_POLICY)
                 self._add_ports(rule)
+
+    def closed(self, policy: Policy) -> ClosedPolicy:
+        """Find one of the policies that the vocabulary was made of, closed."""
+        return self._closed[id(policy)]
 
     def _add_pods(self, peer: PodPeer) -> None:
         self.pod_selectors[peer.pod_selector] = None
