@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from podfence.engine.compile import Program
+from podfence.engine.frame import Frame
 from podfence.engine.decide import is_own_node
 from podfence.engine.judge import Domain, Outside, Party, judge
 from podfence.engine.reach import Reach
@@ -27,7 +28,7 @@ def parties(snapshot: Snapshot, program: Program) -> Iterator[tuple[Party, int]]
 
 def disagreements(snapshot: Snapshot) -> Iterator[str]:
     """Name every pair and port on which the two evaluators differ."""
-    program = Program(snapshot)
+    program = Program(Frame(snapshot))
     reach = Reach(program)
     everyone = list(parties(snapshot, program))
     rows = {number: reach.row(number).reached for _, number in everyone}

@@ -7,28 +7,34 @@ an integer in decimal: beyond 4300 digits Python refuses.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 _DENSE = 12
 
 
-def make(members: Iterable[int], size: int) -> int:
-    """Build a set out of its members, each below ``size``."""
-    buffer = bytearray((size >> 3) + 1)
+def make(members: Collection[int]) -> int:
+    """Build a set out of its members."""
+    if not members:
+        return 0
+    low = min(members) & ~7
+    buffer = bytearray(((max(members) - low) >> 3) + 1)
     for member in members:
-        buffer[member >> 3] |= 1 << (member & 7)
-    return int.from_bytes(buffer, "little")
+        buffer[(member - low) >> 3] |= 1 << (member & 7)
+    return int.from_bytes(buffer, "little") << low
 
 
 def members(bits: int) -> list[int]:
-    """List the members in ascending order; quick for sparse and for dense sets."""
-    text = bin(bits)[:1:-1]
+    """List the members in ascending order; quick for sparse and for dense sets, and for those close together."""
+    if not bits:
+        return []
+    low = (bits & -bits).bit_length() - 1
+    text = bin(bits >> low)[:1:-1]
     if bits.bit_count() * _DENSE > len(text):
-        return [index for index, bit in enumerate(text) if bit == "1"]
+        return [low + index for index, bit in enumerate(text) if bit == "1"]
     found = []
-    index = text.find("1")
+    index = 0
     while index >= 0:
-        found.append(index)
+        found.append(low + index)
         index = text.find("1", index + 1)
     return found
 
@@ -44,8 +50,7 @@ class Weights:
     def __init__(self, weights: Sequence[int]) -> None:
         digits = max(weights, default=0).bit_length()
         self._planes = [
-            make((index for index, weight in enumerate(weights) if weight >> digit & 1), len(weights))
-            for digit in range(digits)
+            make([index for index, weight in enumerate(weights) if weight >> digit & 1]) for digit in range(digits)
         ]
 
     def total(self, bits: int) -> int:

@@ -8,7 +8,7 @@ whatever a rule speaks of. Numbers run: classes of pods first, then hosts, addre
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -20,7 +20,7 @@ from podfence.engine.vocabulary import Projection, Vocabulary
 from podfence.model.labels import Labels, Selector
 from podfence.model.net import IPV6_ORIGIN, PRIVATE_IPV4, AddressRange
 from podfence.model.objects import NamedPort, Node, Pod
-from podfence.model.policy import Direction, PodPeer
+from podfence.model.policy import PodPeer
 from podfence.model.snapshot import Snapshot
 
 Areas = tuple[tuple[int, ...], tuple[int, ...]]
@@ -52,17 +52,16 @@ class Addresses:
         self.areas: list[int] = []
         self._numbers: dict[int, int] = {}
         self._known: dict[tuple[AddressRange, ...], Areas] = {}
-        self._known_pods: dict[tuple[int, ...], Areas] = {}
+        self._of_atom: dict[int, Areas] = {}
         numbers = vocabulary.blocks
         self._ordered = sum(1 << numbers[block] for block in vocabulary.ordered_blocks)
         self.block_mask = bitset.span(0, len(numbers))
 
     def of_pod(self, pod: Pod) -> Areas:
         """Give the areas of a pod that is not on the host network."""
-        areas = self._known_pods.get(pod.addresses)
-        if areas is None:
-            areas = self._known_pods[pod.addresses] = self.of_ranges(possible_addresses(self._snapshot, pod))
-        return areas
+        if len(pod.addresses) == 1:
+            return self.of_atom(self.atoms.find(pod.addresses[0]))
+        return self.of_ranges(possible_addresses(self._snapshot, pod))
 
     def of_host(self, host: Pod | Node) -> Areas:
         """Give the areas of a node or a hostNetwork pod."""
@@ -74,9 +73,12 @@ class Addresses:
 
     def of_atom(self, atom: int) -> Areas:
         """Give the areas of an address atom: the atom itself."""
-        area = self._number(1 << atom)
-        first = self.atoms.atoms[atom].ranges[0].first
-        return ((area,), ()) if first < IPV6_ORIGIN else ((), (area,))
+        areas = self._of_atom.get(atom)
+        if areas is None:
+            area = self._number(1 << atom)
+            first = self.atoms.atoms[atom].ranges[0].first
+            areas = self._of_atom[atom] = ((area,), ()) if first < IPV6_ORIGIN else ((), (area,))
+        return areas
 
     def of_ranges(self, ranges: tuple[AddressRange, ...]) -> Areas:
         """Give the areas of addresses that can be anywhere in some ranges."""
@@ -94,10 +96,7 @@ class Addresses:
             for number in self.atoms.within(ranges):
                 atom = self.atoms.atoms[number]
                 parts[atom.ranges[0].first >= IPV6_ORIGIN, atom.blocks & self._ordered].append(number)
-            groups = [
-                (self.atoms.atoms[part[0]].ranges[0].first, bitset.make(part, len(self.atoms.atoms)))
-                for part in parts.values()
-            ]
+            groups = [(self.atoms.atoms[part[0]].ranges[0].first, bitset.make(part)) for part in parts.values()]
         ipv4 = tuple(self._number(area) for first, area in groups if first < IPV6_ORIGIN)
         ipv6 = tuple(self._number(area) for first, area in groups if first >= IPV6_ORIGIN)
         return ipv4, ipv6
@@ -119,8 +118,7 @@ class PodSets:
         by_namespace: dict[str, list[int]] = defaultdict(list)
         for number, profile in enumerate(profiles):
             by_namespace[profile.namespace].append(number)
-        size = len(profiles)
-        self._in_namespace = {name: bitset.make(found, size) for name, found in by_namespace.items()}
+        self._in_namespace = {name: bitset.make(found) for name, found in by_namespace.items()}
         self._in_selected: dict[Selector, int] = {}
         self._known: dict[PodPeer, int] = {}
 
@@ -149,7 +147,8 @@ class Classes:
 
     ``of_pod[i]`` and ``of_node[i]`` are the classes of the snapshot's pods and nodes, by position. ``pods`` is
     the number of classes of governed pods, ``total`` of all classes. ``profiles`` and ``sizes`` (pods that a
-    class stands for) are for classes of governed pods; the classes of one namespace are neighbours.
+    class stands for) are for classes of governed pods; the classes of one namespace are neighbours. ``sets`` are
+    the distinct sets of pods that subjects and peers select, ``set_number`` tells which one a peer selects.
     """
 
     def __init__(self, snapshot: Snapshot, vocabulary: Vocabulary) -> None:
@@ -170,16 +169,19 @@ class Classes:
 
     def select(self, peer: PodPeer) -> int:
         """Give the classes that a subject or peer selects."""
-        return self._class_sets[self.selections.select(peer)]
+        return self.sets[self.set_number[peer]]
 
     def _merge(
         self, vocabulary: Vocabulary, profile_of_pod: list[int], profiles: list[Profile], sizes: list[int]
     ) -> None:
         """Merge profiles of one namespace that are in the same sets, with the same named ports and addresses."""
-        sets = dict.fromkeys(self.selections.select(peer) for peer in _pod_peers(vocabulary))
-        member_lists = {found: bitset.members(found) for found in sets}
+        numbers_of: dict[int, int] = {}
+        self.set_number = {
+            peer: numbers_of.setdefault(self.selections.select(peer), len(numbers_of)) for peer in vocabulary.pod_peers
+        }
+        member_lists = [bitset.members(found) for found in numbers_of]
         containing: list[list[int]] = [[] for _ in profiles]
-        for set_number, listed in enumerate(member_lists.values()):
+        for set_number, listed in enumerate(member_lists):
             for member in listed:
                 containing[member].append(set_number)
         numbers: dict[tuple[object, ...], int] = {}
@@ -196,10 +198,7 @@ class Classes:
             class_of_profile.append(found)
             self.sizes[found] += sizes[number]
         self.pods = len(self.profiles)
-        self._class_sets = {
-            found: bitset.make({class_of_profile[member] for member in listed}, self.pods)
-            for found, listed in member_lists.items()
-        }
+        self.sets = [bitset.make({class_of_profile[member] for member in listed}) for listed in member_lists]
         for position, number in enumerate(profile_of_pod):
             if number >= 0:
                 self.of_pod[position] = class_of_profile[number]
@@ -250,14 +249,3 @@ def _profiles(
         profile_of_pod.append(number)
         sizes[number] += pod.count
     return profile_of_pod, profiles, sizes
-
-
-def _pod_peers(vocabulary: Vocabulary) -> Iterable[PodPeer]:
-    """List every subject and every peer that selects pods."""
-    for closed in vocabulary.policies:
-        yield closed.subject
-        for direction in Direction:
-            for rule in closed.rules(direction) or ():
-                for peer in rule.peers or ():
-                    if isinstance(peer, PodPeer):
-                        yield peer

@@ -16,12 +16,10 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from podfence.engine.accepts import Accepts
 from podfence.engine.frame import Frame
 from podfence.engine.vocabulary import ClosedPolicy
 from podfence.model.policy import Action, AddressPeer, Direction, PodPeer, Policy, Rule, Tier
-
-Accepts = dict[int, int]
-"""What is accepted: from a set of port atoms to the classes at the other end."""
 
 
 class OrderedPiece(msgspec.Struct, frozen=True, gc=False):
@@ -62,8 +60,22 @@ class Program:
         for policy in sorted(chosen, key=lambda policy: policy.order):
             self._add(frame.vocabulary.closed(policy))
 
+    def masks(self) -> Iterator[int]:
+        """List the sets of port atoms of every piece."""
+        yield from self.ingress_from_any
+        for accepts in (*self.ingress_from_pods.values(), *self.ingress_from_block.values()):
+            yield from accepts
+        for by_view in self.egress_of.values():
+            for accepts in by_view:
+                yield from accepts
+        for blocks in self.named_blocks_of.values():
+            yield from (block.ports for block in blocks)
+        for pieces in self.ordered.values():
+            yield from (piece.ports for piece in pieces)
+
     def _add(self, closed: ClosedPolicy) -> None:
-        subjects = self.classes.select(closed.subject)
+        number = self.classes.set_number[closed.subject]
+        subjects = self.classes.sets[number]
         for direction in Direction:
             rules = closed.rules(direction)
             if rules is None:
@@ -77,7 +89,7 @@ class Program:
                 if direction is Direction.INGRESS:
                     self._add_ingress(rule, subjects)
                 else:
-                    self._add_egress(rule, subjects)
+                    self._add_egress(rule, number)
 
     def _add_ingress(self, rule: Rule, subjects: int) -> None:
         for ports, destinations in self.frame.port_pieces(rule):
@@ -88,19 +100,20 @@ class Program:
                 self.ingress_from_any[ports] |= accepted
             for peer in rule.peers or ():
                 if isinstance(peer, PodPeer):
-                    self.ingress_from_pods[self.classes.select(peer)][ports] |= accepted
+                    self.ingress_from_pods[self.classes.set_number[peer]][ports] |= accepted
                 elif isinstance(peer, AddressPeer):
                     self.ingress_from_block[self.frame.vocabulary.blocks[peer.ranges]][ports] |= accepted
 
-    def _add_egress(self, rule: Rule, subjects: int) -> None:
-        by_view = self.egress_of[subjects]
+    def _add_egress(self, rule: Rule, number: int) -> None:
+        by_view = self.egress_of[number]
         atoms = self.frame.atoms_of_peers(rule)
+        peers_by_view = self.frame.peers_of(rule)
         for ports, destinations in self.frame.port_pieces(rule):
-            for accepts, peers in zip(by_view, self.frame.peers_of(rule), strict=True):
+            for accepts, peers in zip(by_view, peers_by_view, strict=True):
                 if peers & destinations:
                     accepts[ports] |= peers & destinations
             if destinations != self.classes.everything and atoms:
-                self.named_blocks_of[subjects].append(NamedBlock(ports, atoms, destinations))
+                self.named_blocks_of[number].append(NamedBlock(ports, atoms, destinations))
 
     def _ordered_pieces(self, rule: Rule, subjects: int, direction: Direction) -> Iterator[OrderedPiece]:
         peers = self.frame.peers_of(rule)

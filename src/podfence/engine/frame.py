@@ -7,7 +7,7 @@ that they can be held against each other class by class (``compare``).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -27,6 +27,7 @@ from podfence.model.policy import (
     Peer,
     PodPeer,
     Policy,
+    PortMatch,
     PortName,
     PortRange,
     Rule,
@@ -54,16 +55,23 @@ class Frame:
         self.area_of = [[_area(areas, view) for areas in self.classes.areas] for view in self.views]
         self.blocks_of_area = [self._blocks_around(area) for area in self.classes.addresses.areas]
         self._block_classes = [self._classes_in_blocks(view) for view in range(len(self.views))]
+        self._all_traffic = [(self.ports.everything, self.classes.everything)]
+        self._port_pieces: dict[tuple[PortMatch, ...], list[tuple[int, int]]] = {}
         self._peer_sets: dict[tuple[Peer, bool], tuple[int, ...]] = {}
 
-    def port_pieces(self, rule: Rule) -> Iterator[tuple[int, int]]:
+    def port_pieces(self, rule: Rule) -> Sequence[tuple[int, int]]:
         """Cut a rule's ports into sets of atoms, each with the destinations for which it holds."""
         if rule.ports is None:
-            yield self.ports.everything, self.classes.everything
-            return
+            return self._all_traffic
+        known = self._port_pieces.get(rule.ports)
+        if known is None:
+            known = self._port_pieces[rule.ports] = list(self._cut_ports(rule.ports))
+        return known
+
+    def _cut_ports(self, ports: tuple[PortMatch, ...]) -> Iterator[tuple[int, int]]:
         numbers = 0
         named: dict[int, int] = defaultdict(int)
-        for port in rule.ports:
+        for port in ports:
             match port:
                 case PortRange():
                     numbers |= self.ports.mask(port.protocol, port.first, port.last)
@@ -109,7 +117,7 @@ class Frame:
                     for name, number in self.classes.domains.items()
                     if any(name_covers(pattern, name) for pattern in peer.names)
                 ]
-                return (bitset.make(named, self.classes.total),) * everywhere
+                return (bitset.make(named),) * everywhere
             case _:
                 raise AssertionError("unreadable peers end in fail_closed")
 
@@ -120,7 +128,7 @@ class Frame:
             node = host if isinstance(host, Node) else nodes.get(host.node or "")
             if selector.matches(dict(node.labels)) if node is not None else deny or selector == Selector():
                 found.append(number)
-        return bitset.make(found, self.classes.total)
+        return bitset.make(found)
 
     def atoms_of_peers(self, rule: Rule) -> int:
         """Give the address atoms in a rule's blocks, as classes."""
@@ -130,7 +138,7 @@ class Frame:
         for peer in rule.peers:
             if isinstance(peer, AddressPeer):
                 atoms = self.classes.addresses.atoms.within(peer.ranges)
-                found |= bitset.make((self.classes.first_atom + atom for atom in atoms), self.classes.total)
+                found |= bitset.make([self.classes.first_atom + atom for atom in atoms])
         return found
 
     def _blocks_around(self, area: int) -> int:
@@ -155,7 +163,7 @@ class Frame:
                 blocks = listed[area] = bitset.members(self.blocks_of_area[area])
             for block in blocks:
                 inside[block].append(number)
-        return [bitset.make(found, self.classes.total) for found in inside]
+        return [bitset.make(found) for found in inside]
 
 
 def _views(classes: Classes) -> list[View]:
@@ -191,7 +199,4 @@ def _destinations_by_port(classes: Classes, ports: PortAtoms) -> dict[tuple[str,
             atom = ports.mask(port.protocol, port.number, port.number)
             if atom:
                 found[port.name, port.protocol][atom].append(number)
-    return {
-        key: {atom: bitset.make(members, classes.total) for atom, members in by_atom.items()}
-        for key, by_atom in found.items()
-    }
+    return {key: {atom: bitset.make(members) for atom, members in by_atom.items()} for key, by_atom in found.items()}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from podfence.engine import bitset
 from podfence.model.labels import Labels, Operator, Requirement, Selector
+
+_COMMON = 16
 
 
 class LabelIndex:
@@ -22,6 +24,7 @@ class LabelIndex:
                 self._by_fact[fact].append(index)
                 self._by_key[fact[0]].append(index)
         self._known: dict[Selector, int] = {}
+        self._common: dict[tuple[str, str], int] = {}
 
     def select(self, selector: Selector) -> int:
         """Give the objects that a selector matches."""
@@ -40,15 +43,22 @@ class LabelIndex:
             case Operator.NOT_IN:
                 return self.everything & ~self._with_value(requirement)
             case Operator.EXISTS:
-                return self._set(self._by_key.get(requirement.key, ()))
+                return bitset.make(self._by_key.get(requirement.key, ()))
             case Operator.DOES_NOT_EXIST:
-                return self.everything & ~self._set(self._by_key.get(requirement.key, ()))
+                return self.everything & ~bitset.make(self._by_key.get(requirement.key, ()))
 
     def _with_value(self, requirement: Requirement) -> int:
         found = 0
         for value in requirement.values:
-            found |= self._set(self._by_fact.get((requirement.key, value), ()))
+            found |= self._with_fact((requirement.key, value))
         return found
 
-    def _set(self, members: Iterable[int]) -> int:
-        return bitset.make(members, self.size)
+    def _with_fact(self, fact: tuple[str, str]) -> int:
+        """Give the objects that carry a label; remembered where many do, since such a set is dear to build."""
+        members = self._by_fact.get(fact, ())
+        if len(members) < _COMMON:
+            return bitset.make(members)
+        found = self._common.get(fact)
+        if found is None:
+            found = self._common[fact] = bitset.make(members)
+        return found

@@ -11,16 +11,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
-from operator import and_
+from operator import or_
 
 import msgspec
 
 from podfence.engine import bitset
-from podfence.engine.compile import Accepts, NamedBlock, OrderedPiece, Program
+from podfence.engine.accepts import Parts, PortGroups, Sum, intersect, merge_equal
+from podfence.engine.compile import NamedBlock, Program
 from podfence.model.policy import Action, Direction, Tier
 
-_KEPT_ROWS = 20_000_000
-"""Bytes of intermediate rows that are kept for sources that share them."""
+_KEPT_BYTES = 32_000_000
+"""How much of what several sources share is remembered, roughly, in bytes of bitsets."""
+
+
+_KEPT_ANSWERS = 256
+
+_KEPT_SUMS = 1000
+
+_WIDE = 50
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -35,29 +43,43 @@ class Reach:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self._frame = program.frame
         classes = program.classes
         self._everything = classes.everything
-        self._peer_sets_of = _members_of(program.ingress_from_pods, classes.pods)
-        self._pod_accepts = list(program.ingress_from_pods.values())
-        self._subject_sets_of = _members_of(program.egress_of, classes.pods)
-        self._egress_accepts = list(program.egress_of.values())
+        self._all_ports = program.ports.everything
+        self._views = range(len(program.views))
+        self._peer_sets_of = _listed([classes.sets[number] for number in program.ingress_from_pods], classes.pods)
+        self._groups = PortGroups(self._all_ports, program.masks())
+        self._from_anybody = Sum(self._groups, program.ingress_from_any)
+        self._from_pods = [Sum(self._groups, accepts) for accepts in program.ingress_from_pods.values()]
+        self._subject_sets_of = _listed([classes.sets[number] for number in program.egress_of], classes.pods)
+        self._to = [[Sum(self._groups, accepts) for accepts in by_view] for by_view in program.egress_of.values()]
         self._named_blocks = [program.named_blocks_of.get(key, []) for key in program.egress_of]
-        self._tiers = {
-            key: _OrderedTier(pieces, classes.total, len(program.views)) for key, pieces in program.ordered.items()
+        self._not_isolated = self._everything & ~program.isolated[Direction.INGRESS]
+        self._isolated_for_egress = program.isolated[Direction.EGRESS]
+        self._admin_in = _OrderedTier(program, Tier.ADMIN, Direction.INGRESS)
+        self._admin_out = _OrderedTier(program, Tier.ADMIN, Direction.EGRESS)
+        self._baseline_in = _OrderedTier(program, Tier.BASELINE, Direction.INGRESS)
+        self._baseline_out = _OrderedTier(program, Tier.BASELINE, Direction.EGRESS)
+        ipv4_only: list[int] = []
+        ipv6_only: list[int] = []
+        both: list[int] = []
+        for number, (ipv4, ipv6) in enumerate(classes.areas):
+            (both if ipv4 and ipv6 else ipv4_only if ipv4 else ipv6_only if ipv6 else []).append(number)
+        self._ipv4_only = bitset.make(ipv4_only)
+        self._ipv6_only = bitset.make(ipv6_only)
+        self._both_families = bitset.make(both)
+        self._unknown = [self._ends_by_unknown_area(view) for view in self._views]
+        self._wide_sets = {
+            position
+            for position, number in enumerate(program.ingress_from_pods)
+            if classes.sets[number].bit_count() > _WIDE
         }
-        self._ipv4_only = bitset.make(
-            (number for number, areas in enumerate(classes.areas) if areas[0] and not areas[1]), classes.total
-        )
-        self._ipv6_only = bitset.make(
-            (number for number, areas in enumerate(classes.areas) if areas[1] and not areas[0]), classes.total
-        )
-        self._both_families = bitset.make(
-            (number for number, areas in enumerate(classes.areas) if has_both_families(areas)), classes.total
-        )
-        self._unknown = [self._ends_by_unknown_area(view) for view in range(len(program.views))]
-        self._area_accepts: dict[int | None, Accepts] = {}
-        self._ingress_known: dict[tuple[object, ...], Accepts] = {}
-        self._groups_known: dict[tuple[int, ...], list[tuple[int, tuple[int, ...]]]] = {}
+        self._from_wide: dict[tuple[int, ...], Sum] = {}
+        self._from_block = {block: Sum(self._groups, accepts) for block, accepts in program.ingress_from_block.items()}
+        self._from_area: dict[int, Sum] = {}
+        self._egress_known: dict[tuple[object, ...], Parts] = {}
+        self._egress_bytes = 0
 
     def rows(self, sources: Iterable[int] | None = None) -> Iterator[Row]:
         """Give the row of each source class, or of some."""
@@ -66,79 +88,86 @@ class Reach:
 
     def row(self, source: int) -> Row:
         """Give the row of one source class."""
-        views = range(len(self.program.views))
-        ingress = [self._ingress_accepts(source, view) for view in views]
-        egress = [self._egress_parts(source, view) for view in views]
-        masks = {mask for accepts in ingress for mask in accepts}
-        masks.update(mask for accepts in egress if accepts is not None for mask in accepts)
-        for (_, direction), tier in self._tiers.items():
-            for view in views:
-                masks.update(tier.masks(source, view, direction))
         reached: dict[int, int] = {}
-        for group, inside in self._groups(tuple(sorted(masks))):
-            chosen = set(inside)
-            atom = group & -group
-            both = self._egress_row(source, egress, chosen, atom) & self._ingress_row(source, ingress, chosen, atom)
-            if both:
-                reached[group] = both
-        return Row(source, _merge_equal(reached))
+        egress = self._egress_parts(source)
+        if len(egress) == 1 and egress[0][1] == self._everything:
+            return Row(source, dict(merge_equal([part for part in self._ingress_parts(source) if part[1]])))
+        for ingress_ports, entered in self._ingress_parts(source):
+            for egress_ports, left in egress:
+                ports = ingress_ports & egress_ports
+                both = entered & left
+                if ports and both:
+                    reached[both] = reached.get(both, 0) | ports
+        return Row(source, {ports: classes for classes, ports in reached.items()})
 
-    def _ingress_row(self, source: int, ingress: Sequence[Accepts], chosen: set[int], atom: int) -> int:
-        """Give the destinations that let a source in, on one group of port atoms."""
-        isolated = self.program.isolated[Direction.INGRESS]
-        admin = self._tiers[Tier.ADMIN, Direction.INGRESS]
-        baseline = self._tiers[Tier.BASELINE, Direction.INGRESS]
-        both = has_both_families(self.program.classes.areas[source])
-        found = self._everything
-        for view, accepts in enumerate(ingress):
-            accepted = 0
-            for mask, classes in accepts.items():
-                if mask in chosen:
-                    accepted |= classes
-            by_policy = (accepted & isolated) | (
-                baseline.allowed_from(source, view, atom, self._everything) & ~isolated
-            )
-            allowed = admin.apply_from(source, view, atom, by_policy, self._everything)
-            if both:
-                allowed |= self._ipv4_only if self.program.views[view].ipv6 else self._ipv6_only
-            found &= allowed
-        return found
+    def _ingress_parts(self, source: int) -> Parts:
+        """Give the destinations that let a source in."""
+        found: Parts | None = None
+        has_both = all(self.program.classes.areas[source])
+        for view in self._views:
+            parts = self._ingress_view(source, view)
+            if has_both:
+                exempt = self._ipv4_only if self._frame.views[view].ipv6 else self._ipv6_only
+                parts = [(ports, classes | exempt) for ports, classes in parts]
+            found = parts if found is None else intersect(found, parts)
+        return found or []
 
-    def _egress_row(self, source: int, egress: Sequence[Accepts | None], chosen: set[int], atom: int) -> int:
-        """Give the destinations that a source may leave for, on one group of port atoms."""
+    def _ingress_view(self, source: int, view: int) -> Parts:
+        admin, baseline = self._admin_in.of_source(source, view), self._baseline_in.of_source(source, view)
+        parts = []
+        for ports, classes in self._accepted_from(source, view).parts((*admin.masks, *baseline.masks)):
+            accepted = classes | (self._not_isolated & baseline.allowed(ports))
+            parts.append((ports, admin.apply(ports, accepted)))
+        return parts
+
+    def _egress_parts(self, source: int) -> Parts:
+        """Give the destinations that a source may leave for."""
         if source >= self.program.classes.pods:
-            return self._everything
-        isolated = self.program.isolated[Direction.EGRESS] >> source & 1
-        admin = self._tiers[Tier.ADMIN, Direction.EGRESS]
-        baseline = self._tiers[Tier.BASELINE, Direction.EGRESS]
-        areas = self.program.classes.areas[source]
-        found = self._everything
-        for view, accepts in enumerate(egress):
-            ipv6 = self.program.views[view].ipv6
-            if isolated and accepts is not None:
-                by_policy = 0
-                for mask, classes in accepts.items():
-                    if mask in chosen:
-                        by_policy |= classes
-                by_policy |= self._covered(source, view, by_policy, atom)
-            else:
-                by_policy = baseline.allowed_to(source, view, atom, self._everything)
-            allowed = admin.apply_to(source, view, atom, by_policy, self._everything)
-            if (areas[0] and not areas[1] and ipv6) or (areas[1] and not areas[0] and not ipv6):
-                # The source cannot use this family; it still sees an end of that family alone in the view of its own.
-                allowed |= self._both_families
-            found &= allowed
+            return [(self._all_ports, self._everything)]
+        isolated = bool(self._isolated_for_egress >> source & 1)
+        admin, baseline = self._admin_out.of_subject(source), self._baseline_out.of_subject(source)
+        ipv4, ipv6 = self.program.classes.areas[source]
+        key = (isolated, tuple(self._subject_sets_of[source]), admin.pieces, baseline.pieces, bool(ipv4), bool(ipv6))
+        found = self._egress_known.get(key)
+        if found is None:
+            found = self._find_egress(source, isolated=isolated)
+            self._egress_bytes += len(found) * (self.program.classes.total // 8 + 64)
+            if self._egress_bytes > _KEPT_BYTES:
+                self._egress_known.clear()
+                self._egress_bytes = 0
+            self._egress_known[key] = found
         return found
 
-    def _covered(self, source: int, view: int, accepted: int, atom: int) -> int:
+    def _find_egress(self, source: int, *, isolated: bool) -> Parts:
+        ipv4, ipv6 = self.program.classes.areas[source]
+        found: Parts | None = None
+        for view in self._views:
+            parts = self._egress_view(source, view, isolated=isolated)
+            if bool(ipv4) != bool(ipv6) and bool(ipv6) != self._frame.views[view].ipv6:
+                # The source has no address of this family: an end that has both is not reached by it.
+                parts = [(ports, classes | self._both_families) for ports, classes in parts]
+            found = parts if found is None else intersect(found, parts)
+        return merge_equal(found or [])
+
+    def _egress_view(self, source: int, view: int, *, isolated: bool) -> Parts:
+        admin, baseline = self._admin_out.of_subject(source, view), self._baseline_out.of_subject(source, view)
+        masks = (*admin.masks, *baseline.masks)
+        if not isolated:
+            return [(ports, admin.apply(ports, baseline.allowed(ports))) for ports, _ in Sum(self._groups).parts(masks)]
+        total = Sum(self._groups)
+        named: list[NamedBlock] = []
+        for number in self._subject_sets_of[source]:
+            total.add(self._to[number][view])
+            named.extend(self._named_blocks[number])
+        parts = []
+        for ports, classes in total.parts((*masks, *(block.ports for block in named))):
+            accepted = classes | self._covered(view, classes, [block for block in named if block.ports & ports])
+            parts.append((ports, admin.apply(ports, accepted)))
+        return parts
+
+    def _covered(self, view: int, accepted: int, named: Sequence[NamedBlock]) -> int:
         """Give the ends of unknown address for which the accepted blocks add up to every address they can have."""
         found = 0
-        named = [
-            block
-            for number in self._subject_sets_of[source]
-            for block in self._named_blocks[number]
-            if block.ports & atom
-        ]
         for area, ends in self._unknown[view]:
             if area & ~accepted == 0:
                 found |= ends
@@ -146,168 +175,141 @@ class Reach:
                 found |= _covered_by_name(area, ends, accepted, named)
         return found
 
-    def _ingress_accepts(self, source: int, view: int) -> Accepts:
+    def _accepted_from(self, source: int, view: int) -> Sum:
         """Give what NetworkPolicies accept from a source: by its labels, by its address, from anybody."""
-        area = self.program.frame.area_of[view][source]
-        sets = self._peer_sets_of[source] if source < self.program.classes.pods else ()
-        key = (sets, area)
-        known = self._ingress_known.get(key)
-        if known is None:
-            if len(self._ingress_known) * (self.program.classes.total // 8 + 1) > _KEPT_ROWS:
-                self._ingress_known.clear()
-            known = dict(self.program.ingress_from_any)
+        total = self._from_anybody
+        if source < self.program.classes.pods:
+            sets = self._peer_sets_of[source]
+            total = self._accepted_from_wide(tuple([number for number in sets if number in self._wide_sets])).copy()
             for number in sets:
-                _add(known, self._pod_accepts[number])
-            _add(known, self._accepts_from_area(area))
-            self._ingress_known[key] = known
-        return known
+                if number not in self._wide_sets:
+                    total.add(self._from_pods[number])
+        area = self._frame.area_of[view][source]
+        if area is not None and (by_address := self._accepted_from_area(area)):
+            total = total.copy()
+            total.add(by_address)
+        return total
 
-    def _accepts_from_area(self, area: int | None) -> Accepts:
-        """Give what blocks accept from every address of an area."""
-        known = self._area_accepts.get(area)
+    def _accepted_from_wide(self, sets: tuple[int, ...]) -> Sum:
+        """Add up the sets that hold many classes; few combinations of these occur."""
+        known = self._from_wide.get(sets)
         if known is None:
-            known = self._area_accepts[area] = {} if area is None else self._join_area(area)
+            known = self._from_anybody.copy()
+            for number in sets:
+                known.add(self._from_pods[number])
+            if len(self._from_wide) >= _KEPT_SUMS:
+                self._from_wide.clear()
+            self._from_wide[sets] = known
         return known
 
-    def _join_area(self, area: int) -> Accepts:
-        addresses = self.program.classes.addresses
-        atoms = bitset.members(addresses.areas[area])
-        parts: list[Accepts] = []
-        for blocks in dict.fromkeys(addresses.atoms.atoms[atom].blocks for atom in atoms):
-            accepts: Accepts = {}
-            for block in bitset.members(blocks & addresses.block_mask):
-                _add(accepts, self.program.ingress_from_block.get(block, {}))
-            if not accepts:
-                return {}
-            parts.append(accepts)
-        if len(parts) == 1:
-            return parts[0]
-        joined: Accepts = {}
-        masks = tuple(sorted({mask for accepts in parts for mask in accepts}))
-        for group, inside in self._groups(masks):
-            chosen = set(inside)
-            common = reduce(
-                and_,
-                (reduce(int.__or__, (bits for mask, bits in part.items() if mask in chosen), 0) for part in parts),
-            )
-            if common:
-                joined[group] = common
-        return joined
+    def _accepted_from_area(self, area: int) -> Sum:
+        """Give what blocks accept from every address of an area."""
+        known = self._from_area.get(area)
+        if known is None:
+            addresses = self.program.classes.addresses
+            atoms = bitset.members(addresses.areas[area])
+            held = list(dict.fromkeys(addresses.atoms.atoms[atom].blocks & addresses.block_mask for atom in atoms))
+            known = self._in_blocks(held[0]) if len(held) == 1 else self._from_all(held)
+            if len(held) > 1:
+                self._from_area[area] = known
+        return known
 
-    def _egress_parts(self, source: int, view: int) -> Accepts | None:
-        """Give what NetworkPolicies accept from a source on its own side; ``None`` where none isolates it."""
-        if source >= self.program.classes.pods or not self.program.isolated[Direction.EGRESS] >> source & 1:
-            return None
-        found: Accepts = {}
-        for number in self._subject_sets_of[source]:
-            _add(found, self._egress_accepts[number][view])
-            for block in self._named_blocks[number]:
-                found.setdefault(block.ports, 0)
-        return found
+    def _in_blocks(self, blocks: int) -> Sum:
+        total = Sum(self._groups)
+        for block in bitset.members(blocks):
+            if block in self._from_block:
+                total.add(self._from_block[block])
+        return total
+
+    def _from_all(self, held: Iterable[int]) -> Sum:
+        """Give what is accepted from an address in any of several sets of blocks, whichever it is."""
+        joined: Parts = [(self._all_ports, self._everything)]
+        for blocks in held:
+            joined = merge_equal(intersect(joined, self._in_blocks(blocks).parts()))
+            if not any(classes for _, classes in joined):
+                break
+        return Sum(self._groups, {ports: classes for ports, classes in joined if classes})
 
     def _ends_by_unknown_area(self, view: int) -> list[tuple[int, int]]:
         """List the areas of more than one address atom, as classes, with the ends that are seen there."""
         areas = self.program.classes.addresses.areas
         found: dict[int, list[int]] = defaultdict(list)
-        for number, area in enumerate(self.program.frame.area_of[view]):
+        for number, area in enumerate(self._frame.area_of[view]):
             if area is not None and areas[area].bit_count() > 1:
                 found[area].append(number)
         first = self.program.classes.first_atom
-        total = self.program.classes.total
-        return [(areas[area] << first, bitset.make(ends, total)) for area, ends in found.items()]
+        return [(areas[area] << first, bitset.make(ends)) for area, ends in found.items()]
 
-    def _groups(self, masks: tuple[int, ...]) -> list[tuple[int, tuple[int, ...]]]:
-        """Cut all port atoms into groups that each mask holds entirely or not at all."""
-        known = self._groups_known.get(masks)
+
+class _Applying:
+    """The pieces of one ordered tier that speak of one source; shared by all sources of which the same speak."""
+
+    def __init__(self, pieces: tuple[int, ...], steps: Sequence[tuple[Action, int, int]], everything: int) -> None:
+        self.pieces = pieces
+        self.masks = tuple({ports for _, ports, _ in steps})
+        self._steps = steps
+        self._everything = everything
+        self._known: dict[int, tuple[int, int]] = {}
+
+    def apply(self, ports: int, otherwise: int) -> int:
+        """Give what is allowed on ports that no piece cuts; ``otherwise`` answers where no piece decides."""
+        accepted, undecided = self._first_match(ports)
+        return accepted | (undecided & otherwise)
+
+    def allowed(self, ports: int) -> int:
+        """Give what is allowed on ports that no piece cuts, when nothing follows this tier."""
+        accepted, undecided = self._first_match(ports)
+        return accepted | undecided
+
+    def _first_match(self, ports: int) -> tuple[int, int]:
+        """Let the first rule decide for each class: those accepted, and those left to the next tier."""
+        known = self._known.get(ports)
         if known is None:
-            known = [(self.program.ports.everything, ())]
-            for mask in masks:
-                split: list[tuple[int, tuple[int, ...]]] = []
-                for group, inside in known:
-                    if group & mask:
-                        split.append((group & mask, (*inside, mask)))
-                    if group & ~mask:
-                        split.append((group & ~mask, inside))
-                known = split
-            if len(self._groups_known) > 10_000:
-                self._groups_known.clear()
-            self._groups_known[masks] = known
+            accepted, undecided, passed = 0, self._everything, 0
+            for action, on_ports, classes in self._steps:
+                if on_ports & ports:
+                    matched = classes & undecided
+                    undecided &= ~matched
+                    if action is Action.ACCEPT:
+                        accepted |= matched
+                    elif action is Action.PASS:
+                        passed |= matched
+            if len(self._known) >= _KEPT_ANSWERS:
+                self._known.clear()
+            known = self._known[ports] = (accepted, undecided | passed)
         return known
 
 
 class _OrderedTier:
-    """The rules of one ordered tier and direction, evaluated for sources and destinations in classes."""
+    """The rules of one ordered tier and direction, by the sources of which they speak."""
 
-    def __init__(self, pieces: Sequence[OrderedPiece], total: int, views: int) -> None:
-        self._pieces = pieces
-        self._by_subject = _listed([piece.subjects for piece in pieces], total)
-        self._by_peer = [_listed([piece.peers[view] for piece in pieces], total) for view in range(views)]
-        self._known: dict[tuple[object, ...], tuple[int, int]] = {}
+    def __init__(self, program: Program, tier: Tier, direction: Direction) -> None:
+        self._pieces = program.ordered[tier, direction]
+        self._everything = program.classes.everything
+        total = program.classes.total
+        self._none = _Applying((), (), self._everything)
+        self._by_subject = _listed([piece.subjects for piece in self._pieces], total)
+        self._by_peer = [
+            _listed([piece.peers[view] for piece in self._pieces], total) for view in range(len(program.views))
+        ]
+        self._known: dict[tuple[int, tuple[int, ...]], _Applying] = {}
 
-    def masks(self, source: int, view: int, direction: Direction) -> set[int]:
-        """Give the port sets of the pieces that speak of a source."""
-        if not self._pieces:
-            return set()
-        listed = self._by_peer[view] if direction is Direction.INGRESS else self._by_subject
-        return {self._pieces[number].ports for number in listed[source]}
+    def of_source(self, source: int, view: int) -> _Applying:
+        """Give the pieces that have a source among their peers (ingress)."""
+        return self._applying(-1, self._by_peer[view][source]) if self._pieces else self._none
 
-    def apply_from(self, source: int, view: int, atom: int, otherwise: int, everything: int) -> int:
-        """Give the destinations that let a source in; ``otherwise`` answers where no rule here decides."""
-        accepted, undecided = self._from(source, view, atom, everything)
-        return accepted | (undecided & otherwise)
+    def of_subject(self, source: int, view: int = 0) -> _Applying:
+        """Give the pieces that are about a source (egress)."""
+        return self._applying(view, self._by_subject[source]) if self._pieces else self._none
 
-    def allowed_from(self, source: int, view: int, atom: int, everything: int) -> int:
-        """Give the destinations that let a source in when nothing follows this tier."""
-        accepted, undecided = self._from(source, view, atom, everything)
-        return accepted | undecided
-
-    def apply_to(self, source: int, view: int, atom: int, otherwise: int, everything: int) -> int:
-        """Give the destinations that a source may leave for; ``otherwise`` answers where no rule here decides."""
-        accepted, undecided = self._to(source, view, atom, everything)
-        return accepted | (undecided & otherwise)
-
-    def allowed_to(self, source: int, view: int, atom: int, everything: int) -> int:
-        """Give the destinations that a source may leave for when nothing follows this tier."""
-        accepted, undecided = self._to(source, view, atom, everything)
-        return accepted | undecided
-
-    def _from(self, source: int, view: int, atom: int, everything: int) -> tuple[int, int]:
-        if not self._pieces:
-            return 0, everything
-        numbers = tuple(n for n in self._by_peer[view][source] if self._pieces[n].ports & atom)
-        known = self._known.get(("from", numbers))
+    def _applying(self, view: int, listed: Sequence[int]) -> _Applying:
+        key = (view, tuple(listed))
+        known = self._known.get(key)
         if known is None:
-            steps = [(self._pieces[n].action, self._pieces[n].subjects) for n in numbers]
-            known = self._known["from", numbers] = _first_match(steps, everything)
+            pieces = [self._pieces[number] for number in listed]
+            steps = [(p.action, p.ports, p.subjects if view < 0 else p.peers[view]) for p in pieces]
+            known = self._known[key] = _Applying(key[1], steps, self._everything)
         return known
-
-    def _to(self, source: int, view: int, atom: int, everything: int) -> tuple[int, int]:
-        if not self._pieces:
-            return 0, everything
-        numbers = tuple(n for n in self._by_subject[source] if self._pieces[n].ports & atom)
-        known = self._known.get(("to", view, numbers))
-        if known is None:
-            steps = [(self._pieces[n].action, self._pieces[n].peers[view]) for n in numbers]
-            known = self._known["to", view, numbers] = _first_match(steps, everything)
-        return known
-
-
-def _first_match(steps: Iterable[tuple[Action, int]], everything: int) -> tuple[int, int]:
-    """Let the first rule decide for each class: those accepted, and those left to the next tier."""
-    accepted, undecided, passed = 0, everything, 0
-    for action, classes in steps:
-        matched = classes & undecided
-        undecided &= ~matched
-        if action is Action.ACCEPT:
-            accepted |= matched
-        elif action is Action.PASS:
-            passed |= matched
-    return accepted, undecided | passed
-
-
-def has_both_families(areas: tuple[tuple[int, ...], tuple[int, ...]]) -> bool:
-    """Tell whether an end has addresses of both families."""
-    return bool(areas[0] and areas[1])
 
 
 def _covered_by_name(area: int, ends: int, accepted: int, named: Iterable[NamedBlock]) -> int:
@@ -321,24 +323,7 @@ def _covered_by_name(area: int, ends: int, accepted: int, named: Iterable[NamedB
             if region & ~block.destinations:
                 split.append((region & ~block.destinations, cover))
         regions = split
-    return reduce(int.__or__, (region for region, cover in regions if cover == area), 0)
-
-
-def _add(accepts: Accepts, more: Accepts) -> None:
-    for mask, classes in more.items():
-        accepts[mask] = accepts.get(mask, 0) | classes
-
-
-def _merge_equal(reached: dict[int, int]) -> dict[int, int]:
-    """Join the groups of port atoms that reach the same destinations."""
-    ports_of: dict[int, int] = {}
-    for group, classes in reached.items():
-        ports_of[classes] = ports_of.get(classes, 0) | group
-    return {group: classes for classes, group in ports_of.items()}
-
-
-def _members_of(sets: Iterable[int], size: int) -> list[tuple[int, ...]]:
-    return [tuple(found) for found in _listed(list(sets), size)]
+    return reduce(or_, (region for region, cover in regions if cover == area), 0)
 
 
 def _listed(sets: Sequence[int], size: int) -> list[list[int]]:

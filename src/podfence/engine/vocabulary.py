@@ -55,6 +55,7 @@ class Vocabulary:
             for policy in policies
         ]
         self._closed = {id(closed.policy): closed for closed in self.policies}
+        self.pod_peers: dict[PodPeer, None] = {}
         self.pod_selectors: dict[Selector, None] = {}
         self.namespace_selectors: dict[Selector, None] = {}
         self.node_selectors: dict[Selector, None] = {}
@@ -74,6 +75,9 @@ class Vocabulary:
         return self._closed[id(policy)]
 
     def _add_pods(self, peer: PodPeer) -> None:
+        if peer in self.pod_peers:
+            return
+        self.pod_peers[peer] = None
         self.pod_selectors[peer.pod_selector] = None
         if peer.namespace_selector is not None:
             self.namespace_selectors[peer.namespace_selector] = None

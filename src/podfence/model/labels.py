@@ -11,7 +11,7 @@ Labels = tuple[tuple[str, str], ...]
 """A label set as sorted pairs: small, hashable, shared between the replicas of a workload."""
 
 
-class Operator(enum.Enum):
+class Operator(enum.StrEnum):
     """The operators of a label selector requirement."""
 
     IN = "In"
@@ -20,7 +20,7 @@ class Operator(enum.Enum):
     DOES_NOT_EXIST = "DoesNotExist"
 
 
-class Requirement(msgspec.Struct, frozen=True, gc=False, order=True):
+class Requirement(msgspec.Struct, frozen=True, gc=False, order=True, cache_hash=True):
     """One condition on one label; ``values`` are sorted and empty for the two operators without values."""
 
     key: str
@@ -53,7 +53,7 @@ class Requirement(msgspec.Struct, frozen=True, gc=False, order=True):
                 return f"{self.key} does not exist"
 
 
-class Selector(msgspec.Struct, frozen=True, gc=False):
+class Selector(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """All of its requirements must be met; without any it matches every label set."""
 
     requirements: tuple[Requirement, ...] = ()

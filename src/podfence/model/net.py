@@ -21,7 +21,7 @@ IPV6_ORIGIN = 1 << 32
 LINE_END = IPV6_ORIGIN + (1 << 128)
 
 
-class Protocol(enum.Enum):
+class Protocol(enum.StrEnum):
     """The protocols that policies tell apart; ``OTHER`` is every protocol but the three with ports."""
 
     TCP = "TCP"
@@ -40,7 +40,7 @@ class Family(enum.Enum):
     IPV6 = 6
 
 
-class AddressRange(msgspec.Struct, frozen=True, gc=False, order=True):
+class AddressRange(msgspec.Struct, frozen=True, gc=False, order=True, cache_hash=True):
     """Addresses ``first`` to ``last``, both included, on the address line, within one family."""
 
     first: int

@@ -86,7 +86,10 @@ class ServicePort(msgspec.Struct, frozen=True, gc=False):
 
 
 class Service(msgspec.Struct, frozen=True, gc=False):
-    """A Service: its selector, or ``None`` when it has none and EndpointSlices name its addresses."""
+    """A Service: its selector, or ``None`` when it has none and EndpointSlices name its addresses.
+
+    Clients of a ``headless`` one talk to its pods directly, so that nothing translates their port numbers.
+    """
 
     namespace: str
     name: str
@@ -95,6 +98,7 @@ class Service(msgspec.Struct, frozen=True, gc=False):
     addresses: tuple[int, ...] = ()
     type: str = "ClusterIP"
     external_traffic_policy: str = "Cluster"
+    headless: bool = False
 
 
 class EndpointSlice(msgspec.Struct, frozen=True, gc=False):

@@ -17,7 +17,7 @@ from podfence.model.net import AddressRange, Protocol
 from podfence.model.objects import ObjectRef
 
 
-class Tier(enum.Enum):
+class Tier(enum.StrEnum):
     """Where in the order of evaluation a policy stands."""
 
     ADMIN = "Admin"
@@ -25,7 +25,7 @@ class Tier(enum.Enum):
     BASELINE = "Baseline"
 
 
-class Action(enum.Enum):
+class Action(enum.StrEnum):
     """What a rule does with the connections it matches."""
 
     ACCEPT = "Accept"
@@ -33,7 +33,7 @@ class Action(enum.Enum):
     PASS = "Pass"
 
 
-class Direction(enum.Enum):
+class Direction(enum.StrEnum):
     """The side of a connection that a rule speaks of; ingress enters the subject, egress leaves it."""
 
     INGRESS = "ingress"
@@ -46,7 +46,7 @@ class Unreadable(msgspec.Struct, frozen=True, gc=False, tag=True):
     reason: str
 
 
-class PodPeer(msgspec.Struct, frozen=True, gc=False, tag=True):
+class PodPeer(msgspec.Struct, frozen=True, gc=False, tag=True, cache_hash=True):
     """Pods by label, within one namespace or within the namespaces that a selector matches.
 
     Exactly one of ``namespace`` (a name) and ``namespace_selector`` is set.
@@ -57,20 +57,20 @@ class PodPeer(msgspec.Struct, frozen=True, gc=False, tag=True):
     pod_selector: Selector
 
 
-class AddressPeer(msgspec.Struct, frozen=True, gc=False, tag=True):
+class AddressPeer(msgspec.Struct, frozen=True, gc=False, tag=True, cache_hash=True):
     """Addresses: an ``ipBlock`` without its excepts, or all blocks of a ``networks`` peer, as disjoint ranges."""
 
     ranges: tuple[AddressRange, ...]
     text: str
 
 
-class NodePeer(msgspec.Struct, frozen=True, gc=False, tag=True):
+class NodePeer(msgspec.Struct, frozen=True, gc=False, tag=True, cache_hash=True):
     """Nodes by label, meaning every address of their status."""
 
     selector: Selector
 
 
-class DomainPeer(msgspec.Struct, frozen=True, gc=False, tag=True):
+class DomainPeer(msgspec.Struct, frozen=True, gc=False, tag=True, cache_hash=True):
     """Hosts outside the cluster by name: lower case, no final dot, ``*.`` for one or more labels."""
 
     names: tuple[str, ...]
@@ -79,7 +79,7 @@ class DomainPeer(msgspec.Struct, frozen=True, gc=False, tag=True):
 Peer = PodPeer | AddressPeer | NodePeer | DomainPeer | Unreadable
 
 
-class PortRange(msgspec.Struct, frozen=True, gc=False, tag=True):
+class PortRange(msgspec.Struct, frozen=True, gc=False, tag=True, cache_hash=True):
     """Ports ``first`` to ``last`` of one protocol, both included."""
 
     protocol: Protocol
@@ -87,7 +87,7 @@ class PortRange(msgspec.Struct, frozen=True, gc=False, tag=True):
     last: int
 
 
-class PortName(msgspec.Struct, frozen=True, gc=False, tag=True):
+class PortName(msgspec.Struct, frozen=True, gc=False, tag=True, cache_hash=True):
     """A container port of the destination pod by its name; ``protocol`` ``None`` matches whatever it declares."""
 
     name: str

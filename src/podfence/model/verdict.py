@@ -38,7 +38,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     to_itself: bool = False
 
 
-class DecidedIn(enum.Enum):
+class DecidedIn(enum.StrEnum):
     """What decided one side of a connection."""
 
     ADMIN = "Admin"
