@@ -44,6 +44,15 @@ def span(first: int, count: int) -> int:
     return ((1 << count) - 1) << first
 
 
+def holders(sets: Sequence[int], size: int) -> list[list[int]]:
+    """List, for each number below ``size``, the sets that hold it, in ascending order."""
+    found: list[list[int]] = [[] for _ in range(size)]
+    for number, classes in enumerate(sets):
+        for member in members(classes):
+            found[member].append(number)
+    return found
+
+
 class Weights:
     """Adds up the weights of a set's members by bit planes: one popcount for each binary digit of the weights."""
 

@@ -232,6 +232,8 @@ def _profiles(
     project = Projection(vocabulary.pod_selectors)
     names = vocabulary.port_names
     numbers: dict[tuple[object, ...], int] = {}
+    # Replicas share their label set and ports: recognising them by identity spares hashing both for each pod.
+    replicas: dict[tuple[str, int, int, int], int] = {}
     profile_of_pod: list[int] = []
     profiles: list[Profile] = []
     sizes: list[int] = []
@@ -239,13 +241,16 @@ def _profiles(
         if pod.host_network:
             profile_of_pod.append(-1)
             continue
-        named = tuple(port for port in pod.named_ports if port.name in names) if pod.named_ports else ()
-        key = (pod.namespace, project(pod.labels), named, addresses.of_pod(pod))
-        number = numbers.get(key)
-        if number is None:
-            number = numbers[key] = len(profiles)
-            profiles.append(Profile(*key))
-            sizes.append(0)
+        areas = addresses.of_pod(pod)
+        seen = (pod.namespace, id(pod.labels), id(pod.named_ports), id(areas))
+        number = replicas.get(seen, -1)
+        if number < 0:
+            named = tuple(port for port in pod.named_ports if port.name in names)
+            key = (pod.namespace, project(pod.labels), named, areas)
+            number = replicas[seen] = numbers.setdefault(key, len(numbers))
+            if number == len(profiles):
+                profiles.append(Profile(*key))
+                sizes.append(0)
         profile_of_pod.append(number)
         sizes[number] += pod.count
     return profile_of_pod, profiles, sizes

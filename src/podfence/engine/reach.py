@@ -9,7 +9,7 @@ itself, or is reached from its own node; ``connectivity`` adds these.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from operator import or_
 
@@ -18,13 +18,12 @@ import msgspec
 from podfence.engine import bitset
 from podfence.engine.accepts import Parts, PortGroups, Sum, intersect, merge_equal
 from podfence.engine.compile import NamedBlock, Program
-from podfence.model.policy import Action, Direction, Tier
+from podfence.engine.tiers import Applying, OrderedTier
+from podfence.model.policy import Direction, Tier
 
 _KEPT_BYTES = 32_000_000
 """How much of what several sources share is remembered, roughly, in bytes of bitsets."""
 
-
-_KEPT_ANSWERS = 256
 
 _KEPT_SUMS = 1000
 
@@ -48,19 +47,18 @@ class Reach:
         self._everything = classes.everything
         self._all_ports = program.ports.everything
         self._views = range(len(program.views))
-        self._peer_sets_of = _listed([classes.sets[number] for number in program.ingress_from_pods], classes.pods)
         self._groups = PortGroups(self._all_ports, program.masks())
         self._from_anybody = Sum(self._groups, program.ingress_from_any)
         self._from_pods = [Sum(self._groups, accepts) for accepts in program.ingress_from_pods.values()]
-        self._subject_sets_of = _listed([classes.sets[number] for number in program.egress_of], classes.pods)
+        self._subject_sets_of = bitset.holders([classes.sets[number] for number in program.egress_of], classes.pods)
         self._to = [[Sum(self._groups, accepts) for accepts in by_view] for by_view in program.egress_of.values()]
         self._named_blocks = [program.named_blocks_of.get(key, []) for key in program.egress_of]
         self._not_isolated = self._everything & ~program.isolated[Direction.INGRESS]
         self._isolated_for_egress = program.isolated[Direction.EGRESS]
-        self._admin_in = _OrderedTier(program, Tier.ADMIN, Direction.INGRESS)
-        self._admin_out = _OrderedTier(program, Tier.ADMIN, Direction.EGRESS)
-        self._baseline_in = _OrderedTier(program, Tier.BASELINE, Direction.INGRESS)
-        self._baseline_out = _OrderedTier(program, Tier.BASELINE, Direction.EGRESS)
+        self._admin_in = OrderedTier(program, Tier.ADMIN, Direction.INGRESS)
+        self._admin_out = OrderedTier(program, Tier.ADMIN, Direction.EGRESS)
+        self._baseline_in = OrderedTier(program, Tier.BASELINE, Direction.INGRESS)
+        self._baseline_out = OrderedTier(program, Tier.BASELINE, Direction.EGRESS)
         ipv4_only: list[int] = []
         ipv6_only: list[int] = []
         both: list[int] = []
@@ -70,11 +68,13 @@ class Reach:
         self._ipv6_only = bitset.make(ipv6_only)
         self._both_families = bitset.make(both)
         self._unknown = [self._ends_by_unknown_area(view) for view in self._views]
-        self._wide_sets = {
-            position
-            for position, number in enumerate(program.ingress_from_pods)
-            if classes.sets[number].bit_count() > _WIDE
-        }
+        peer_sets = [classes.sets[number] for number in program.ingress_from_pods]
+        is_wide = [members.bit_count() > _WIDE for members in peer_sets]
+        narrow_only = [0 if wide else members for members, wide in zip(peer_sets, is_wide, strict=True)]
+        wide_only = [members if wide else 0 for members, wide in zip(peer_sets, is_wide, strict=True)]
+        self._peer_sets_of = bitset.holders(narrow_only, classes.pods)
+        self._wide_sets_of = [tuple(sets) for sets in bitset.holders(wide_only, classes.pods)]
+        self._grounds: dict[tuple[object, ...], _Ground] = {}
         self._from_wide: dict[tuple[int, ...], Sum] = {}
         self._from_block = {block: Sum(self._groups, accepts) for block, accepts in program.ingress_from_block.items()}
         self._from_area: dict[int, Sum] = {}
@@ -114,11 +114,19 @@ class Reach:
 
     def _ingress_view(self, source: int, view: int) -> Parts:
         admin, baseline = self._admin_in.of_source(source, view), self._baseline_in.of_source(source, view)
-        parts = []
-        for ports, classes in self._accepted_from(source, view).parts((*admin.masks, *baseline.masks)):
-            accepted = classes | (self._not_isolated & baseline.allowed(ports))
-            parts.append((ports, admin.apply(ports, accepted)))
-        return parts
+        wide, own = self._accepted_from(source, view)
+        if own.wide:
+            total = self._accepted_from_wide(wide).copy()
+            total.add(own)
+            return _Ground(total, admin, baseline, self._not_isolated).parts
+        key = (wide, admin.pieces, baseline.pieces)
+        ground = self._grounds.get(key)
+        if ground is None:
+            if len(self._grounds) >= _KEPT_SUMS:
+                self._grounds.clear()
+            ground = _Ground(self._accepted_from_wide(wide), admin, baseline, self._not_isolated)
+            self._grounds[key] = ground
+        return ground.with_more(own.narrow, self._groups.masks) if own.narrow else ground.parts
 
     def _egress_parts(self, source: int) -> Parts:
         """Give the destinations that a source may leave for."""
@@ -175,23 +183,21 @@ class Reach:
                 found |= _covered_by_name(area, ends, accepted, named)
         return found
 
-    def _accepted_from(self, source: int, view: int) -> Sum:
-        """Give what NetworkPolicies accept from a source: by its labels, by its address, from anybody."""
-        total = self._from_anybody
+    def _accepted_from(self, source: int, view: int) -> tuple[tuple[int, ...], Sum]:
+        """Give what NetworkPolicies accept from a source: sets of many classes by number, and the rest added up."""
+        own = Sum(self._groups)
+        wide: tuple[int, ...] = ()
         if source < self.program.classes.pods:
-            sets = self._peer_sets_of[source]
-            total = self._accepted_from_wide(tuple([number for number in sets if number in self._wide_sets])).copy()
-            for number in sets:
-                if number not in self._wide_sets:
-                    total.add(self._from_pods[number])
+            wide = self._wide_sets_of[source]
+            for number in self._peer_sets_of[source]:
+                own.add(self._from_pods[number])
         area = self._frame.area_of[view][source]
-        if area is not None and (by_address := self._accepted_from_area(area)):
-            total = total.copy()
-            total.add(by_address)
-        return total
+        if area is not None:
+            own.add(self._accepted_from_area(area))
+        return wide, own
 
     def _accepted_from_wide(self, sets: tuple[int, ...]) -> Sum:
-        """Add up the sets that hold many classes; few combinations of these occur."""
+        """Add up what is accepted from anybody and from sets of many classes, of which few combinations occur."""
         known = self._from_wide.get(sets)
         if known is None:
             known = self._from_anybody.copy()
@@ -241,75 +247,31 @@ class Reach:
         return [(areas[area] << first, bitset.make(ends)) for area, ends in found.items()]
 
 
-class _Applying:
-    """The pieces of one ordered tier that speak of one source; shared by all sources of which the same speak."""
+class _Ground:
+    """What many sources have in common on their way in, before and after the tiers around NetworkPolicy."""
 
-    def __init__(self, pieces: tuple[int, ...], steps: Sequence[tuple[Action, int, int]], everything: int) -> None:
-        self.pieces = pieces
-        self.masks = tuple({ports for _, ports, _ in steps})
-        self._steps = steps
-        self._everything = everything
-        self._known: dict[int, tuple[int, int]] = {}
+    def __init__(self, total: Sum, admin: Applying, baseline: Applying, not_isolated: int) -> None:
+        self._admin = admin
+        self.parts: Parts = []
+        self._accepted: list[int] = []
+        for ports, classes in total.parts((*admin.masks, *baseline.masks)):
+            accepted = classes | (not_isolated & baseline.allowed(ports))
+            self._accepted.append(accepted)
+            self.parts.append((ports, admin.apply(ports, accepted)))
 
-    def apply(self, ports: int, otherwise: int) -> int:
-        """Give what is allowed on ports that no piece cuts; ``otherwise`` answers where no piece decides."""
-        accepted, undecided = self._first_match(ports)
-        return accepted | (undecided & otherwise)
-
-    def allowed(self, ports: int) -> int:
-        """Give what is allowed on ports that no piece cuts, when nothing follows this tier."""
-        accepted, undecided = self._first_match(ports)
-        return accepted | undecided
-
-    def _first_match(self, ports: int) -> tuple[int, int]:
-        """Let the first rule decide for each class: those accepted, and those left to the next tier."""
-        known = self._known.get(ports)
-        if known is None:
-            accepted, undecided, passed = 0, self._everything, 0
-            for action, on_ports, classes in self._steps:
-                if on_ports & ports:
-                    matched = classes & undecided
-                    undecided &= ~matched
-                    if action is Action.ACCEPT:
-                        accepted |= matched
-                    elif action is Action.PASS:
-                        passed |= matched
-            if len(self._known) >= _KEPT_ANSWERS:
-                self._known.clear()
-            known = self._known[ports] = (accepted, undecided | passed)
-        return known
-
-
-class _OrderedTier:
-    """The rules of one ordered tier and direction, by the sources of which they speak."""
-
-    def __init__(self, program: Program, tier: Tier, direction: Direction) -> None:
-        self._pieces = program.ordered[tier, direction]
-        self._everything = program.classes.everything
-        total = program.classes.total
-        self._none = _Applying((), (), self._everything)
-        self._by_subject = _listed([piece.subjects for piece in self._pieces], total)
-        self._by_peer = [
-            _listed([piece.peers[view] for piece in self._pieces], total) for view in range(len(program.views))
-        ]
-        self._known: dict[tuple[int, tuple[int, ...]], _Applying] = {}
-
-    def of_source(self, source: int, view: int) -> _Applying:
-        """Give the pieces that have a source among their peers (ingress)."""
-        return self._applying(-1, self._by_peer[view][source]) if self._pieces else self._none
-
-    def of_subject(self, source: int, view: int = 0) -> _Applying:
-        """Give the pieces that are about a source (egress)."""
-        return self._applying(view, self._by_subject[source]) if self._pieces else self._none
-
-    def _applying(self, view: int, listed: Sequence[int]) -> _Applying:
-        key = (view, tuple(listed))
-        known = self._known.get(key)
-        if known is None:
-            pieces = [self._pieces[number] for number in listed]
-            steps = [(p.action, p.ports, p.subjects if view < 0 else p.peers[view]) for p in pieces]
-            known = self._known[key] = _Applying(key[1], steps, self._everything)
-        return known
+    def with_more(self, narrow: Mapping[int, int], masks: Sequence[int]) -> Parts:
+        """Give the parts for a source from which more is accepted on some groups of ports."""
+        found: Parts = []
+        for (ports, allowed), accepted in zip(self.parts, self._accepted, strict=True):
+            rest = ports
+            for group, more in narrow.items():
+                here = masks[group]
+                if here & ports:
+                    rest ^= here
+                    found.append((here, self._admin.apply(here, accepted | more)))
+            if rest:
+                found.append((rest, allowed))
+        return found
 
 
 def _covered_by_name(area: int, ends: int, accepted: int, named: Iterable[NamedBlock]) -> int:
@@ -324,12 +286,3 @@ def _covered_by_name(area: int, ends: int, accepted: int, named: Iterable[NamedB
                 split.append((region & ~block.destinations, cover))
         regions = split
     return reduce(or_, (region for region, cover in regions if cover == area), 0)
-
-
-def _listed(sets: Sequence[int], size: int) -> list[list[int]]:
-    """List, for each member, the sets that hold it."""
-    found: list[list[int]] = [[] for _ in range(size)]
-    for number, classes in enumerate(sets):
-        for member in bitset.members(classes):
-            found[member].append(number)
-    return found
