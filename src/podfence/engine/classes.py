@@ -225,6 +225,11 @@ class Classes:
                 self.of_pod[position] = class_of(pod)
 
 
+def governed_profiles(snapshot: Snapshot, vocabulary: Vocabulary, addresses: Addresses) -> list[Profile]:
+    """List what policies can see of the pods that they can select, each once."""
+    return _profiles(snapshot, vocabulary, addresses)[1]
+
+
 def _profiles(
     snapshot: Snapshot, vocabulary: Vocabulary, addresses: Addresses
 ) -> tuple[list[int], list[Profile], list[int]]:

@@ -126,7 +126,8 @@ def union(ranges: Iterable[AddressRange]) -> tuple[AddressRange, ...]:
     """Merge ranges into disjoint ones, sorted; neighbours of one family join."""
     merged: list[AddressRange] = []
     for piece in sorted(ranges):
-        if merged and piece.first <= merged[-1].last + 1 and piece.first != IPV6_ORIGIN:
+        # The first IPv6 address follows the last IPv4 address on the line and is no neighbour of it.
+        if merged and piece.first <= merged[-1].last + (piece.first != IPV6_ORIGIN):
             if piece.last > merged[-1].last:
                 merged[-1] = AddressRange(merged[-1].first, piece.last)
         else:

@@ -1,0 +1,98 @@
+"""Structural schemas of custom resources as data, and how the server reads a value by one.
+
+Reading means: drop fields that the schema does not have (and name them), drop nulls, fill in defaults (facts:
+semantics 1.10 and 3.2; k8s.io/apiextensions-apiserver schema/pruning and schema/defaulting). Judging a value by
+a schema is in ``schema_validation``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """A CEL rule of a schema: ``holds`` is the rule in Python, ``name`` its rule in our catalogue."""
+
+    name: str
+    message: str
+    holds: Callable[[Any], bool]
+
+
+class Schema(msgspec.Struct, frozen=True):
+    """One node of a schema, with the constraints that the policy APIs use."""
+
+    type: str
+    properties: Mapping[str, Schema] = {}
+    additional: Schema | None = None
+    items: Schema | None = None
+    required: tuple[str, ...] = ()
+    enum: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    format: str = ""
+    max_length: int | None = None
+    pattern: str = ""
+    min_items: int | None = None
+    max_items: int | None = None
+    min_properties: int | None = None
+    max_properties: int | None = None
+    is_set: bool = False
+    default: str | None = None
+    rules: tuple[Rule, ...] = ()
+
+    def field(self, name: str) -> Schema | None:
+        """Find the schema of a field of an object, ``None`` when the object has no such field."""
+        return self.properties.get(name, self.additional)
+
+
+ROOT_FIELDS = frozenset({"apiVersion", "kind", "metadata"})
+
+
+def prune(schema: Schema | None, value: object, path: str, unknown: list[str]) -> object:
+    """Drop fields without a schema and nulls, and append the paths of the unknown fields to ``unknown``.
+
+    A list where an object belongs, or the reverse, has no schema for its fields: they come out as unknown.
+    Nulls inside lists stay, and fail later as values of the wrong type. Whole numbers beyond 64 bits are floats.
+    """
+    if isinstance(value, dict):
+        return prune_object(schema, value, path, unknown)
+    if isinstance(value, list):
+        items = schema.items if schema else None
+        return [prune(items, entry, f"{path}[{index}]", unknown) for index, entry in enumerate(value)]
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        return float(value)
+    return value
+
+
+def prune_object(schema: Schema | None, value: dict[str, Any], path: str, unknown: list[str]) -> dict[str, Any]:
+    """Do for an object what ``prune`` does for any value."""
+    kept = {}
+    for name, entry in value.items():
+        if not path and name in ROOT_FIELDS:
+            kept[name] = entry
+            continue
+        field = schema.field(name) if schema else None
+        where = f"{path}.{name}" if path else name
+        if field is None:
+            unknown.append(where)
+        elif entry is not None:
+            kept[name] = prune(field, entry, where, unknown)
+    return kept
+
+
+def with_defaults(schema: Schema | None, value: object) -> object:
+    """Fill in the defaults of a schema; the value itself is not changed."""
+    if schema is None:
+        return value
+    if isinstance(value, list):
+        return [with_defaults(schema.items, entry) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    filled = {name: with_defaults(schema.field(name), entry) for name, entry in value.items()}
+    for name, field in schema.properties.items():
+        if field.default is not None and name not in filled:
+            filled[name] = field.default
+    return filled
