@@ -72,12 +72,14 @@ def _run_command(program: str, arguments: list[str]) -> int:
     from click.shell_completion import shell_complete
 
     from podfence.cli.commands import podfence
+    from podfence.manifests.collector import paused_gc
 
     if instruction := os.environ.get(COMPLETE_VARIABLE):
         return shell_complete(podfence, {}, program, COMPLETE_VARIABLE, instruction)
     try:
         # Not podfence.main(): click's own handling prints three lines for an error and hides a closed pipe.
-        with podfence.make_context(program, arguments) as context:
+        # One question, then the process ends: nothing in between is worth looking for cycles among millions of objects.
+        with paused_gc(), podfence.make_context(program, arguments) as context:
             code = podfence.invoke(context)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code

@@ -14,6 +14,7 @@ import msgspec
 
 from podfence.engine import bitset
 from podfence.engine.atoms import AddressAtoms
+from podfence.engine.budget import Room
 from podfence.engine.index import LabelIndex
 from podfence.engine.judge import Domain, global_addresses, possible_addresses
 from podfence.engine.vocabulary import Projection, Vocabulary
@@ -151,13 +152,20 @@ class Classes:
     the distinct sets of pods that subjects and peers select, ``set_number`` tells which one a peer selects.
     """
 
-    def __init__(self, snapshot: Snapshot, vocabulary: Vocabulary) -> None:
+    def __init__(self, snapshot: Snapshot, vocabulary: Vocabulary, room: Room) -> None:
         self.addresses = Addresses(snapshot, vocabulary)
         self.of_pod: list[int] = [0] * len(snapshot.pods)
         self.areas: list[Areas] = []
         profile_of_pod, profiles, sizes = _profiles(snapshot, vocabulary, self.addresses)
+        ends = len(profiles) + len(self.addresses.atoms.atoms) + len(snapshot.nodes)
+        room.require(ends)
         self.selections = PodSets(snapshot, profiles)
-        self._merge(vocabulary, profile_of_pod, profiles, sizes)
+        numbers_of: dict[int, int] = {}
+        self.set_number = {
+            peer: numbers_of.setdefault(self.selections.select(peer), len(numbers_of)) for peer in vocabulary.pod_peers
+        }
+        room.require(ends, members=sum(found.bit_count() for found in numbers_of))
+        self._merge([bitset.members(found) for found in numbers_of], profile_of_pod, profiles, sizes)
         self.hosts: list[Pod | Node] = []
         self._add_hosts(snapshot, vocabulary)
         self.first_atom = len(self.areas)
@@ -172,14 +180,9 @@ class Classes:
         return self.sets[self.set_number[peer]]
 
     def _merge(
-        self, vocabulary: Vocabulary, profile_of_pod: list[int], profiles: list[Profile], sizes: list[int]
+        self, member_lists: list[list[int]], profile_of_pod: list[int], profiles: list[Profile], sizes: list[int]
     ) -> None:
         """Merge profiles of one namespace that are in the same sets, with the same named ports and addresses."""
-        numbers_of: dict[int, int] = {}
-        self.set_number = {
-            peer: numbers_of.setdefault(self.selections.select(peer), len(numbers_of)) for peer in vocabulary.pod_peers
-        }
-        member_lists = [bitset.members(found) for found in numbers_of]
         containing: list[list[int]] = [[] for _ in profiles]
         for set_number, listed in enumerate(member_lists):
             for member in listed:
@@ -223,11 +226,6 @@ class Classes:
         for position, pod in enumerate(snapshot.pods):
             if pod.host_network:
                 self.of_pod[position] = class_of(pod)
-
-
-def governed_profiles(snapshot: Snapshot, vocabulary: Vocabulary, addresses: Addresses) -> list[Profile]:
-    """List what policies can see of the pods that they can select, each once."""
-    return _profiles(snapshot, vocabulary, addresses)[1]
 
 
 def _profiles(

@@ -13,6 +13,7 @@ import msgspec
 
 from podfence.engine import bitset
 from podfence.engine.atoms import PortAtoms
+from podfence.engine.budget import Room
 from podfence.engine.classes import Areas, Classes
 from podfence.engine.decide import name_covers
 from podfence.engine.vocabulary import Vocabulary
@@ -45,10 +46,11 @@ class View(msgspec.Struct, frozen=True, gc=False):
 class Frame:
     """Classes, atoms and views for a snapshot and all the policies that will be written in it."""
 
-    def __init__(self, snapshot: Snapshot, more: Iterable[Policy] = ()) -> None:
+    def __init__(self, snapshot: Snapshot, more: Iterable[Policy] = (), limit: int | None = None) -> None:
+        """Make the frame; raises ``TooLargeError`` when it would take more than ``limit`` bytes."""
         self.snapshot = snapshot
         self.vocabulary = Vocabulary([*snapshot.policies, *more])
-        self.classes = Classes(snapshot, self.vocabulary)
+        self.classes = Classes(snapshot, self.vocabulary, Room(snapshot, self.vocabulary, limit))
         self.views = _views(self.classes)
         self.ports = PortAtoms([*self.vocabulary.port_ranges, *_declared(self.classes, self.vocabulary)])
         self._destinations = _destinations_by_port(self.classes, self.ports)

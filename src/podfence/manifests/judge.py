@@ -8,7 +8,7 @@ because kubectl drops the first of them before the server sees it (facts: semant
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import yaml
@@ -88,6 +88,19 @@ def _metadata(item: Item) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) else {}
 
 
+def _as_sent(value: object) -> object:
+    """Give a value as kubectl sends it: a whole number that JSON writes with a point or an exponent loses both."""
+    match value:
+        case dict():
+            return {name: _as_sent(entry) for name, entry in value.items()}
+        case list():
+            return [_as_sent(entry) for entry in value]
+        case float() if value.is_integer() and abs(value) < 1 << 63:
+            return int(value)
+        case _:
+            return value
+
+
 class _Judge:
     """Collects the faults of one item."""
 
@@ -104,7 +117,7 @@ class _Judge:
         if (item.api_version, item.kind) in GONE:
             self._gone(api)
         self._repeated(item.duplicates)
-        decoded = decode(api, item.plain(), channel=server.channel)
+        decoded = decode(api, cast(dict[str, Any], _as_sent(item.plain())), channel=server.channel)
         if decoded.wrong_types or decoded.strict:
             self._causes((*decoded.wrong_types, *decoded.strict), api, server)
             return None

@@ -148,6 +148,18 @@ def test_a_document_that_does_not_parse_is_a_finding_and_the_rest_is_judged() ->
     ]
 
 
+def test_P05_a_whole_number_with_a_point_passes_through_kubectl() -> None:
+    text = json.dumps({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "a"}})
+    spec = '{"ingress": [{"ports": [{"port": %s}]}]}'
+    whole, fraction = (f'{text[:-1]}, "spec": {spec % number}}}' for number in ("8e1", "80.5"))
+    assert judge(whole).stored[0]["spec"] == {
+        "podSelector": {},
+        "ingress": [{"ports": [{"port": 80, "protocol": "TCP"}]}],
+        "policyTypes": ["Ingress"],
+    }
+    assert [finding.rule for finding in judge(fraction).findings] == ["PF002"]
+
+
 def test_yaml_that_begins_like_json_is_told_and_judged() -> None:
     text = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: Web}}\n"
     assert {finding.rule for finding in judge(text).findings} == {"PF008", "PF010"}

@@ -26,14 +26,8 @@ GENERATED_SUFFIX = "xxxxx"
 """Stands for the five random characters that the server adds to ``generateName``."""
 
 STANDARD_FINALIZERS = frozenset({"orphan", "foregroundDeletion", "kubernetes"})
-IMMUTABLE = (
-    "name",
-    "namespace",
-    "uid",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-)
+IMMUTABLE = ("name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds")
+"""What an update may not change; a creationTimestamp is not compared but put back."""
 
 
 def with_generated_name(metadata: Metadata) -> dict[str, Any]:
@@ -87,7 +81,7 @@ def _changes(new: Metadata, old: Metadata, *, builtin: bool) -> Iterator[Cause]:
         yield invalid("metadata.resourceVersion", "", "must be specified for an update", "metadata-immutable")
     for name in IMMUTABLE:
         # The server fills in what an update leaves out, except the name, which is part of the request's path.
-        if name in new and new[name] != old.get(name):
+        if new.get(name) not in {None, ""} and new[name] != old.get(name):
             yield invalid(f"metadata.{name}", new[name], "field is immutable", "metadata-immutable")
     yield from _content(new)
 

@@ -1,0 +1,170 @@
+"""``podfence check``: what the API server would refuse or warn about."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from podfence.cli.options import Output, inputs, outputs, require_paths, talk, write_outputs
+from podfence.model.error import PodfenceError
+
+if TYPE_CHECKING:
+    from podfence.lint.finding import Findings
+    from podfence.manifests.validation.admission import Server
+
+STRICT_SINCE = (1, 36)
+"""Kubernetes refuses ambiguous CIDRs from this version on."""
+
+_VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:[.+-].*)?\Z")
+
+
+@click.command(short_help="What the API server would reject or warn about.")
+@inputs
+@outputs("text", "json")
+@click.option(
+    "--fail-on",
+    type=click.Choice(("error", "warning", "info", "never")),
+    default="warning",
+    help="Exit 1 from this severity on.",
+)
+@click.option(
+    "--kubernetes-version", metavar="VERSION", help="Server to judge for, such as 1.35 (default: the newest)."
+)
+@click.option(
+    "--crd-channel",
+    type=click.Choice(("standard", "experimental")),
+    default="experimental",
+    help="CRDs of the cluster-scoped policies.",
+)
+@click.option("--show-defaults", is_flag=True, help="Print each policy as the server would store it.")
+@talk
+def command(
+    *,
+    paths: tuple[str, ...],
+    namespace: str | None,
+    all_namespaces: bool,
+    strict: bool,
+    outputs: tuple[Output, ...],
+    fail_on: str,
+    kubernetes_version: str | None,
+    crd_channel: str,
+    show_defaults: bool,
+    color: str,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Say what the API server would refuse or warn about, with file, line and column.
+
+    Every policy is judged as kubectl apply would have it judged, unknown and repeated fields included; of other
+    objects what decides about connections. Exit codes: 0 nothing found, 1 findings at or above --fail-on,
+    2 the input could not be read.
+    """
+    del all_namespaces  # files are read whole; it narrows what a live cluster shows
+    from podfence.manifests.manual.rule import Severity
+
+    server = server_for(kubernetes_version, crd_channel)
+    findings, lines = _check(require_paths(paths), server, namespace or "default")
+    _tell(findings, lines, outputs, color, show_defaults=show_defaults, quiet=quiet, verbose=verbose)
+    if strict and findings.at_least(Severity.ERROR):
+        return 2
+    return int(findings.at_least(None if fail_on == "never" else Severity(fail_on)))
+
+
+def server_for(version: str | None, channel: str) -> Server:
+    """Choose the server to judge for: strict about CIDRs from 1.36 on. Raises ``PodfenceError``."""
+    from podfence.manifests.validation.admission import Server
+    from podfence.manifests.validation.cluster_policy import Channel
+    from podfence.manifests.validation.ip_block import CidrRegime
+
+    regime = CidrRegime.STRICT
+    if version is not None and version != "latest":
+        match = _VERSION.match(version)
+        if match is None:
+            raise PodfenceError(f"--kubernetes-version {version}: no version; write 1.35 or v1.36.3")
+        if (int(match[1]), int(match[2])) < STRICT_SINCE:
+            regime = CidrRegime.LENIENT
+    return Server(regime, Channel(channel))
+
+
+def _check(paths: tuple[str, ...], server: Server, namespace: str) -> tuple[Findings, Callable[[str], Sequence[str]]]:
+    from podfence.lint.run import check
+    from podfence.manifests.collector import paused_gc
+    from podfence.manifests.inputs import read_inputs
+
+    stdin = io.BytesIO(sys.stdin.buffer.read() if "-" in paths else b"")
+    with paused_gc():
+        findings = check(read_inputs(paths, stdin=stdin), server, namespace)
+    if not findings.objects and not findings.findings:
+        raise PodfenceError(f"no Kubernetes objects in {', '.join(paths)}{_reason(findings)}")
+    return findings, _line_reader(stdin)
+
+
+def _reason(findings: Findings) -> str:
+    if not findings.skipped:
+        return ""
+    more = f" (and {len(findings.skipped) - 1} more)" if len(findings.skipped) > 1 else ""
+    return f": not read were {findings.skipped[0]}{more}"
+
+
+def _line_reader(stdin: BinaryIO) -> Callable[[str], Sequence[str]]:
+    """Make a reader of the lines that excerpts show; a file that cannot be read again has none."""
+
+    @lru_cache(maxsize=4)
+    def lines(path: str) -> Sequence[str]:
+        from podfence.manifests.encoded import EncodingError, decoded
+
+        try:
+            if path == "-":
+                stdin.seek(0)
+                data = stdin.read()
+            else:
+                with open(path, "rb") as file:  # noqa: PTH123 (pathlib would cost its import)
+                    data = file.read()
+            text = decoded(data).decode("utf-8", "replace")
+        except (OSError, EncodingError):
+            return ()
+        return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+    return lines
+
+
+def _tell(
+    findings: Findings,
+    lines: Callable[[str], Sequence[str]],
+    outputs: tuple[Output, ...],
+    color: str,
+    *,
+    show_defaults: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    from podfence.report.check_json import findings_json
+    from podfence.report.check_text import check_text
+    from podfence.report.term import Terminal, terminal_for
+
+    def text(to_standard_output: bool) -> str:  # noqa: FBT001 (see write_outputs)
+        terminal = terminal_for(sys.stdout, color) if to_standard_output else Terminal()
+        return _joined(check_text(findings, terminal, lines, quiet=quiet, verbose=verbose))
+
+    texts = {"text": text, "json": lambda _: findings_json(findings)}
+    if not show_defaults:
+        write_outputs(outputs, texts)
+        return
+    from podfence.manifests.judge import stored_yaml
+
+    # Standard output is for the policies; what was asked for as a file is written all the same.
+    write_outputs([output for output in outputs if output.file not in {None, "-"}], texts)
+    sys.stdout.writelines(stored_yaml(findings.stored))
+    if findings.findings and not quiet:
+        terminal = terminal_for(sys.stderr, color)
+        sys.stderr.write(_joined(check_text(findings, terminal, lines, verbose=verbose)))
+
+
+def _joined(lines: Iterator[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

@@ -1,0 +1,96 @@
+"""From PATHs to a snapshot for the commands that answer from one; what was noticed goes to standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, BinaryIO
+
+from podfence.cli.options import require_paths
+from podfence.model.error import PodfenceError
+from podfence.model.net import PRIVATE_IPV4, AddressRange, parse_cidr, union
+
+if TYPE_CHECKING:
+    from podfence.manifests.loaded import Loaded
+
+MOST_PROBLEMS = 100
+"""Problems that are written out; the rest is counted."""
+
+
+class StrictError(PodfenceError):
+    """With ``--strict``: the input holds what the API server would refuse."""
+
+
+def read_manifests(
+    paths: tuple[str, ...],
+    *,
+    stdin: BinaryIO,
+    namespace: str | None,
+    pod_cidrs: Iterable[str],
+    strict: bool,
+    quiet: bool,
+    verbose: bool,
+) -> Loaded:
+    """Read a snapshot and say on standard error what the API server would refuse, once for each place.
+
+    Raises ``PodfenceError`` without any path, for a path that cannot be opened and for input without any
+    Kubernetes object; ``StrictError`` when ``strict`` and something would be refused.
+    """
+    from podfence.manifests.load import load
+
+    ranges = pod_ranges(pod_cidrs)
+    loaded = load(require_paths(paths), stdin=stdin, namespace=namespace or "default", pod_ranges=ranges)
+    if not quiet:
+        say_problems(loaded)
+    if verbose:
+        say_left_out(loaded)
+    if not loaded.objects:
+        raise PodfenceError(f"no Kubernetes objects in {', '.join(paths)}{_reason(loaded)}")
+    if strict and loaded.problems:
+        raise StrictError("--strict: the API server would refuse some of the input; podfence check says what")
+    return loaded
+
+
+def pod_ranges(pod_cidrs: Iterable[str]) -> tuple[AddressRange, ...]:
+    """Read every ``--pod-cidr``: where pods of unknown address live, nowhere for ``none``."""
+    texts = list(pod_cidrs)
+    if not texts:
+        return PRIVATE_IPV4
+    if "none" in texts:
+        if len(texts) > 1:
+            raise PodfenceError("--pod-cidr none: give blocks or none, not both")
+        return ()
+    return union(_block(text) for text in texts)
+
+
+def say_problems(loaded: Loaded) -> None:
+    """Write each problem to standard error, none of them twice, and how many more there are."""
+    lines = list(dict.fromkeys(str(problem) for problem in loaded.problems))
+    for line in lines[:MOST_PROBLEMS]:
+        print(line, file=sys.stderr)
+    if len(lines) > MOST_PROBLEMS:
+        print(f"and {len(lines) - MOST_PROBLEMS:,} more; podfence check lists them all", file=sys.stderr)
+
+
+def say_left_out(loaded: Loaded) -> None:
+    """Write to standard error what was not used and which files were not read."""
+    if loaded.unknown_kinds_line:
+        print(loaded.unknown_kinds_line, file=sys.stderr)
+    for skipped in loaded.skipped:
+        print(f"not read: {skipped}", file=sys.stderr)
+
+
+def _block(text: str) -> AddressRange:
+    try:
+        return parse_cidr(text)
+    except ValueError:
+        raise PodfenceError(f"--pod-cidr {text}: not a block of addresses; write 10.244.0.0/16 or none") from None
+
+
+def _reason(loaded: Loaded) -> str:
+    if loaded.problems:
+        return "; nothing there could be parsed"
+    if not loaded.skipped:
+        return ""
+    more = f" (and {len(loaded.skipped) - 1} more)" if len(loaded.skipped) > 1 else ""
+    return f": not read were {loaded.skipped[0]}{more}"

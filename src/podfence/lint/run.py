@@ -1,0 +1,120 @@
+"""Runs every rule over what was read, and puts the findings into the order of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from podfence.lint.finding import Finding, Findings
+from podfence.lint.registry import OBJECT_TWICE
+from podfence.manifests.documents import Item, Skipped, Unparsed
+from podfence.manifests.fault import Fault
+from podfence.manifests.gather import gather
+from podfence.manifests.judge import judge_policy, judge_problem, judge_text
+from podfence.manifests.kinds import api_of
+from podfence.manifests.manual.rule import Severity
+from podfence.manifests.validation.admission import Server
+from podfence.model.objects import ObjectRef
+
+Reading = Item | Unparsed | Skipped
+
+
+def check(readings: Iterable[Reading], server: Server, namespace: str = "default") -> Findings:
+    """Judge everything that was read; ``namespace`` is that of objects which name none.
+
+    Policies are judged as the API server would, other objects as far as the engine reads them. Findings come in
+    the order of the files and within a file by position; the same finding at the same place comes once.
+    """
+    run = _Run(server, namespace)
+    loaded = gather(run.others(readings), namespace=namespace)
+    for problem in loaded.problems:
+        run.note(judge_problem(problem))
+    for duplicate in loaded.duplicates:
+        run.repeated(duplicate.lost, duplicate.kept)
+    return run.findings()
+
+
+class _Run:
+    """Judges policies as they come by, and lets everything else pass to whoever reads it."""
+
+    def __init__(self, server: Server, namespace: str) -> None:
+        self._server = server
+        self._namespace = namespace
+        self._faults: list[Finding] = []
+        self._files: dict[str, int] = {}
+        self._seen: dict[ObjectRef, ObjectRef] = {}
+        self._stored: list[dict[str, object]] = []
+        self._skipped: list[Skipped] = []
+        self._objects = self._policies = self._refused = 0
+
+    def others(self, readings: Iterable[Reading]) -> Iterator[Item]:
+        """Judge texts and policies, and yield the objects that are neither."""
+        for reading in readings:
+            match reading:
+                case Unparsed():
+                    self._file(reading.position.file)
+                    self.note(judge_text(reading))
+                case Skipped():
+                    self._skipped.append(reading)
+                case _:
+                    self._objects += 1
+                    self._file(reading.file)
+                    if not self._policy(reading):
+                        yield reading
+
+    def _file(self, file: str) -> None:
+        self._files.setdefault(file, len(self._files))
+
+    def _policy(self, item: Item) -> bool:
+        api = api_of(item.api_version, item.kind)
+        if api is None:
+            return False
+        self._policies += 1
+        judgement = judge_policy(item, api, self._server, self._namespace)
+        for fault in judgement.faults:
+            self.note(fault)
+        self._refused += any(fault.severity is Severity.ERROR for fault in judgement.faults)
+        if judgement.stored is not None:
+            self._stored.append(judgement.stored)
+        if judgement.ref.name and not judgement.generated:
+            self._twice(judgement.ref)
+        return True
+
+    def _twice(self, ref: ObjectRef) -> None:
+        earlier = self._seen.get(ref)
+        if earlier is not None:
+            self.repeated(earlier, ref)
+        self._seen[ref] = ref
+
+    def repeated(self, lost: ObjectRef, kept: ObjectRef) -> None:
+        """Note that an object occurs twice; where the first of them stood is not known for every kind."""
+        if kept.source is not None:
+            earlier = f"{lost.source.position()}" if lost.source is not None else "an earlier document"
+            message = f"{kept.kind} {kept} is also in {earlier}; applied in this order, this one replaces it"
+            here = kept.source.position()
+            self.note(Fault(OBJECT_TWICE, message, here, "metadata.name", ref=kept, object_position=here))
+
+    def note(self, fault: Fault) -> None:
+        """Add a fault to the findings."""
+        self._faults.append(Finding.of(fault))
+
+    def findings(self) -> Findings:
+        """Give everything that was found."""
+        return Findings(
+            findings=tuple(sorted(_once(self._faults), key=self._place)),
+            files=len(self._files),
+            objects=self._objects,
+            policies=self._policies,
+            refused=self._refused,
+            stored=tuple(self._stored),
+            skipped=tuple(self._skipped),
+        )
+
+    def _place(self, finding: Finding) -> tuple[int, int, int, str]:
+        position = finding.position
+        order = self._files.get(position.file, len(self._files))
+        return (order, position.line, position.column, finding.rule)
+
+
+def _once(findings: Iterable[Finding]) -> list[Finding]:
+    unique = {(finding.rule, finding.position, finding.path, finding.message): finding for finding in findings}
+    return list(unique.values())

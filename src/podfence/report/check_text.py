@@ -1,0 +1,120 @@
+"""Findings for people: the verdict in the first line, then each finding with the lines it is about."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+
+from podfence.lint.finding import Finding, Findings
+from podfence.manifests.manual.rule import Severity
+from podfence.report.term import Terminal
+
+Lines = Callable[[str], Sequence[str]]
+"""Gives the lines of a file for an excerpt; none when the file cannot be shown."""
+
+_BEFORE = 2
+_KEY = re.compile(r"""(?:"[^"]*"|'[^']*'|[^\s:#"'{}\[\],]+)\s*:(?:\s+|$)""")
+# A text in quotes, a collection up to the end of the line, or a plain value up to what ends it.
+_VALUE = re.compile(r"""\"[^"]*"|'[^']*'|[\[{].*\S|[^\s,\]}#](?:[^,\]}]*?)(?=\s+\#|\s*[,\]}]|\s*$)""")
+_SPEAKS_OF_THE_KEY = frozenset({"unknown-field", "duplicate-field", "missing-separator"})
+
+
+def check_text(
+    findings: Findings, terminal: Terminal, lines: Lines, *, quiet: bool = False, verbose: bool = False
+) -> Iterator[str]:
+    """Write findings as lines of text; ``verbose`` names the files left out, ``quiet`` gives no advice."""
+    yield _verdict(findings, terminal)
+    for finding in findings.findings:
+        yield ""
+        yield from _finding(finding, terminal, lines)
+    if findings.findings and not quiet:
+        yield ""
+        yield terminal.paint(f"Explain a rule: podfence rule {_most_telling(findings.findings).rule}", "context")
+    if findings.skipped and verbose:
+        yield ""
+        yield from (f"not read: {skipped}" for skipped in findings.skipped)
+
+
+def _verdict(findings: Findings, terminal: Terminal) -> str:
+    counts = findings.summary
+    looked_at = f"{_count(findings.files, 'file')}, {_count(findings.policies, 'policy', 'policies')}"
+    total = ", ".join(_count(count, severity.value) for severity, count in counts.items() if count)
+    if counts[Severity.ERROR]:
+        return f"{terminal.paint('REFUSED', 'error')}  {looked_at}: {total}."
+    if total:
+        return f"{terminal.paint('ACCEPTED', 'warning')}  {looked_at}: {total}."
+    return f"{terminal.paint('OK', 'allowed')}  {looked_at}: nothing to refuse, nothing to warn about."
+
+
+def _count(count: int, one: str, many: str = "") -> str:
+    if one == "info":
+        return f"{count} info"
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def _most_telling(findings: Sequence[Finding]) -> Finding:
+    order = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+    return min(findings, key=lambda finding: (order.index(finding.severity), finding.name == "rules-unchecked"))
+
+
+def _finding(finding: Finding, terminal: Terminal, lines: Lines) -> Iterator[str]:
+    severity = terminal.paint(finding.severity.value, finding.severity.value)
+    rule = f"{finding.rule} {terminal.paint(finding.name, 'name')}"
+    about = f"  {finding.ref.kind} {finding.ref}" if finding.ref is not None else ""
+    yield f"{terminal.paint(str(finding.position), 'name')}  {severity}  {rule}{terminal.paint(about, 'context')}"
+    message = f"{finding.path}: {finding.message}" if _needs_path(finding) else finding.message
+    yield from _wrapped(message, terminal)
+    yield from _excerpt(finding, terminal, lines)
+    if finding.hint:
+        yield from _wrapped(finding.hint, terminal)
+
+
+def _needs_path(finding: Finding) -> bool:
+    quoted = f'"{finding.path}"' in finding.message
+    return bool(finding.path) and finding.ref is not None and finding.path != "<nil>" and not quoted
+
+
+def _wrapped(text: str, terminal: Terminal) -> list[str]:
+    return textwrap.wrap(
+        text,
+        width=max(terminal.width, 40),
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _excerpt(finding: Finding, terminal: Terminal, lines: Lines) -> Iterator[str]:
+    text = lines(finding.position.file)
+    last = finding.position.line
+    if not 0 < last <= len(text):
+        return
+    gutter = len(str(last))
+    for number in range(max(1, last - _BEFORE), last + 1):
+        margin = terminal.paint(f"  {number:>{gutter}} {terminal.bar} ", "context")
+        yield (margin + _printable(text[number - 1], terminal.width - gutter - 5)).rstrip()
+    marks = _marks(finding, text[last - 1], terminal.width - gutter - 5)
+    if marks:
+        margin = terminal.paint(f"  {'':>{gutter}} {terminal.bar} ", "context")
+        yield margin + terminal.paint(marks, finding.severity.value)
+
+
+def _printable(line: str, width: int) -> str:
+    shown = "".join(character if character.isprintable() else " " for character in line)
+    return shown if len(shown) <= width else shown[: width - 1] + "…"
+
+
+def _marks(finding: Finding, line: str, width: int) -> str:
+    """Underline the value of the field at fault, or its key where the rule is about the key."""
+    start = finding.position.column - 1
+    key = _KEY.match(line, start)
+    end = len(line.rstrip())
+    if key is not None and finding.name in _SPEAKS_OF_THE_KEY:
+        end = start + len(key.group().rstrip().removesuffix(":").rstrip())
+    elif key is not None and (value := _VALUE.match(line, key.end())):
+        start, end = value.span()
+    if not 0 <= start < width - 1:
+        return ""
+    return " " * start + "^" * max(1, min(end, width - 1) - start)

@@ -1,0 +1,99 @@
+"""What the recording needs from outside: Go, etcd, the API server built from its module, and the policy CRDs.
+
+Everything made or fetched stays in Go's own caches and in one cache folder outside the work tree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+KUBERNETES = "v1.36.3"
+BUNDLES = {"v1alpha1": "v0.1.7", "v1alpha2": "v0.2.0"}
+CHANNELS = ("standard", "experimental")
+MODULE = Path(__file__).parent / "apiserver"
+
+
+class MissingToolError(Exception):
+    """What is not there and what to do about it, in one line."""
+
+
+def require_go() -> str:
+    """Give the path of the Go tool."""
+    found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+    if found is None:
+        raise MissingToolError("go is not there: install Go 1.26 or later (the API server is built from source)")
+    return found
+
+
+def require_etcd() -> str:
+    """Give the path of etcd; installs it as root on a Debian, after saying so."""
+    found = shutil.which("etcd")
+    if found is None and shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        print("installing etcd-server (apt-get install etcd-server)", flush=True)
+        command = ["apt-get", "install", "--yes", "--no-install-recommends", "etcd-server"]
+        done = subprocess.run(command, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, check=False)
+        found = shutil.which("etcd") if done.returncode == 0 else None
+    if found is None:
+        raise MissingToolError("etcd is not there: apt-get install etcd-server, or put an etcd on PATH")
+    return found
+
+
+def cache_folder() -> Path:
+    """Give the folder for what is built, outside the work tree; makes it if need be."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    home = Path.home() / ".cache"
+    folder = (Path(base) if base else home) / "podfence-conformance"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / "podfence-conformance"
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def build_apiserver(go: str) -> Path:
+    """Build the API server unless the cache holds it; gives the program's path. Minutes the first time."""
+    parts = [(MODULE / name).read_bytes() for name in ("main.go", "go.mod", "go.sum")]
+    stamp = hashlib.sha256(b"\0".join([*parts, KUBERNETES.encode()])).hexdigest()[:16]
+    program = cache_folder() / f"apiserver-{KUBERNETES}-{stamp}"
+    if not program.is_file():
+        print(f"building kube-apiserver {KUBERNETES} (a few minutes the first time)", flush=True)
+        unfinished = program.with_suffix(".part")
+        flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", link_flags()]
+        run_go([go, "build", *flags, "-o", str(unfinished), "."])
+        unfinished.replace(program)
+    return program
+
+
+def link_flags() -> str:
+    """Give the linker flags that make the server report its version, which kubectl wants to read."""
+    package = "k8s.io/component-base/version"
+    major, minor, _ = KUBERNETES.removeprefix("v").split(".")
+    values = {"gitVersion": KUBERNETES, "gitMajor": major, "gitMinor": minor}
+    return " ".join(["-s", "-w", *(f"-X {package}.{name}={value}" for name, value in values.items())])
+
+
+def policy_crds(go: str, channel: str) -> list[Path]:
+    """List the CRD files of ANP and BANP v1alpha1 and CNP v1alpha2 of one channel, in Go's module cache."""
+    files: list[Path] = []
+    for bundle in BUNDLES.values():
+        output = run_go([go, "mod", "download", "-json", f"sigs.k8s.io/network-policy-api@{bundle}"])
+        folder = Path(json.loads(output)["Dir"]) / "config" / "crd" / channel
+        files += sorted(folder.glob("policy.networking.k8s.io_*.yaml"))
+    return files
+
+
+def run_go(command: list[str]) -> str:
+    """Run Go in the module of the API server; gives its output. Raises MissingToolError with what Go said."""
+    done = subprocess.run(command, cwd=MODULE, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        print(done.stderr, file=sys.stderr)
+        raise MissingToolError(f"{' '.join(command[1:3])} failed; what Go said is above")
+    return done.stdout
