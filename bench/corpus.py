@@ -149,8 +149,8 @@ def _peer(namespace: str, here: list[Pod], rng: Random) -> Peer:
         return PodPeer(None, selector({"team": f"team-{rng.randrange(TEAMS)}"}), selector({}, wanted))
     if kind < 0.85:
         return PodPeer(namespace, None, EVERYTHING)
-    outer = f"{rng.choice((52, 93, 104, 185))}.{rng.randrange(32) * 8}.0.0/16"
-    inner = outer.replace(".0.0/16", f".{rng.randrange(8) * 16}.0/24")
+    outer = f"{rng.choice((52, 93, 104, 185))}.{rng.randrange(8) * 32}.0.0/16"
+    inner = outer.replace(".0.0/16", f".{rng.randrange(2) * 128}.0/24")
     ranges = subtract((parse_cidr(outer),), (parse_cidr(inner),))
     return AddressPeer(ranges, f"{outer} except {inner}")
 

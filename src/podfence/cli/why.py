@@ -47,7 +47,7 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    r"""Say whether SRC may connect to PORT of DST, which policies and rules decide, and what would allow it.
+    """Say whether SRC may connect to PORT of DST, which policies and rules decide, and what would allow it.
 
     \b
     SRC and DST  NS/NAME          a pod or workload, NS/KIND/NAME to be exact
@@ -59,8 +59,9 @@ def command(
 
     An argument that stands for several endpoints is allowed only if all are. Exit codes: 0 allowed, 1 denied,
     2 there is no answer.
-    """
-    del all_namespaces, max_memory  # one question needs little beyond what was read
+    """  # noqa: D301 (click marks a paragraph that must not be wrapped with a backspace)
+    del all_namespaces  # one question needs little beyond what was read
+    from podfence.cli.memory import memory_limit
     from podfence.cli.reading import read_manifests
     from podfence.engine.directory import Directory
     from podfence.engine.explanation import explain
@@ -82,7 +83,9 @@ def command(
         directory = Directory(loaded.snapshot, searched=", ".join(paths))
         start, end = (resolve(directory, text, namespace) for text in (source, destination))
         found = explain(directory, start, end, asked)
-        remedy = None if found.verdict.allowed else _remedy(directory, loaded, found, progress)
+        remedy = (
+            None if found.verdict.allowed else _remedy(directory, loaded, found, memory_limit(max_memory), progress)
+        )
     _write(found, remedy, outputs, color)
     if strict and loaded.problems:
         return _REFUSED
@@ -106,14 +109,15 @@ def _write(found: Explanation, remedy: Remedy | None, outputs: tuple[Output, ...
     write_outputs(outputs, {"text": text, "json": plain})
 
 
-def _remedy(directory: Directory, loaded: Loaded, found: Explanation, progress: Progress) -> Remedy:
+def _remedy(directory: Directory, loaded: Loaded, found: Explanation, limit: int, progress: Progress) -> Remedy:
     """Find out what would allow a denied connection, and put it into words."""
     from podfence.report.why_text import Remedy
     from podfence.synthesis.suggest import Refusal, suggest
 
     refused = {problem.ref.identity for problem in loaded.problems if problem.ref is not None}
     documents = {identity: value for identity, value in loaded.documents.items() if identity not in refused}
-    suggested = suggest(directory, documents, found.source, found.destination, found.port, progress=progress.step)
+    question = (found.source, found.destination, found.port)
+    suggested = suggest(directory, documents, *question, limit=limit, progress=progress.step)
     if isinstance(suggested, Refusal):
         return Remedy(reason=suggested.reason)
     return Remedy(

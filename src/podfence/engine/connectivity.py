@@ -69,6 +69,7 @@ class Connectivity:
         self._classes_of_pods = bitset.make(with_pods)
         self._kept: dict[tuple[tuple[int, ...], bool], Targets] = {}
         self._room = _KEPT_TARGETS
+        self._governed = bitset.span(0, self.program.classes.pods)
         self._namespace_ends = self._last_classes()
 
     def ports(self, mask: int) -> tuple[PortRange, ...] | None:
@@ -157,11 +158,14 @@ class Connectivity:
             return [number for found in bitset.members(classes) for number in endpoints_of[found]]
         pods = self.program.classes.pods
         numbers = [number for found in bitset.members(classes >> pods) for number in endpoints_of[found + pods]]
-        text = bin(classes & bitset.span(0, pods))[:1:-1]
-        found = text.find("1")
-        while found >= 0:
-            numbers.append(endpoints_of[found][0])
-            found = text.find("1", self._namespace_ends[found])
+        governed = classes & self._governed
+        if governed:
+            low = (governed & -governed).bit_length() - 1
+            text = bin(governed >> low)[:1:-1]
+            found = 0
+            while found >= 0:
+                numbers.append(endpoints_of[low + found][0])
+                found = text.find("1", self._namespace_ends[low + found] - low)
         return numbers
 
     def _last_classes(self) -> list[int]:

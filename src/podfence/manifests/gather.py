@@ -19,6 +19,7 @@ from podfence.manifests.convert.ownership import WorkloadKey
 from podfence.manifests.convert.sharing import Shared
 from podfence.manifests.convert.workloads import WorkloadRecord
 from podfence.manifests.documents import Item, Skipped, Unparsed
+from podfence.manifests.field_path import MAX_DEPTH
 from podfence.manifests.judge import judge_policy
 from podfence.manifests.kinds import api_of
 from podfence.manifests.loaded import Duplicate, Identity, Loaded, Problem
@@ -97,6 +98,7 @@ class Gathering:
             take = _KINDS.get((item.api_version, item.kind))
             if take is None:
                 self._unknown_kinds[_kind_in_words(item)] += 1
+                self._note_namespace(item)
                 self._problems.extend(self._refusals(item))
             else:
                 take(self, item)
@@ -188,6 +190,15 @@ class Gathering:
         if problems or may_be_refused(item, value, policy):
             self._problems.extend(self._refusals(item) or _located(problems, item, place))
 
+    def _note_namespace(self, item: Item) -> None:
+        """Remember the namespace that an object names: it exists, whatever the object is."""
+        try:
+            metadata = item.decode(wire.Object).metadata
+        except msgspec.MsgspecError:
+            return
+        if metadata is not None and metadata.namespace and _NAME.match(metadata.namespace):
+            self._named_namespaces.add(metadata.namespace)
+
     def _refusals(self, item: Item) -> list[Problem]:
         """Say what the API server would refuse, in its own words."""
         api = api_of(item.api_version, item.kind)
@@ -245,7 +256,12 @@ def _decode(item: Item, wanted: type[Read]) -> tuple[Read, FieldProblems]:
     try:
         return item.decode(wanted), problems
     except msgspec.MsgspecError:
+        pass
+    try:
         return salvage(item.plain(), wanted, problems), problems
+    except RecursionError:
+        problems.append(FieldProblem("", f"nested deeper than {MAX_DEPTH} levels"))
+        return wanted(), problems
 
 
 def _metadata(value: Mapping[str, Any], problems: FieldProblems) -> wire.ObjectMeta:

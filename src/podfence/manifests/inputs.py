@@ -124,6 +124,9 @@ def _judged(outcomes: Iterable[Outcome], file: str, *, named: bool) -> Iterator[
     is_manifest = named
     waiting: list[NoObject] = []
     for outcome in outcomes:
+        if is_manifest and not waiting and isinstance(outcome, Item) and (named or not _is_build_file(outcome)):
+            yield outcome
+            continue
         match outcome:
             case Item() if _is_build_file(outcome) and not named:
                 yield Skipped(file, f"a {outcome.kind} file, no object of a cluster")

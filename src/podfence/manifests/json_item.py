@@ -14,10 +14,15 @@ import msgspec
 
 from podfence.manifests.documents import DuplicateKey, Item
 from podfence.manifests.field_path import locate
-from podfence.manifests.json_scan import Scan, load, scan
+from podfence.manifests.json_scan import Scan, is_too_deep, load, scan
 from podfence.model.source import Position
 
 T = TypeVar("T")
+
+
+POD = ("v1", "Pod")
+"""By far the most frequent object, and nearly always decoded by its type, which builds no tree that could be too deep.
+Its depth is looked at only when it is built plainly."""
 
 
 class JsonText:
@@ -113,8 +118,11 @@ class JsonItem(Item):
 
     def plain(self) -> dict[str, object]:
         """Build the object; see ``Item.plain``."""
+        text = bytes(self._raw)
+        if (self.api_version, self.kind) == POD and is_too_deep(text, 0, len(text)):
+            raise RecursionError
         value: dict[str, object]
-        value, repeats = load(bytes(self._raw))
+        value, repeats = load(text)
         if self._duplicates is None:
             self._duplicates = self._find_duplicates() if repeats else ()
         head: dict[str, object] = {"apiVersion": self.api_version, "kind": self.kind}

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from podfence.manifests.field_path import Mark, RepeatedKey, own_mark
+from podfence.manifests.field_path import MAX_DEPTH, Mark, RepeatedKey, own_mark
 
 _TOKEN = re.compile(rb'[ \t\r\n,:]*(?:("[^"\\]*(?:\\.[^"\\]*)*")|([\[{])|([\]}])|([^ \t\r\n,:\[\]{}"]+))', re.DOTALL)
 _BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|([\[{])|[\]}]', re.DOTALL)
@@ -163,6 +163,12 @@ def depth(text: bytes) -> int:
         elif token[0][:1] != b'"':
             level -= 1
     return deepest
+
+
+def is_too_deep(text: bytes, start: int, end: int) -> bool:
+    """Tell whether a value nests deeper than ``MAX_DEPTH``; most have not even as many brackets."""
+    brackets = text.count(b"{", start, end) + text.count(b"[", start, end)
+    return brackets > MAX_DEPTH and depth(text[start:end]) > MAX_DEPTH
 
 
 LONE_SURROGATE: Final = re.compile(

@@ -15,8 +15,8 @@ import msgspec
 
 from podfence.manifests.documents import Head, Item, ListHead, NoObject, Template, Unparsed, no_mapping, object_fault
 from podfence.manifests.field_path import MAX_DEPTH
-from podfence.manifests.json_item import JsonItem, JsonText, decoder_of
-from podfence.manifests.json_scan import depth, load, member_offsets
+from podfence.manifests.json_item import POD, JsonItem, JsonText, decoder_of
+from podfence.manifests.json_scan import is_too_deep, load, member_offsets
 
 T = TypeVar("T")
 
@@ -185,8 +185,7 @@ def _scalar(raw: msgspec.Raw) -> object:
 
 
 def _item(text: JsonText, start: int, end: int, head: tuple[str, str]) -> Item | Unparsed:
-    brackets = text.data.count(b"{", start, end) + text.data.count(b"[", start, end)
-    if brackets > MAX_DEPTH and depth(text.data[start:end]) > MAX_DEPTH:
+    if head != POD and is_too_deep(text.data, start, end):
         return Unparsed(text.position(start), f"nested deeper than {MAX_DEPTH} levels")
     return JsonItem(head, text.view[start:end], text, start)
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import msgspec
-import yaml
 
 from podfence.manifests.documents import DuplicateKey, Item, Unparsed
 from podfence.manifests.fault import Fault
@@ -31,6 +30,7 @@ from podfence.manifests.validation.admission import (
 )
 from podfence.manifests.validation.cause import NO_FIELD, Cause, Reason, duplicate_field
 from podfence.manifests.validation.field_names import suggestion
+from podfence.manifests.write import write_yaml
 from podfence.model.objects import ObjectRef
 from podfence.model.source import Position
 
@@ -145,7 +145,7 @@ class _Judge:
             f"write apiVersion: {api.api_version}"
         )
         mended = {**item.plain(), "apiVersion": api.api_version}
-        self._add("api-version-gone", message, "apiVersion", fix=yaml.safe_dump(mended, sort_keys=False))
+        self._add("api-version-gone", message, "apiVersion", fix=write_yaml([mended]))
 
     def _repeated(self, duplicates: Iterable[DuplicateKey]) -> None:
         merged = [key for key in duplicates if not key.path]
@@ -215,5 +215,11 @@ def _named(kind: object, metadata: list[object], index: int) -> str:
 def stored_yaml(objects: Iterable[dict[str, Any]]) -> Iterator[str]:
     """Write stored objects as YAML documents, keys sorted as kubectl sorts them."""
     for index, value in enumerate(objects):
-        text = yaml.safe_dump(value, sort_keys=True, default_flow_style=False, allow_unicode=True, width=10**9)
+        text = write_yaml([_sorted(value)])
         yield text if index == 0 else f"---\n{text}"
+
+
+def _sorted(value: Any) -> Any:  # noqa: ANN401 - any plain value
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value

@@ -12,7 +12,7 @@ from podfence.model.policy import Policy, PortRange
 from podfence.model.verdict import SideVerdict
 from podfence.report.ports import port_json
 from podfence.report.positions import ref_json
-from podfence.report.why_text import Remedy, because, question_text
+from podfence.report.why_text import Remedy, because, fine_print, question_text
 
 
 def why_json(found: Explanation, remedy: Remedy | None) -> str:
@@ -75,7 +75,7 @@ def _reason(found: Explanation, remedy: Remedy | None) -> str:
         f"entering: {because(found.verdict.ingress, pair.destination)}",
     )
     what = "allowed" if found.verdict.allowed else "denied"
-    sentences = [f"{question_text(found)} is {what}: {'; '.join(sides)}", *found.notes]
+    sentences = [f"{question_text(found)} is {what}: {'; '.join(sides)}", *fine_print(found)]
     if remedy is not None and remedy.manifests is None:
         sentences.append(f"no suggestion: {remedy.reason}")
     elif remedy is not None and remedy.besides:

@@ -37,12 +37,17 @@ class Remedy(msgspec.Struct, frozen=True):
 def why_text(found: Explanation, remedy: Remedy | None, lines: Lines, terminal: Terminal) -> str:
     """Write an explanation; ``remedy`` is ``None`` when the connection is allowed."""
     parts = [*_answer(found, terminal), "", *_sides(found, terminal)]
-    parts.extend(["", *_notes([*_shown(found), *_translated(found), *found.notes], terminal)])
+    parts.extend(["", *_notes(fine_print(found), terminal)])
     for side, misses in found.sides:
         parts.extend(_nearest(side, misses, terminal))
     if remedy is not None:
         parts.extend(["", *_remedy(found, remedy, lines, terminal)])
     return "\n".join(_without_repeated_gaps(parts)).rstrip("\n") + "\n"
+
+
+def fine_print(found: Explanation) -> list[str]:
+    """List what else to know: which pair is shown, how the port was translated, and the corners; no full stops."""
+    return [*_shown(found), *_translated(found), *found.notes]
 
 
 def question_text(found: Explanation) -> str:
@@ -237,7 +242,8 @@ def _remedy(found: Explanation, remedy: Remedy, lines: Lines, terminal: Terminal
     if not remedy.besides:
         yield f"  Proved: this opens {question_text(found)} and changes nothing else."
         return
-    yield f"  Proved: this opens {question_text(found)} and closes nothing. Labels cannot say less; it also opens:"
+    yield f"  Proved: this opens {question_text(found)} and closes nothing."
+    yield "  No smaller change was found, and this one also opens:"
     yield from (f"    {text}" for text in remedy.besides)
 
 

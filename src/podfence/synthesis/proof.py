@@ -52,12 +52,17 @@ class Proved(msgspec.Struct, frozen=True):
 
 
 class Proof:
-    """Holds drafts against the cluster as it is."""
+    """Holds drafts against the cluster as it is.
 
-    def __init__(self, snapshot: Snapshot, pairs: Sequence[Pair], drafts: Iterable[Draft]) -> None:
+    Raises ``TooLargeError`` when that would take more than ``limit`` bytes.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, pairs: Sequence[Pair], drafts: Iterable[Draft], limit: int | None = None
+    ) -> None:
         self._snapshot = snapshot
         more = [policy for draft in drafts for policy in draft.policies.values()]
-        self._frame = Frame(snapshot, more=more)
+        self._frame = Frame(snapshot, more=more, limit=limit)
         self._before = Reach(Program(self._frame))
         self._asked = _Asked(self._frame, snapshot, pairs)
         self._affected = Affected(self._frame, snapshot)

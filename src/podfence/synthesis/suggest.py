@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from podfence.engine.budget import TooLargeError
 from podfence.engine.directory import Directory
 from podfence.engine.judge import Party
 from podfence.engine.question import Asked, Pair, judge_pair, pairs_of
@@ -66,12 +67,13 @@ def suggest(
     destination: Resolved,
     port: Asked,
     *,
+    limit: int | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Suggestion | Refusal:
     """Find the change that allows a denied question.
 
     ``documents`` are the plain policies that may be changed, by identity: leave out those that the API server
-    refuses. ``progress`` is told what is being done.
+    refuses. ``limit`` is how many bytes a proof may take, ``progress`` is told what is being done.
     """
     search = _Search(directory, documents, source, destination, port)
     try:
@@ -81,18 +83,21 @@ def suggest(
     if not drafts:
         return Refusal(search.why)
     progress(f"proving {len(drafts)} changes")
-    best = _best(directory.snapshot, search.pairs, drafts)
+    try:
+        best = _best(directory.snapshot, search.pairs, drafts, limit)
+    except TooLargeError as error:
+        return Refusal(f"no change could be proved: {error}")
     if best is None:
         return Refusal("no change was found that closes nothing else")
     return Suggestion(best.draft.edits, best.draft.manifests, best.besides, best.pairs)
 
 
-def _best(snapshot: Snapshot, pairs: list[Pair], drafts: list[Draft]) -> Proved | None:
+def _best(snapshot: Snapshot, pairs: list[Pair], drafts: list[Draft], memory: int | None) -> Proved | None:
     """Prove the drafts, those with the least to write first; one that opens nothing else cannot be beaten then.
 
     In a large cluster only a few are proved: those that speak of the fewest ends.
     """
-    proof = Proof(snapshot, pairs, drafts)
+    proof = Proof(snapshot, pairs, drafts, memory)
     order, limit = drafts, _MOST_DRAFTS
     if proof.size >= _MANY_CLASSES:
         order, limit = sorted(drafts, key=proof.breadth)[:_MOST_DRAFTS_OF_MANY_CLASSES], _MOST_DRAFTS_OF_MANY_CLASSES

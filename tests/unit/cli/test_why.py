@@ -113,11 +113,11 @@ def test_json_has_the_keys_of_the_contract(shop: Path, capsys: pytest.CaptureFix
     assert found["ingress"] == {
         "verdict": "deny",
         "tier": "NetworkPolicy",
-        "isolatedBy": [{"ref": {**ref, "line": 1, "column": 1}}],
+        "isolatedBy": [{"ref": ref | {"line": 1, "column": 1}}],
         "decidedBy": None,
         "nearestMisses": [
             {
-                "ref": {**ref, "line": 11, "column": 5},
+                "ref": ref | {"line": 11, "column": 5},
                 "path": "spec.ingress[0]",
                 "misses": [{"what": "port", "wanted": "TCP 7071", "got": "TCP 7070"}],
             }
@@ -205,3 +205,13 @@ def test_manifests_come_through_a_pipe(shop: Path) -> None:
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
     assert done.returncode == 1
     assert b"in spec.ingress[0].ports of cart-ingress, -:" in done.stdout
+
+
+def test_without_memory_for_a_proof_the_answer_stands_and_no_patch_is_shown(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["why", "shop/frontend", "shop/cart", "7070", shop.name, "--max-memory", "1K"]) == 1
+    out, _ = capsys.readouterr()
+    assert out.startswith("DENIED")
+    assert "No patch       no change could be proved: about" in out
+    assert "To allow it" not in out

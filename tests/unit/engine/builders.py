@@ -22,7 +22,7 @@ from podfence.manifests.convert.fields import FieldProblem
 from podfence.manifests.convert.network_policies import network_policy
 from podfence.model.labels import EVERYTHING, NAMESPACE_NAME_LABEL, label_set
 from podfence.model.net import AddressRange, Protocol, parse_address, parse_cidr
-from podfence.model.objects import Namespace, NamedPort, Node, ObjectRef, Pod
+from podfence.model.objects import NamedPort, Namespace, Node, ObjectRef, Pod
 from podfence.model.policy import Action, DomainPeer, PodPeer, Policy, Rule, Tier
 from podfence.model.snapshot import Snapshot
 from podfence.model.verdict import Verdict
@@ -103,7 +103,7 @@ def anp(spec: str, name: str = "anp") -> Policy:
 
 def banp(spec: str, *, readable: bool = True) -> Policy:
     """Read the spec of the BaselineAdminNetworkPolicy; all pods unless it says otherwise."""
-    defaults = {"subject": {"namespaces": {}}}
+    defaults: dict[str, Any] = {"subject": {"namespaces": {}}}
     return _cluster_policy("BaselineAdminNetworkPolicy", BASELINE_ADMIN, defaults, spec, "default", readable=readable)
 
 

@@ -43,7 +43,12 @@ def test_I29_an_except_is_a_hole_that_others_may_fill() -> None:
 def test_I30_the_first_and_last_address_of_a_block_belong_to_it_those_of_an_except_do_not() -> None:
     cluster = Cluster(np("x", from_block("8.0.0.0/8", "8.8.0.0/16")))
     edges = ("7.255.255.255", "8.0.0.0", "8.255.255.255", "9.0.0.0", "8.7.255.255", "8.8.0.0", "8.8.255.255", "8.9.0.0")
-    assert [text for text in edges if cluster.allows(text, "x/a")] == ["8.0.0.0", "8.255.255.255", "8.7.255.255", "8.9.0.0"]
+    assert [text for text in edges if cluster.allows(text, "x/a")] == [
+        "8.0.0.0",
+        "8.255.255.255",
+        "8.7.255.255",
+        "8.9.0.0",
+    ]
 
 
 def test_I31_a_block_of_one_family_never_matches_the_other() -> None:
@@ -66,7 +71,9 @@ def test_I34_a_block_matches_pods_on_their_way_in_too() -> None:
 
 
 def test_I35_a_block_means_the_pods_behind_a_service_not_its_own_address() -> None:
-    web = Service("y", "web", label_set({"pod": "a"}), (ServicePort("", Protocol.TCP, 80, 80),), (parse_address("10.96.0.1"),))
+    web = Service(
+        "y", "web", label_set({"pod": "a"}), (ServicePort("", Protocol.TCP, 80, 80),), (parse_address("10.96.0.1"),)
+    )
     for cidr, allowed in (("10.96.0.1/32", False), ("10.0.2.1/32", True)):
         policies = (np("x", to_block(cidr)),)
         directory = Directory(Snapshot(NAMESPACES, PODS, (), (web,), (), policies))
@@ -95,7 +102,9 @@ def test_I38_a_block_that_nobody_owns_denies_everybody() -> None:
 
 def test_I39_a_block_matches_the_outside_which_no_selector_does() -> None:
     assert Cluster(np("x", to_block("8.0.0.0/8"))).allows("x/a", "8.8.8.8")
-    by_selectors = "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{podSelector: {}}, {namespaceSelector: {}}]}]}"
+    by_selectors = (
+        "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{podSelector: {}}, {namespaceSelector: {}}]}]}"
+    )
     assert not Cluster(np("x", by_selectors)).allows("x/a", "8.8.8.8")
 
 
@@ -126,7 +135,9 @@ def test_where_no_pod_ranges_are_given_no_block_matches_a_pod_of_unknown_address
 
 def test_blocks_and_names_together_cover_an_unknown_address() -> None:
     # 10.0.0.0/9 for every port and 10.128.0.0/9 for the pod's own name: only together, and only at port 80.
-    peers = "{to: [{ipBlock: {cidr: 10.0.0.0/9}}]}, {to: [{ipBlock: {cidr: 10.128.0.0/9}}], ports: [{port: serve-80-tcp}]}"
+    peers = (
+        "{to: [{ipBlock: {cidr: 10.0.0.0/9}}]}, {to: [{ipBlock: {cidr: 10.128.0.0/9}}], ports: [{port: serve-80-tcp}]}"
+    )
     spec = f"{{podSelector: {{}}, policyTypes: [Egress], egress: [{peers}]}}"
     cluster = Cluster(np("x", spec), pods=(pod("x/a", ip="10.0.1.1"), pod("y/b")), namespaces=NAMESPACES)
     assert cluster.ports_open("x/a", "y/b", "80", "81", "80/UDP", "icmp") == ["80"]
@@ -144,6 +155,10 @@ def test_a_pod_of_two_families_needs_both_to_be_allowed() -> None:
 
 
 def test_an_ordered_deny_of_half_the_addresses_denies_a_pod_of_unknown_address() -> None:
-    deny = cnp("{subject: {namespaces: {matchLabels: {ns: x}}}, egress: [{action: Deny, to: [{networks: [10.128.0.0/9]}]}]}")
-    cluster = Cluster(deny, pods=(pod("x/a", ip="10.0.1.1"), pod("y/b"), pod("y/c", ip="10.0.2.3")), namespaces=NAMESPACES)
+    deny = cnp(
+        "{subject: {namespaces: {matchLabels: {ns: x}}}, egress: [{action: Deny, to: [{networks: [10.128.0.0/9]}]}]}"
+    )
+    cluster = Cluster(
+        deny, pods=(pod("x/a", ip="10.0.1.1"), pod("y/b"), pod("y/c", ip="10.0.2.3")), namespaces=NAMESPACES
+    )
     assert cluster.reached_from("x/a") == {"y/c"}

@@ -85,7 +85,9 @@ def test_S58_a_host_network_pod_is_no_subject() -> None:
 
 
 def test_S59_no_selector_finds_a_host_network_pod() -> None:
-    peers = "[{podSelector: {}}, {namespaceSelector: {}}, {namespaceSelector: {}, podSelector: {matchLabels: {pod: a}}}]"
+    peers = (
+        "[{podSelector: {}}, {namespaceSelector: {}}, {namespaceSelector: {}, podSelector: {matchLabels: {pod: a}}}]"
+    )
     assert cluster_with(np("x", f"{{podSelector: {{}}, ingress: [{{from: {peers}}}]}}")).who_reaches("x/a") == {
         "x/b", "y/c", "y/near",
     }  # fmt: skip

@@ -86,7 +86,9 @@ def test_S12_two_rules_are_alternatives_and_never_mix() -> None:
 
 def test_S13_peers_are_alternatives_and_so_are_ports() -> None:
     peers = f"{{{A}}}, {{namespaceSelector: {{matchLabels: {{ns: y}}}}}}"
-    cluster = Cluster(np("x", f"{{podSelector: {{}}, ingress: [{{from: [{peers}], ports: [{{port: 80}}, {{port: 81}}]}}]}}"))
+    cluster = Cluster(
+        np("x", f"{{podSelector: {{}}, ingress: [{{from: [{peers}], ports: [{{port: 80}}, {{port: 81}}]}}]}}")
+    )
     for port in ("80", "81"):
         assert cluster.who_reaches("x/b", port) == {"x/a", "y/a", "y/b", "y/c"}
     assert cluster.who_reaches("x/b", "82") == set()
@@ -146,7 +148,9 @@ def test_S24_a_new_namespace_label_lets_its_pods_in() -> None:
 
 
 def test_S25_a_new_label_on_a_client_lets_it_in() -> None:
-    policy = np("x", "{podSelector: {matchLabels: {pod: a}}, ingress: [{from: [{podSelector: {matchLabels: {vip: 'yes'}}}]}]}")
+    policy = np(
+        "x", "{podSelector: {matchLabels: {pod: a}}, ingress: [{from: [{podSelector: {matchLabels: {vip: 'yes'}}}]}]}"
+    )
     assert Cluster(policy).who_reaches("x/a") == set()
     labelled = [pod("x/b", {"pod": "b", "vip": "yes"}), *(item for item in PODS if item is not PODS[1])]
     assert Cluster(policy, pods=labelled).who_reaches("x/a") == {"x/b"}
@@ -179,7 +183,9 @@ def test_S29_two_policies_for_two_ports_open_both() -> None:
 
 def test_S30_allow_all_beside_a_narrow_policy_allows_all() -> None:
     for field, types in (("ingress", "Ingress"), ("egress", "Egress")):
-        narrow = np("x", f"{{podSelector: {{}}, policyTypes: [{types}], {field}: [{{ports: [{{port: 81}}]}}]}}", "narrow")
+        narrow = np(
+            "x", f"{{podSelector: {{}}, policyTypes: [{types}], {field}: [{{ports: [{{port: 81}}]}}]}}", "narrow"
+        )
         wide = np("x", f"{{podSelector: {{}}, policyTypes: [{types}], {field}: [{{}}]}}", "wide")
         cluster = Cluster(narrow, wide)
         assert cluster.who_reaches("x/a") == cluster.reached_from("x/a") == OTHERS
@@ -206,14 +212,19 @@ def test_S33_what_the_server_does_not_let_in_the_client_cannot_reach() -> None:
 
 
 def test_S34_ingress_and_egress_of_one_pod_are_independent() -> None:
-    spec = f"{{{A}, policyTypes: [Ingress, Egress], ingress: [{{ports: [{{port: 80}}]}}], egress: [{{ports: [{{port: 81}}]}}]}}"
+    rules = "ingress: [{ports: [{port: 80}]}], egress: [{ports: [{port: 81}]}]"
+    spec = f"{{{A}, policyTypes: [Ingress, Egress], {rules}}}"
     cluster = Cluster(np("x", spec))
     assert cluster.ports_open("y/a", "x/a", "80", "81") == ["80"]
     assert cluster.ports_open("x/a", "y/a", "80", "81") == ["81"]
 
 
 def test_S35_order_and_names_of_policies_do_not_matter() -> None:
-    specs = (DENY_IN, "{podSelector: {}, ingress: [{ports: [{port: 80}]}]}", f"{{{A}, ingress: [{{ports: [{{port: 81}}]}}]}}")
+    specs = (
+        DENY_IN,
+        "{podSelector: {}, ingress: [{ports: [{port: 80}]}]}",
+        f"{{{A}, ingress: [{{ports: [{{port: 81}}]}}]}}",
+    )
     answers = set()
     for order in itertools.permutations(range(3)):
         cluster = Cluster(*(np("x", specs[number], f"np{place}") for place, number in enumerate(order)))
@@ -238,7 +249,8 @@ def test_S38_a_policy_for_sctp_alone_isolates() -> None:
 
 
 def test_S46_egress_rules_do_not_imply_dns() -> None:
-    spec = "{podSelector: {}, policyTypes: [Egress], egress: [{to: [{namespaceSelector: {matchLabels: {ns: y}}}], ports: [{port: 80}]}]}"
+    rule = "{to: [{namespaceSelector: {matchLabels: {ns: y}}}], ports: [{port: 80}]}"
+    spec = f"{{podSelector: {{}}, policyTypes: [Egress], egress: [{rule}]}}"
     cluster = Cluster(np("x", spec))
     assert cluster.ports_open("x/a", "y/a", "80", "53/UDP", "53") == ["80"]
     assert not cluster.allows("x/a", "z/a", "53/UDP")

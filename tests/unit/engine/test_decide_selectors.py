@@ -82,7 +82,7 @@ def test_L23_values_of_in_are_alternatives() -> None:
 
 
 def test_L24_not_in_on_namespaces_matches_those_without_the_label() -> None:
-    spec = "{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchExpressions: [{key: ns, operator: NotIn, values: [y]}]}}]}]}"
+    spec = f"{{podSelector: {{}}, ingress: [{{from: [{{namespaceSelector: {expression('ns', 'NotIn', 'y')}}}]}}]}}"
     namespaces = (namespace("x", ns="x"), namespace("y", ns="y"), namespace("z"))
     cluster = Cluster(np("x", spec), namespaces=namespaces)
     assert cluster.who_reaches("x/a") == {name for name in EVERY_POD if not name.startswith("y/")} - {"x/a"}

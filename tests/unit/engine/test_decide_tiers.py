@@ -92,7 +92,10 @@ def test_C46_after_pass_network_policies_decide() -> None:
 
 
 def test_C47_after_pass_and_no_network_policy_baseline_decides() -> None:
-    assert decided(ingress("Admin", 1, rule("Pass")), ingress("Baseline", 1, rule("Deny"))) == (False, DecidedIn.BASELINE)
+    assert decided(ingress("Admin", 1, rule("Pass")), ingress("Baseline", 1, rule("Deny"))) == (
+        False,
+        DecidedIn.BASELINE,
+    )
 
 
 def test_C48_pass_in_baseline_allows() -> None:
@@ -154,7 +157,9 @@ def test_C58_networks_without_protocols_match_icmp_of_their_family() -> None:
 def test_C59_without_protocols_a_rule_speaks_of_all_traffic() -> None:
     cluster = Cluster(ingress("Admin", 1, rule("Deny")))
     assert cluster.ports_open("y/b", "x/a", "80", "80/UDP", "80/SCTP", "icmp") == []
-    ports = Cluster(ingress("Admin", 1, rule("Deny", protocols="{tcp: {destinationPort: {range: {start: 1, end: 65535}}}}")))
+    ports = Cluster(
+        ingress("Admin", 1, rule("Deny", protocols="{tcp: {destinationPort: {range: {start: 1, end: 65535}}}}"))
+    )
     assert ports.ports_open("y/b", "x/a", "80", "80/UDP", "80/SCTP", "icmp") == ["80/UDP", "80/SCTP", "icmp"]
 
 
@@ -172,7 +177,9 @@ def test_C63_what_cannot_be_read_accepts_nothing_and_denies_everything() -> None
 
 
 def test_C63_that_holds_for_subjects_and_protocols_as_well() -> None:
-    subject = cnp(f"{{subject: {{planets: {{}}}}, ingress: [{rule('Deny')}, {rule('Accept', FROM_ALL)}]}}", readable=False)
+    subject = cnp(
+        f"{{subject: {{planets: {{}}}}, ingress: [{rule('Deny')}, {rule('Accept', FROM_ALL)}]}}", readable=False
+    )
     assert Cluster(subject, np("x", DENY)).who_reaches("x/a") == set()
     assert Cluster(subject).who_reaches("z/a") == EVERY_POD - Y - {"z/a"}
     spec = f"{{{X}, ingress: [{rule('Deny', protocols='{icmp: {}}')}]}}"

@@ -132,6 +132,14 @@ def test_through_its_own_service_a_pod_meets_cluster_scoped_policies_only(tier: 
     assert [policy.ref.name for policy in found.verdict.ingress.isolated_by] == ["deny"]
 
 
+def test_a_node_must_be_allowed_to_reach_the_pods_of_other_nodes_too() -> None:
+    pods = "".join(pod(f"a/web-{n}", app="web", node=f"n{n}") for n in (1, 2, 3))
+    text = DENY_ALL + pods + "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\n---\n"
+    assert asked(text, "node/n1", "a/web-1", "80").verdict.allowed
+    assert not asked(text, "node/n1", "namespace/a", "80").verdict.allowed
+    assert not asked(text + pod("b/agent", host=True, node="n1"), "b/agent", "namespace/a", "80").verdict.allowed
+
+
 def test_many_replicas_are_one_pair() -> None:
     pods = "".join(pod(f"a/web-{n}", app="web", address=f"10.0.1.{n}") for n in range(60))
     found = asked(pods + DENY_ALL, "namespace/a", "namespace/a", "80")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from podfence.engine.directory import Directory
 from podfence.engine.judge import Domain, Outside
@@ -196,3 +198,14 @@ def test_near_keeps_every_policy_that_can_matter_and_no_other() -> None:
     near = Directory(SNAPSHOT.with_policies([*policies, cluster])).near(CART)
     assert {policy.ref.identity for policy in near.policies} == {policies[0].ref.identity, cluster.ref.identity}
     assert all(policy.rules(Direction.INGRESS) == rules for policy in near.policies)
+
+
+@given(
+    st.text()
+    | st.lists(st.sampled_from(["shop", "cart", "po", "10.0.0.0", "8", "#1", "-1", "::", "node"])).map("/".join)
+)
+def test_any_text_resolves_or_is_refused_in_one_line(text: str) -> None:
+    try:
+        assert resolve(DIRECTORY, text).parties
+    except PodfenceError as error:
+        assert error.message  # noqa: PT017 (both outcomes are fine, anything else is not)

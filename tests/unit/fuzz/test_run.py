@@ -24,6 +24,7 @@ class Clock:
         self.minutes = 0
 
     def __call__(self) -> float:
+        """Tell the time in seconds."""
         self.minutes += 1
         return self.minutes * 60.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podfence.manifests.manual.rule import Rule, error, network_policy, warning
+from podfence.manifests.manual.rule import Rule, error, network_policy
 
 _SELECTS_WEB = "podSelector:\n  matchLabels:\n    app: web"
 
@@ -83,7 +83,7 @@ RULES: tuple[Rule, ...] = (
         example=_POD.format(label="2"),
         fix=_POD.format(label='"2"'),
     ),
-    warning(
+    error(
         "PF008",
         "not-json",
         what="The file starts with `{` or `[` but is YAML, not JSON.",
