@@ -157,13 +157,13 @@ class _Asked:
 
     def _weigh(self, parties: Iterable[Party]) -> Counter[int]:
         found: Counter[int] = Counter()
-        machines: set[tuple[int, str]] = set()
+        hosts_in: set[tuple[int, str]] = set()
         for party in parties:
             for number in self._classes_of.find(party):
-                if not isinstance(party, Pod | Node) or _machine(party) is None:
+                if not isinstance(party, Pod | Node) or _host(party) is None:
                     found[number] += max(party.count, 1) if isinstance(party, Pod) else 1
-                elif (number, _machine(party)) not in machines:
-                    machines.add((number, _machine(party) or ""))
+                elif (number, _host(party)) not in hosts_in:
+                    hosts_in.add((number, _host(party) or ""))
                     found[number] += 1
         return found
 
@@ -182,19 +182,19 @@ class _ClassesOf:
         self._frame = frame
         self._snapshot = snapshot
         self._by_workload: dict[tuple[str, tuple[str, str]], list[tuple[Pod, int]]] = {}
-        machines: dict[int, set[str]] = defaultdict(set)
+        hosts_in: dict[int, set[str]] = defaultdict(set)
         hosts: list[tuple[Pod | Node, int]] = [
             *zip(snapshot.pods, frame.classes.of_pod, strict=True),
             *zip(snapshot.nodes, frame.classes.of_node, strict=True),
         ]
         for host, number in hosts:
-            machine = _machine(host)
-            if machine is not None:
-                machines[number].add(machine)
-        self._hosts = {number: len(found) for number, found in machines.items()}
+            name = _host(host)
+            if name is not None:
+                hosts_in[number].add(name)
+        self._hosts = {number: len(found) for number, found in hosts_in.items()}
 
     def size(self, number: int) -> int:
-        """Count the ends of a class: pods, or nodes with all that is on their network."""
+        """Count the ends of a class: pods, or nodes and the pods on their networks, each for itself."""
         classes = self._frame.classes
         return max(classes.sizes[number], 1) if number < classes.pods else self._hosts.get(number, 1)
 
@@ -220,13 +220,11 @@ class _ClassesOf:
         return self._by_workload[key]
 
 
-def _machine(host: Pod | Node) -> str | None:
-    """Name the node whose network an end is on; ``None`` for a pod that has its own."""
+def _host(host: Pod | Node) -> str | None:
+    """Name an end that is on the network of a node; ``None`` for a pod that has a network of its own."""
     if isinstance(host, Node):
         return f"node {host.name}"
-    if not host.host_network:
-        return None
-    return f"node {host.node}" if host.node is not None else f"pod {host.namespace}/{host.name}"
+    return f"pod {host.namespace}/{host.name}" if host.host_network else None
 
 
 def _stands_for(pod: Pod, asked: Pod) -> bool:
