@@ -14,13 +14,13 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS), metavar="SHELL")
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    r"""Print the completion script for a shell.
+    """Print the completion script for a shell.
 
     \b
     bash  source <(podfence completion bash)
     zsh   source <(podfence completion zsh)
     fish  podfence completion fish | source
-    """
+    """  # noqa: D301 (click marks a paragraph that must not be wrapped with a backspace)
     click.echo(completion_script(ctx.find_root().command, shell), nl=False)
 
 

@@ -20,7 +20,7 @@ from podfence.manifests.convert.sharing import Shared
 from podfence.manifests.convert.workloads import WorkloadRecord
 from podfence.manifests.documents import Item, Skipped, Unparsed
 from podfence.manifests.field_path import MAX_DEPTH
-from podfence.manifests.judge import judge_policy
+from podfence.manifests.judge import judge_policy, judge_repeats
 from podfence.manifests.kinds import api_of
 from podfence.manifests.loaded import Duplicate, Identity, Loaded, Problem
 from podfence.manifests.manual.rule import Severity
@@ -102,6 +102,11 @@ class Gathering:
                 self._problems.extend(self._refusals(item))
             else:
                 take(self, item)
+            if api_of(item.api_version, item.kind) is None:
+                self._problems.extend(
+                    Problem(fault.position, fault.message, fault.ref, fault.path, fault.rule.name)
+                    for fault in judge_repeats(item, self._namespace)
+                )
 
     def loaded(self, pod_ranges: tuple[AddressRange, ...]) -> Loaded:
         """Make the snapshot out of everything that was added."""

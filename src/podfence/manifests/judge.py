@@ -31,6 +31,7 @@ from podfence.manifests.validation.admission import (
 from podfence.manifests.validation.cause import NO_FIELD, Cause, Reason, duplicate_field
 from podfence.manifests.validation.field_names import suggestion
 from podfence.manifests.write import write_yaml
+from podfence.manifests.yaml_text import YamlItem
 from podfence.model.objects import ObjectRef
 from podfence.model.source import Position
 
@@ -59,8 +60,20 @@ def judge_problem(problem: Problem) -> Fault:
     """Turn what could not be read of an object that is no policy into a fault."""
     source = problem.ref.source if problem.ref else None
     where = source.position() if source else problem.position
-    rule = BY_NAME["unreadable-field"]
+    rule = BY_NAME[problem.rule or "unreadable-field"]
     return Fault(rule, problem.message, problem.position, problem.path, "", problem.ref, where)
+
+
+def judge_repeats(item: Item, namespace: str = "default") -> tuple[Fault, ...]:
+    """Find the keys that occur twice in an object that is no policy: kubectl keeps the last and says nothing.
+
+    Only in YAML, where people forget a line ``---``; nobody writes long JSON by hand.
+    """
+    if not isinstance(item, YamlItem) or not item.duplicates:
+        return ()
+    judge = _Judge(item, reference(item, namespace))
+    judge.repeated(item.duplicates)
+    return judge.faults()
 
 
 def judge_policy(item: Item, api: Api | Unserved, server: Server, namespace: str = "default") -> Judgement:
@@ -116,7 +129,7 @@ class _Judge:
         item = self._item
         if (item.api_version, item.kind) in GONE:
             self._gone(api)
-        self._repeated(item.duplicates)
+        self.repeated(item.duplicates)
         decoded = decode(api, cast(dict[str, Any], _as_sent(item.plain())), channel=server.channel)
         if decoded.wrong_types or decoded.strict:
             self._causes((*decoded.wrong_types, *decoded.strict), api, server)
@@ -147,7 +160,7 @@ class _Judge:
         mended = {**item.plain(), "apiVersion": api.api_version}
         self._add("api-version-gone", message, "apiVersion", fix=write_yaml([mended]))
 
-    def _repeated(self, duplicates: Iterable[DuplicateKey]) -> None:
+    def repeated(self, duplicates: Iterable[DuplicateKey]) -> None:
         merged = [key for key in duplicates if not key.path]
         names = {key.key for key in merged}
         if "kind" in names and names & {"metadata", "spec"}:

@@ -20,16 +20,18 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
     """One thing that the API server would refuse or that could not be read, in one line.
 
     ``ref`` and ``path`` tell the object and its field; ``ref`` is ``None`` for text that is no object at all.
+    ``rule`` names the rule that is broken where it is not simply that a field cannot be read.
     """
 
     position: Position
     message: str
     ref: ObjectRef | None = None
     path: str = ""
+    rule: str = ""
 
     def __str__(self) -> str:
         about = f"{self.ref.kind} {self.ref}: " if self.ref is not None else ""
-        field = f"{self.path}: " if self.path else ""
+        field = f"{self.path}: " if self.path and self.path not in self.message else ""
         return f"{self.position}: {about}{field}{self.message}"
 
 

@@ -381,3 +381,41 @@ def leaves_the_meaning(path: str, converted: Policy) -> bool:
     if path.startswith("spec.policyTypes") or path in {"spec.ingress", "spec.egress"} or path.count(".") == 1:
         return True
     return converted.ingress is None if path.startswith("spec.ingress") else converted.egress is None
+
+
+def test_a_forgotten_separator_between_objects_that_are_no_policies_is_said() -> None:
+    text = """
+        apiVersion: v1
+        kind: Service
+        metadata: {name: web}
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: web-0}
+    """
+    found = loaded(text)
+    assert [pod.name for pod in found.snapshot.pods] == ["web-0"]
+    (problem,) = found.problems
+    assert "the line --- is missing before this object: Service web and Pod web-0 run into each other" in str(problem)
+
+
+def test_a_key_that_occurs_twice_in_a_pod_is_said() -> None:
+    text = """
+        apiVersion: v1
+        kind: Pod
+        metadata:
+          name: web-0
+          labels: {app: old}
+          labels: {app: new}
+    """
+    found = loaded(text)
+    assert found.snapshot.pods[0].labels == (("app", "new"),)
+    assert [problem.path for problem in found.problems] == ["metadata.labels"]
+
+
+def test_a_namespace_exists_that_only_an_object_of_an_unused_kind_names() -> None:
+    text = """
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: settings, namespace: shop}
+    """
+    assert [namespace.name for namespace in loaded(text).snapshot.namespaces] == ["shop"]
