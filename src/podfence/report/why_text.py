@@ -138,8 +138,7 @@ def rule_text(policy: Policy, rule: Rule) -> str:
 
 def _notes(notes: Sequence[str], terminal: Terminal) -> Iterator[str]:
     for note in notes:
-        sentence = f"{note[:1].upper()}{note[1:]}."
-        first, *others = textwrap.wrap(sentence, max(terminal.width - 9, 40), break_on_hyphens=False)
+        first, *others = textwrap.wrap(f"{note}.", max(terminal.width - 9, 40), break_on_hyphens=False)
         yield f"  {terminal.paint('Note', 'info')}   {first}"
         yield from (f"         {line}" for line in others)
 

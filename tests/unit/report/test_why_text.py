@@ -24,7 +24,7 @@ def text(manifests: str, source: str, destination: str, port: str, remedy: Remed
 def test_the_port_behind_a_service_or_a_name_is_said() -> None:
     through = text(WEB + CLIENT + SERVICE, "a/client", "a/service/web", "main")
     assert 'Service a/web sends port "main" to TCP 8080 of its pods: policies see the pod\'s port.' in through
-    assert 'Port "http" of a/web is TCP 8080.' in text(WEB + CLIENT, "a/client", "a/web", "http")
+    assert 'port "http" of a/web is TCP 8080.' in text(WEB + CLIENT, "a/client", "a/web", "http")
 
 
 def test_both_sides_are_explained_when_both_deny() -> None:
@@ -49,7 +49,7 @@ def test_the_denied_pair_of_many_is_shown() -> None:
     found = text(WEB + pods + policy, "namespace/b", "a/web", "80")
     assert found.startswith("DENIED  namespace b → a/web TCP 80\n")
     assert "  leaving   b/two" in found
-    shown = "Shown is the first pair that is denied, b/two → a/web TCP 80, of 2 that policies tell apart."
+    shown = "shown is the first pair that is denied, b/two → a/web TCP 80, of 2 that policies tell apart."
     assert shown in " ".join(found.split())
 
 
