@@ -16,6 +16,8 @@ SHELLS = ("bash", "zsh", "fish")
 def command(ctx: click.Context, shell: str) -> None:
     """Print the completion script for a shell.
 
+    Endpoints are completed as well where PODFENCE_INPUT names the files or folders that hold them.
+
     \b
     bash  source <(podfence completion bash)
     zsh   source <(podfence completion zsh)

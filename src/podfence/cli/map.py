@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from podfence.cli.names import complete_endpoint
 from podfence.cli.options import Output, inputs, max_memory, outputs, pod_cidr, talk
 from podfence.cli.progress import Progress
 from podfence.model.error import PodfenceError
@@ -34,6 +35,7 @@ FORMATS = ("text", "json", "csv", "md", "dot")
     "--focus",
     multiple=True,
     metavar="ENDPOINT",
+    shell_complete=complete_endpoint,
     help="Only what this endpoint reaches and who reaches it. May be repeated.",
 )
 @click.option(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from podfence.cli.names import complete_endpoint
 from podfence.cli.options import Output, inputs, max_memory, outputs, pod_cidr, talk, write_outputs
 from podfence.cli.progress import Progress
 
@@ -23,8 +24,8 @@ _ALLOWED, _DENIED, _REFUSED = 0, 1, 2
 
 
 @click.command(short_help="Why one connection is allowed or denied.")
-@click.argument("source", metavar="SRC")
-@click.argument("destination", metavar="DST")
+@click.argument("source", metavar="SRC", shell_complete=complete_endpoint)
+@click.argument("destination", metavar="DST", shell_complete=complete_endpoint)
 @click.argument("port", metavar="PORT")
 @inputs
 @outputs("text", "json")

@@ -208,7 +208,7 @@ class Alike:
         vocabulary = Vocabulary(near.policies)
         self._project = Projection(vocabulary.pod_selectors)
         self._node_selectors = list(vocabulary.node_selectors)
-        self._nodes = {node.name: dict(node.labels) for node in near.nodes}
+        self._nodes = {node.name: node for node in near.nodes}
         self._cuts = sorted({edge for block in vocabulary.blocks for r in block for edge in (r.first, r.last + 1)})
 
     def groups(self, parties: Iterable[Party]) -> list[Group]:
@@ -221,14 +221,20 @@ class Alike:
     def _key(self, party: Party) -> object:
         if not isinstance(party, Pod):
             return party
-        where = tuple(sorted({(family_of(a).value, bisect_right(self._cuts, a)) for a in party.addresses}))
+        where = tuple(sorted({(family_of(a).value, bisect_right(self._cuts, a)) for a in self._addresses(party)}))
         return (party.namespace, self._project(party.labels), party.named_ports, where, self._on_host(party))
+
+    def _addresses(self, pod: Pod) -> tuple[int, ...]:
+        """Give the known addresses of a pod; on the host network those of its node come first (``possible_addresses``)."""
+        node = self._nodes.get(pod.node or "") if pod.host_network else None
+        return pod.addresses if node is None or not node.addresses else node.addresses
 
     def _on_host(self, pod: Pod) -> object:
         if not pod.host_network:
             return None
-        labels = self._nodes.get(pod.node or "")
-        return labels is not None, tuple(item.matches(labels or {}) for item in self._node_selectors)
+        node = self._nodes.get(pod.node or "")
+        labels = dict(node.labels) if node is not None else {}
+        return node is not None, tuple(item.matches(labels) for item in self._node_selectors)
 
 
 def _representatives(sources: Group, destinations: Group) -> tuple[Party, Party, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +33,39 @@ def test_commands_are_offered_as_they_are_typed(
     monkeypatch.setenv("COMP_CWORD", "1")
     assert main([]) == 0
     assert capsys.readouterr().out.split() == [f"plain,{name}" for name in offered]
+
+
+@pytest.mark.parametrize(
+    ("words", "typed", "offered"),
+    [
+        (["why"], "shop/re", ["shop/recommendation", "shop/redis"]),
+        (["why", "shop/redis"], "inter", ["internet"]),
+        (["why", "-n", "shop"], "red", ["redis"]),
+        (["map", "--focus"], "shop/service/red", ["shop/service/redis"]),
+    ],
+)
+def test_endpoints_of_the_input_are_offered(
+    words: list[str],
+    typed: str,
+    offered: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PODFENCE_INPUT", str(Path(__file__).parents[3] / "examples" / "shop"))
+    monkeypatch.setenv("_PODFENCE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", " ".join(["podfence", *words, typed]))
+    monkeypatch.setenv("COMP_CWORD", str(len(words) + 1))
+    assert main([]) == 0
+    assert capsys.readouterr().out.split() == [f"plain,{name}" for name in offered]
+
+
+@pytest.mark.parametrize("where", ["", "no/such/folder"])
+def test_nothing_is_offered_where_there_is_no_input(
+    where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PODFENCE_INPUT", where)
+    monkeypatch.setenv("_PODFENCE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "podfence why shop/")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert main([]) == 0
+    assert not capsys.readouterr().out

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import io
 
+import msgspec
+
 from podfence.engine.connectivity import Connectivity
 from podfence.engine.decide import ITSELF, OWN_NODE
+from podfence.engine.directory import Directory
 from podfence.engine.endpoints import Grouping
+from podfence.engine.question import ask, parse_port
+from podfence.engine.resolve import resolve
 from podfence.manifests.load import load
+from podfence.model.snapshot import Snapshot
 from podfence.model.verdict import DecidedIn
 from tests.unit.engine.builders import Cluster, banp, cnp, namespace, node, np, pod
 
@@ -132,6 +138,20 @@ def test_S65_a_pod_without_address_is_judged_by_what_its_labels_say() -> None:
     pods = (PODS[0], pod("x/new", {"pod": "b"}))
     policy = np("x", "{podSelector: {}, ingress: [{from: [{podSelector: {matchLabels: {pod: b}}}]}]}")
     assert Cluster(policy, pods=pods, namespaces=NAMESPACES, pod_ranges="").who_reaches("x/a") == {"x/new"}
+
+
+def test_a_question_about_host_network_pods_is_asked_of_each_node_that_a_block_tells_apart() -> None:
+    hosts = [pod(f"y/h{n}", {"app": "h"}, ports=(), node=f"n{n}", host_network=True) for n in (1, 2)]
+    workload = [msgspec.structs.replace(item, workload=("DaemonSet", "h")) for item in hosts]
+    policy = np("x", "{podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 172.16.0.1/32}}]}]}")
+    target = pod("x/a", ip="10.0.1.1", node="n3")
+    directory = Directory(Snapshot(NAMESPACES, (target, *workload), NODES, (), (), (policy,)))
+
+    def allowed(source: str) -> bool:
+        answer = ask(directory, resolve(directory, source), resolve(directory, "x/a"), parse_port("80"))
+        return answer.verdict.allowed
+
+    assert (allowed("y/h1"), allowed("y/h2"), allowed("y/DaemonSet/h")) == (True, False, False)
 
 
 def test_C60_host_network_pods_are_neither_subjects_nor_pod_peers_of_cluster_policies() -> None:
