@@ -116,10 +116,18 @@ class Program:
                 self.named_blocks_of[number].append(NamedBlock(ports, atoms, destinations))
 
     def _ordered_pieces(self, rule: Rule, subjects: int, direction: Direction) -> Iterator[OrderedPiece]:
-        peers = self.frame.peers_of(rule)
+        sure = self.frame.peers_of(rule, unsure=rule.action is Action.DENY)
+        yield from self._pieces(rule, rule.action, sure, subjects, direction)
+        if rule.action is Action.PASS and (unsure := self.frame.peers_of(rule, unsure=True)) != sure:
+            # Nobody can tell whether the next tier or the next rule is meant to decide (``decide``).
+            yield from self._pieces(rule, Action.DENY, unsure, subjects, direction)
+
+    def _pieces(
+        self, rule: Rule, action: Action, peers: tuple[int, ...], subjects: int, direction: Direction
+    ) -> Iterator[OrderedPiece]:
         for ports, destinations in self.frame.port_pieces(rule):
             if direction is Direction.INGRESS:
-                yield OrderedPiece(rule.action, ports, subjects & destinations, peers)
+                yield OrderedPiece(action, ports, subjects & destinations, peers)
             else:
                 reached = tuple(found & destinations for found in peers)
-                yield OrderedPiece(rule.action, ports, subjects, reached)
+                yield OrderedPiece(action, ports, subjects, reached)

@@ -36,6 +36,7 @@ from podfence.model.snapshot import Snapshot
 from podfence.model.verdict import DecidedIn, End, Flow, SideVerdict, Verdict
 
 OWN_NODE = "traffic from the pod's own node is always allowed"
+PERHAPS_PASSED = "the other end runs on a node that nobody knows, and this pass may be meant for it"
 ITSELF = "a pod can always reach itself"
 
 
@@ -108,12 +109,23 @@ def _ordered_tier(
     decided for the others already.
     """
     for policy, rule in _rules(policies, tier, direction):
-        if not matches(snapshot, rule, flow, direction):
-            continue
-        if rule.action is Action.PASS:
-            return None
-        allowed = rule.action is Action.ACCEPT
-        return SideVerdict(direction, allowed, DecidedIn(tier.value), isolated_by, policy, rule)
+        passes = rule.action is Action.PASS
+        if matches(snapshot, rule, flow, direction):
+            if passes:
+                return None
+            allowed = rule.action is Action.ACCEPT
+            return SideVerdict(direction, allowed, DecidedIn(tier.value), isolated_by, policy, rule)
+        if passes and matches(snapshot, rule, flow, direction, unsure=True):
+            # Nobody can tell whether the next tier or the next rule is meant to decide.
+            return SideVerdict(
+                direction,
+                allowed=False,
+                tier=DecidedIn(tier.value),
+                isolated_by=isolated_by,
+                policy=policy,
+                rule=rule,
+                reason=PERHAPS_PASSED,
+            )
     return None
 
 
@@ -143,14 +155,15 @@ def _rules(policies: Iterable[Policy], tier: Tier, direction: Direction) -> Iter
                 yield policy, rule
 
 
-def matches(snapshot: Snapshot, rule: Rule, flow: Flow, direction: Direction) -> bool:
+def matches(snapshot: Snapshot, rule: Rule, flow: Flow, direction: Direction, *, unsure: bool | None = None) -> bool:
     """Tell whether a rule speaks of this connection: one of its peers and one of its ports must match.
 
-    A rule without peers speaks of everybody, one without ports of all traffic of every protocol.
+    A rule without peers speaks of everybody, one without ports of all traffic of every protocol. ``unsure`` says
+    whether a peer counts that only may mean the other end; by default it does for a deny.
     """
     _, other = _ends(flow, direction)
-    deny = rule.action is Action.DENY
-    return (rule.peers is None or any(peer_matches(snapshot, peer, other, deny=deny) for peer in rule.peers)) and (
+    counts = rule.action is Action.DENY if unsure is None else unsure
+    return (rule.peers is None or any(peer_matches(snapshot, peer, other, deny=counts) for peer in rule.peers)) and (
         rule.ports is None or any(port_matches(port, flow) for port in rule.ports)
     )
 

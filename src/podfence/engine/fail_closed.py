@@ -29,7 +29,10 @@ def closed_rules(policy: Policy, direction: Direction) -> tuple[Rule, ...] | Non
     if rules is None:
         return None
     if isinstance(policy.subject, Unreadable):
-        rules = tuple(rule for rule in rules if rule.action is Action.DENY)
+        # A pass would take everybody past the denies behind it; nobody knows for whom it was meant.
+        rules = tuple(
+            msgspec.structs.replace(rule, action=Action.DENY) for rule in rules if rule.action is not Action.ACCEPT
+        )
     return tuple(closed_rule(rule) for rule in rules)
 
 

@@ -21,7 +21,6 @@ from podfence.model.labels import Selector
 from podfence.model.net import Protocol
 from podfence.model.objects import Node
 from podfence.model.policy import (
-    Action,
     AddressPeer,
     DomainPeer,
     NodePeer,
@@ -85,25 +84,24 @@ class Frame:
             yield numbers, self.classes.everything
         yield from named.items()
 
-    def peers_of(self, rule: Rule) -> tuple[int, ...]:
-        """Give the classes that a rule's peers mean, for each view."""
+    def peers_of(self, rule: Rule, *, unsure: bool = False) -> tuple[int, ...]:
+        """Give the classes that a rule's peers mean, for each view; ``unsure``: or may mean."""
         if rule.peers is None:
             return (self.classes.everything,) * len(self.views)
-        deny = rule.action is Action.DENY
         found = [0] * len(self.views)
         for peer in rule.peers:
-            for number, classes in enumerate(self._peer_set(peer, deny=deny)):
+            for number, classes in enumerate(self._peer_set(peer, unsure=unsure)):
                 found[number] |= classes
         return tuple(found)
 
-    def _peer_set(self, peer: Peer, *, deny: bool) -> tuple[int, ...]:
-        key = (peer, deny)
+    def _peer_set(self, peer: Peer, *, unsure: bool) -> tuple[int, ...]:
+        key = (peer, unsure)
         found = self._peer_sets.get(key)
         if found is None:
-            found = self._peer_sets[key] = self._find_peer(peer, deny=deny)
+            found = self._peer_sets[key] = self._find_peer(peer, unsure=unsure)
         return found
 
-    def _find_peer(self, peer: Peer, *, deny: bool) -> tuple[int, ...]:
+    def _find_peer(self, peer: Peer, *, unsure: bool) -> tuple[int, ...]:
         everywhere = len(self.views)
         match peer:
             case PodPeer():
@@ -112,7 +110,7 @@ class Frame:
                 block = self.vocabulary.blocks[peer.ranges]
                 return tuple(classes[block] for classes in self._block_classes)
             case NodePeer():
-                return (self._hosts(peer.selector, deny=deny),) * everywhere
+                return (self._hosts(peer.selector, unsure=unsure),) * everywhere
             case DomainPeer():
                 named = [
                     number
@@ -123,12 +121,12 @@ class Frame:
             case _:
                 raise AssertionError("unreadable peers end in fail_closed")
 
-    def _hosts(self, selector: Selector, *, deny: bool) -> int:
+    def _hosts(self, selector: Selector, *, unsure: bool) -> int:
         nodes = {node.name: node for node in self.snapshot.nodes}
         found = []
         for number, host in enumerate(self.classes.hosts, start=self.classes.pods):
             node = host if isinstance(host, Node) else nodes.get(host.node or "")
-            if selector.matches(dict(node.labels)) if node is not None else deny or selector == Selector():
+            if selector.matches(dict(node.labels)) if node is not None else unsure or selector == Selector():
                 found.append(number)
         return bitset.make(found)
 

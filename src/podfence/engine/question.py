@@ -225,7 +225,7 @@ class Alike:
         return (party.namespace, self._project(party.labels), party.named_ports, where, self._on_host(party))
 
     def _addresses(self, pod: Pod) -> tuple[int, ...]:
-        """Give the known addresses of a pod; on the host network those of its node come first (``possible_addresses``)."""
+        """Give the known addresses of a pod; on the host network its node's come first (``possible_addresses``)."""
         node = self._nodes.get(pod.node or "") if pod.host_network else None
         return pod.addresses if node is None or not node.addresses else node.addresses
 

@@ -47,7 +47,7 @@ class Affected:
     def _peers(self, rule: Rule) -> int:
         """Give the classes that a rule's peers mean, or may mean together with another rule's."""
         found = 0
-        for classes in self._frame.peers_of(rule):
+        for classes in self._frame.peers_of(rule, unsure=True):
             found |= classes
         atoms = self._frame.atoms_of_peers(rule) >> self._frame.classes.first_atom
         return found | self._in_part(atoms) if atoms else found

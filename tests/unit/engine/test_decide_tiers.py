@@ -13,7 +13,7 @@ from podfence.model.objects import Service, ServicePort
 from podfence.model.policy import Policy
 from podfence.model.snapshot import Snapshot
 from podfence.model.verdict import DecidedIn
-from tests.unit.engine.builders import EVERY_POD, NAMESPACES, PODS, Cluster, anp, banp, cnp, namespace, np, pod
+from tests.unit.engine.builders import EVERY_POD, NAMESPACES, PODS, Cluster, anp, banp, cnp, namespace, node, np, pod
 
 X = "subject: {namespaces: {matchLabels: {ns: x}}}"
 FROM_Y = "from: [{namespaces: {matchLabels: {ns: y}}}]"
@@ -251,3 +251,21 @@ def test_pods_of_every_namespace_are_subjects_where_pods_names_no_namespace() ->
     assert [name for name in ("x/a", "y/a", "z/a", "z/other", "x/b") if not cluster.allows("x/c", name)] == [
         "x/a", "y/a", "z/a", "z/other",
     ]  # fmt: skip
+
+
+def test_a_pass_with_an_unreadable_subject_opens_nothing() -> None:
+    spec = "{priority: 1, subject: %s, ingress: [{action: Pass, from: [{namespaces: {}}]}]}"
+    accept = cnp("{priority: 2, ingress: [{action: Accept, from: [{namespaces: {}}]}]}", "b")
+    deny = np("x", "{podSelector: {}, policyTypes: [Ingress]}")
+    assert not Cluster(cnp(spec % "{namespaces: {}}", "a"), accept, deny).allows("y/a", "x/a")
+    assert not Cluster(cnp(spec % "{planets: {}}", "a", readable=False), accept, deny).allows("y/a", "x/a")
+
+
+def test_a_pass_for_some_nodes_opens_nothing_to_a_node_that_nobody_knows() -> None:
+    ssd = "{action: Pass, to: [{nodes: {matchLabels: {disk: ssd}}}]}"
+    rules = f"{{egress: [{ssd}, {{action: Accept, to: [{{networks: [0.0.0.0/0]}}]}}]}}"
+    pods = (pod("x/a"), pod("y/lost", node="n9", host_network=True))
+    deny = np("x", "{podSelector: {}, policyTypes: [Egress]}")
+    nodes = (node("n1", "10.1.1.1", disk="ssd"),)
+    assert not Cluster(cnp(rules), deny, pods=pods, nodes=nodes).allows("x/a", "y/lost")
+    assert not Cluster(cnp(rules), pods=pods, nodes=nodes).allows("x/a", "y/lost")

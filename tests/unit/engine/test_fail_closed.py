@@ -54,10 +54,10 @@ def test_an_unreadable_subject_is_everybody_it_could_be_about() -> None:
     assert closed_subject(policy(Tier.BASELINE, PEER)) == PEER
 
 
-def test_with_an_unreadable_subject_only_denies_are_left() -> None:
+def test_with_an_unreadable_subject_accepts_are_lost_and_passes_deny() -> None:
     rules = tuple(rule(action, (PEER,)) for action in Action)
     closed = policy(Tier.ADMIN, BAD, *rules)
-    assert closed_rules(closed, Direction.INGRESS) == (rule(Action.DENY, (PEER,)),)
+    assert closed_rules(closed, Direction.INGRESS) == (rule(Action.DENY, (PEER,)), rule(Action.DENY, (PEER,)))
     assert closed_rules(closed, Direction.EGRESS) is None
 
 
