@@ -50,9 +50,7 @@ class Machine:
         line = " ".join(map(str, command))
         self.commands.append(line)
         if self.failing and self.failing in line:
-            return subprocess.CompletedProcess(
-                command, 1, "", "warning\n  ERROR: no network\nnote: see above\n\n"
-            )
+            return subprocess.CompletedProcess(command, 1, "", "warning\n  ERROR: no network\nnote: see above\n\n")
         if "-m venv" in line or "uv venv" in line:
             self.make_program("python")
         if "--editable" in line:
@@ -84,9 +82,7 @@ def machine(tmp_path: Path, dev: ModuleType, monkeypatch: pytest.MonkeyPatch) ->
 def without_venv(dev: ModuleType, monkeypatch: pytest.MonkeyPatch, *, root: bool, apt: bool) -> None:
     """Make it a machine whose Python lacks ensurepip, as Debian's does before python3-venv."""
     find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        dev.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else find_spec(name)
-    )
+    monkeypatch.setattr(dev.importlib.util, "find_spec", lambda name: None if name == "ensurepip" else find_spec(name))
     programs = {"nft", "ip", *(["apt-get"] if apt else [])}
     monkeypatch.setattr(dev.shutil, "which", lambda name, **_: name if name in programs else None)
     monkeypatch.setattr(dev.os, "geteuid", lambda: 0 if root else 1000)
@@ -94,9 +90,7 @@ def without_venv(dev: ModuleType, monkeypatch: pytest.MonkeyPatch, *, root: bool
 
 
 def run_dev(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, ROOT / "dev", *arguments], capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, ROOT / "dev", *arguments], capture_output=True, text=True, check=False)
 
 
 def test_it_imports_nothing_but_the_standard_library() -> None:
@@ -147,9 +141,7 @@ def test_a_command_whose_script_is_missing_is_one_line_and_exit_2(
     assert machine.commands == []
 
 
-def test_setup_makes_an_environment_and_installs_the_project_into_it(
-    dev: ModuleType, machine: Machine
-) -> None:
+def test_setup_makes_an_environment_and_installs_the_project_into_it(dev: ModuleType, machine: Machine) -> None:
     assert dev.main(["setup"]) == 0
     assert any(line.endswith(f"-m venv {machine.venv}") for line in machine.commands)
     assert machine.commands[-1] == f"{dev.PYTHON} -m pip install --quiet --editable .[dev]"
@@ -205,9 +197,7 @@ def test_an_environment_that_lost_its_python_is_made_anew(dev: ModuleType, machi
     assert not leftover.exists()
 
 
-def test_uv_is_used_where_it_is_installed(
-    dev: ModuleType, machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_uv_is_used_where_it_is_installed(dev: ModuleType, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dev.shutil, "which", lambda name, **_: f"/usr/bin/{name}")
     monkeypatch.setattr(dev, "is_usable", lambda **_: False)
     dev.main(["setup"])

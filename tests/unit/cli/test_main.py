@@ -27,13 +27,8 @@ def command_that_raises(monkeypatch: pytest.MonkeyPatch, error: BaseException) -
 
 def modules_after(*arguments: str) -> set[str]:
     """Run the program in a process of its own and list the modules it imported."""
-    code = (
-        "import sys; from podfence.cli.main import main; main(sys.argv[1:]);"
-        "print(*sys.modules, file=sys.stderr)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
-    )
+    code = "import sys; from podfence.cli.main import main; main(sys.argv[1:]);print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     return set(done.stderr.split())
 
 
@@ -102,9 +97,7 @@ def test_memory_running_out_is_no_traceback(
     assert capsys.readouterr().err.startswith("podfence: out of memory")
 
 
-def test_an_interrupt_exits_130_in_silence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_interrupt_exits_130_in_silence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     command_that_raises(monkeypatch, KeyboardInterrupt())
     assert main.main(["check"]) == 130
     assert capsys.readouterr() == ("", "")
