@@ -115,7 +115,7 @@ class Reach:
     def _ingress_view(self, source: int, view: int) -> Parts:
         admin, baseline = self._admin_in.of_source(source, view), self._baseline_in.of_source(source, view)
         wide, own = self._accepted_from(source, view)
-        if own.wide:
+        if own.wide and list(own.wide) != [self._all_ports]:
             total = self._accepted_from_wide(wide).copy()
             total.add(own)
             return _Ground(total, admin, baseline, self._not_isolated).parts
@@ -126,7 +126,9 @@ class Reach:
                 self._grounds.clear()
             ground = _Ground(self._accepted_from_wide(wide), admin, baseline, self._not_isolated)
             self._grounds[key] = ground
-        return ground.with_more(own.narrow, self._groups.masks) if own.narrow else ground.parts
+        if not own:
+            return ground.parts
+        return ground.with_more(own.narrow, own.wide.get(self._all_ports, 0), self._groups.masks)
 
     def _egress_parts(self, source: int) -> Parts:
         """Give the destinations that a source may leave for."""
@@ -259,10 +261,12 @@ class _Ground:
             self._accepted.append(accepted)
             self.parts.append((ports, admin.apply(ports, accepted)))
 
-    def with_more(self, narrow: Mapping[int, int], masks: Sequence[int]) -> Parts:
-        """Give the parts for a source from which more is accepted on some groups of ports."""
+    def with_more(self, narrow: Mapping[int, int], everywhere: int, masks: Sequence[int]) -> Parts:
+        """Give the parts for a source from which more is accepted, on some groups of ports or ``everywhere``."""
         found: Parts = []
-        for (ports, allowed), accepted in zip(self.parts, self._accepted, strict=True):
+        for (ports, before), common in zip(self.parts, self._accepted, strict=True):
+            accepted = common | everywhere
+            allowed = before if accepted == common else self._admin.apply(ports, accepted)
             rest = ports
             for group, more in narrow.items():
                 here = masks[group]
