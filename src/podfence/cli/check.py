@@ -6,8 +6,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -93,16 +92,17 @@ def server_for(version: str | None, channel: str) -> Server:
 
 
 def _check(paths: tuple[str, ...], server: Server, namespace: str) -> tuple[Findings, Callable[[str], Sequence[str]]]:
+    from podfence.cli.lines import line_reader
     from podfence.lint.run import check
     from podfence.manifests.collector import paused_gc
     from podfence.manifests.inputs import read_inputs
 
-    stdin = io.BytesIO(sys.stdin.buffer.read() if "-" in paths else b"")
+    stdin = sys.stdin.buffer.read() if "-" in paths else b""
     with paused_gc():
-        findings = check(read_inputs(paths, stdin=stdin), server, namespace)
+        findings = check(read_inputs(paths, stdin=io.BytesIO(stdin)), server, namespace)
     if not findings.objects and not findings.findings:
         raise PodfenceError(f"no Kubernetes objects in {', '.join(paths)}{_reason(findings)}")
-    return findings, _line_reader(stdin)
+    return findings, line_reader(stdin)
 
 
 def _reason(findings: Findings) -> str:
@@ -110,28 +110,6 @@ def _reason(findings: Findings) -> str:
         return ""
     more = f" (and {len(findings.skipped) - 1} more)" if len(findings.skipped) > 1 else ""
     return f": not read were {findings.skipped[0]}{more}"
-
-
-def _line_reader(stdin: BinaryIO) -> Callable[[str], Sequence[str]]:
-    """Make a reader of the lines that excerpts show; a file that cannot be read again has none."""
-
-    @lru_cache(maxsize=4)
-    def lines(path: str) -> Sequence[str]:
-        from podfence.manifests.encoded import EncodingError, decoded
-
-        try:
-            if path == "-":
-                stdin.seek(0)
-                data = stdin.read()
-            else:
-                with open(path, "rb") as file:  # noqa: PTH123 (pathlib would cost its import)
-                    data = file.read()
-            text = decoded(data).decode("utf-8", "replace")
-        except (OSError, EncodingError):
-            return ()
-        return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-    return lines
 
 
 def _tell(

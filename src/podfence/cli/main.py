@@ -29,16 +29,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     program = program_name(sys.argv[0])
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 (for as long as the process lives)
+    if sys.stdout is None:
+        return _refuse(program, "standard output is closed")
     try:
         code = _answer_or_refuse(program, list(arguments))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has seen enough. What is still buffered must not fail again when the interpreter exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has seen enough.
+        _forget_output()
         return PIPE_CLOSED
+    except OSError as error:
+        _forget_output()
+        return _refuse(program, f"cannot go on: {error.strerror or error}")
     return code
+
+
+def _forget_output() -> None:
+    """Send to nowhere what is still buffered, or it would fail again when the interpreter exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def program_name(path: str) -> str:
@@ -94,5 +106,7 @@ def _run_command(program: str, arguments: list[str]) -> int:
 
 
 def _refuse(program: str, message: str) -> int:
-    print(f"{program}: {' '.join(message.split())}", file=sys.stderr)
+    from podfence.model.text import one_line
+
+    print(f"{program}: {one_line(' '.join(message.split()))}", file=sys.stderr)
     return UNANSWERED

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from podfence.cli.options import require_paths
 from podfence.model.error import PodfenceError
 from podfence.model.net import PRIVATE_IPV4, AddressRange, parse_cidr, union
+from podfence.model.text import one_line
 
 if TYPE_CHECKING:
     from podfence.manifests.loaded import Loaded
@@ -42,6 +43,7 @@ def read_manifests(
     loaded = load(require_paths(paths), stdin=stdin, namespace=namespace or "default", pod_ranges=ranges)
     if not quiet:
         say_problems(loaded)
+        say_other_policies(loaded)
     if verbose:
         say_left_out(loaded)
     if not loaded.objects:
@@ -65,19 +67,28 @@ def pod_ranges(pod_cidrs: Iterable[str]) -> tuple[AddressRange, ...]:
 
 def say_problems(loaded: Loaded) -> None:
     """Write each problem to standard error, none of them twice, and how many more there are."""
-    lines = list(dict.fromkeys(str(problem) for problem in loaded.problems))
+    lines = list(dict.fromkeys(one_line(str(problem)) for problem in loaded.problems))
     for line in lines[:MOST_PROBLEMS]:
         print(line, file=sys.stderr)
     if len(lines) > MOST_PROBLEMS:
         print(f"and {len(lines) - MOST_PROBLEMS:,} more; podfence check lists them all", file=sys.stderr)
 
 
+def say_other_policies(loaded: Loaded) -> None:
+    """Warn on standard error of policies that Podfence does not read: what it calls allowed, they may deny."""
+    from podfence.manifests.kinds import is_other_policy
+
+    found = [f"{kind} {count}" for kind, count in loaded.unknown_kinds if is_other_policy(kind.partition(" ")[0])]
+    if found:
+        print(f"not taken into account: {', '.join(found)}; what is allowed here they may deny", file=sys.stderr)
+
+
 def say_left_out(loaded: Loaded) -> None:
     """Write to standard error what was not used and which files were not read."""
     if loaded.unknown_kinds_line:
-        print(loaded.unknown_kinds_line, file=sys.stderr)
+        print(one_line(loaded.unknown_kinds_line), file=sys.stderr)
     for skipped in loaded.skipped:
-        print(f"not read: {skipped}", file=sys.stderr)
+        print(one_line(f"not read: {skipped}"), file=sys.stderr)
 
 
 def _block(text: str) -> AddressRange:

@@ -29,7 +29,7 @@ def check(readings: Iterable[Reading], server: Server, namespace: str = "default
     for problem in loaded.problems:
         run.note(judge_problem(problem))
     for duplicate in loaded.duplicates:
-        run.repeated(duplicate.lost, duplicate.kept)
+        run.repeated(duplicate.lost, duplicate.kept, duplicate.lost_file)
     return run.findings()
 
 
@@ -85,10 +85,10 @@ class _Run:
             self.repeated(earlier, ref)
         self._seen[ref] = ref
 
-    def repeated(self, lost: ObjectRef, kept: ObjectRef) -> None:
-        """Note that an object occurs twice; where the first of them stood is not known for every kind."""
+    def repeated(self, lost: ObjectRef, kept: ObjectRef, lost_file: str = "") -> None:
+        """Note that an object occurs twice; the line where the first of them stood is known for policies only."""
         if kept.source is not None:
-            earlier = f"{lost.source.position()}" if lost.source is not None else "an earlier document"
+            earlier = f"{lost.source.position()}" if lost.source is not None else f"{lost_file}, further up" if lost_file == kept.source.file else lost_file
             message = f"{kept.kind} {kept} is also in {earlier}; applied in this order, this one replaces it"
             here = kept.source.position()
             self.note(Fault(OBJECT_TWICE, message, here, "metadata.name", ref=kept, object_position=here))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -20,8 +20,8 @@ from podfence.manifests.convert.sharing import Shared
 from podfence.manifests.convert.workloads import WorkloadRecord
 from podfence.manifests.documents import Item, Skipped, Unparsed
 from podfence.manifests.field_path import MAX_DEPTH
-from podfence.manifests.judge import judge_policy, judge_repeats
-from podfence.manifests.kinds import api_of
+from podfence.manifests.judge import as_sent, judge_policy, judge_repeats
+from podfence.manifests.kinds import api_of, misnamed
 from podfence.manifests.loaded import Duplicate, Identity, Loaded, Problem
 from podfence.manifests.manual.rule import Severity
 from podfence.manifests.oddity import CLUSTER_POLICIES, may_be_refused
@@ -35,6 +35,8 @@ from podfence.model.snapshot import Snapshot
 Read = TypeVar("Read", bound=wire.Object)
 Key = TypeVar("Key", bound=Hashable)
 Kept = TypeVar("Kept")
+
+ConvertPolicy = Callable[[Mapping[str, Any], ObjectRef, FieldProblems], Policy]
 
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\Z")
 _NO_META = wire.ObjectMeta()
@@ -99,7 +101,7 @@ class Gathering:
             if take is None:
                 self._unknown_kinds[_kind_in_words(item)] += 1
                 self._note_namespace(item)
-                self._problems.extend(self._refusals(item))
+                self._problems.extend(self._refusals(item) or self._misnamed(item))
             else:
                 take(self, item)
             if api_of(item.api_version, item.kind) is None:
@@ -183,17 +185,25 @@ class Gathering:
         self._keep(self._workloads, (namespace, item.kind, name), record, item, (namespace, name))
         self._note(problems, item, (namespace, name))
 
-    def add_policy(self, item: Item, convert: Callable[[Mapping[str, Any], ObjectRef, FieldProblems], Policy]) -> None:
+    def add_policy(self, item: Item, convert: ConvertPolicy) -> None:
         """Take a policy in, with its plain value and its text."""
         value: Mapping[str, Any] = item.plain()
         problems: FieldProblems = []
         place = self._identify(item, _metadata(value, problems), problems)
-        policy = convert(value, ObjectRef(item.kind, *place, item.source), problems)
+        policy, value = _converted(value, ObjectRef(item.kind, *place, item.source), convert, problems)
         identity = policy.ref.identity
         self._keep(self._policies, identity, policy, item, place)
         self._documents[identity] = value
         if problems or may_be_refused(item, value, policy):
             self._problems.extend(self._refusals(item) or _located(problems, item, place))
+
+    def _misnamed(self, item: Item) -> list[Problem]:
+        """Say that no server knows the kind of an object."""
+        message = misnamed(item.api_version, item.kind)
+        if message is None:
+            return []
+        position = item.source.position("kind")
+        return [Problem(position, message, path="kind", rule="api-version-unknown")]
 
     def _note_namespace(self, item: Item) -> None:
         """Remember the namespace that an object names: it exists, whatever the object is."""
@@ -269,6 +279,19 @@ def _decode(item: Item, wanted: type[Read]) -> tuple[Read, FieldProblems]:
         return wanted(), problems
 
 
+def _converted(
+    value: Mapping[str, Any], ref: ObjectRef, convert: ConvertPolicy, problems: FieldProblems
+) -> tuple[Policy, Mapping[str, Any]]:
+    """Convert a policy, and give the value that it was made of; kubectl sends a port that JSON writes as 80.0 as 80."""
+    found: FieldProblems = []
+    policy = convert(value, ref, found)
+    if found:
+        found, value = [], cast("Mapping[str, Any]", as_sent(value))
+        policy = convert(value, ref, found)
+    problems.extend(found)
+    return policy, value
+
+
 def _metadata(value: Mapping[str, Any], problems: FieldProblems) -> wire.ObjectMeta:
     match value.get("metadata"):
         case {"name": str(name), "namespace": str(namespace)}:
@@ -298,7 +321,7 @@ def _workload(wanted: type[Read], convert: Callable[[Read, Shared, FieldProblems
     return lambda gathering, item: gathering.add_workload(item, wanted, convert)
 
 
-def _policy(convert: Callable[[Mapping[str, Any], ObjectRef, FieldProblems], Policy]) -> Take:
+def _policy(convert: ConvertPolicy) -> Take:
     return lambda gathering, item: gathering.add_policy(item, convert)
 
 

@@ -101,13 +101,13 @@ def _metadata(item: Item) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) else {}
 
 
-def _as_sent(value: object) -> object:
-    """Give a value as kubectl sends it: a whole number that JSON writes with a point or an exponent loses both."""
+def as_sent(value: object) -> object:
+    """Give a plain value as kubectl sends it: a whole number that JSON writes with a point or an exponent loses both."""
     match value:
         case dict():
-            return {name: _as_sent(entry) for name, entry in value.items()}
+            return {name: as_sent(entry) for name, entry in value.items()}
         case list():
-            return [_as_sent(entry) for entry in value]
+            return [as_sent(entry) for entry in value]
         case float() if value.is_integer() and abs(value) < 1 << 63:
             return int(value)
         case _:
@@ -130,7 +130,7 @@ class _Judge:
         if (item.api_version, item.kind) in GONE:
             self._gone(api)
         self.repeated(item.duplicates)
-        decoded = decode(api, cast(dict[str, Any], _as_sent(item.plain())), channel=server.channel)
+        decoded = decode(api, cast(dict[str, Any], as_sent(item.plain())), channel=server.channel)
         if decoded.wrong_types or decoded.strict:
             self._causes((*decoded.wrong_types, *decoded.strict), api, server)
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 import msgspec
 
 from podfence.manifests.validation.admission import Api
@@ -32,3 +34,41 @@ def api_of(api_version: str, kind: str) -> Api | Unserved | None:
     if meant is None or not (group in _GROUPS or "/" in group):
         return None
     return Unserved(meant)
+
+
+# Groups whose kinds are all known. Every group that people add themselves has a dot in its name.
+_CORE = """
+    Binding ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate
+    ReplicationController ResourceQuota Secret Service ServiceAccount
+"""
+_KINDS = {
+    "": tuple(_CORE.split()),
+    "apps": ("ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
+    "batch": ("CronJob", "Job"),
+    "networking.k8s.io": ("IPAddress", "Ingress", "IngressClass", "NetworkPolicy", "ServiceCIDR"),
+    "policy.networking.k8s.io": tuple(api.kind for api in Api if not api.builtin),
+}
+_WITHOUT_A_DOT = frozenset({*_KINDS, "autoscaling", "extensions", "policy"})
+
+
+def misnamed(api_version: str, kind: str) -> str | None:
+    """Tell what is wrong with the kind or the group of an object that no server would know; ``None`` if it may exist.
+
+    Only for kinds that are not read: a group with a dot in its name may hold anything.
+    """
+    group = api_version.rpartition("/")[0]
+    if group in _KINDS and kind not in _KINDS[group] and not kind.endswith("List"):
+        return _no_match(api_version, kind, difflib.get_close_matches(kind, _KINDS[group], n=1, cutoff=0.75))
+    if "." not in group and group not in _WITHOUT_A_DOT:
+        return _no_match(api_version, kind, [f"apiVersion: {name}/v1" for name in _KINDS if kind in _KINDS[name]])
+    return None
+
+
+def _no_match(api_version: str, kind: str, meant: list[str]) -> str:
+    hint = f"; did you mean {meant[0]}?" if meant else ""
+    return f'no matches for kind "{kind}" in version "{api_version}"{hint}'
+
+
+def is_other_policy(kind: str) -> bool:
+    """Tell whether a kind that is not read is a network policy of another project."""
+    return kind.endswith("NetworkPolicy") or kind in {"AuthorizationPolicy", "SecurityGroupPolicy"}

@@ -13,6 +13,7 @@ from typing import Any
 from podfence.manifests.convert.selectors import is_label_key, is_label_value
 from podfence.manifests.documents import Item
 from podfence.manifests.validation.cidr import parse_sloppy, strict_complaint
+from podfence.manifests.validation.names import dns_label_complaints, dns_subdomain_complaints
 from podfence.model.policy import AddressPeer, Policy
 
 CLUSTER_POLICIES = frozenset({"AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"})
@@ -63,8 +64,24 @@ def _is_plain(metadata: object) -> bool:
     live = isinstance(metadata.get("uid"), str)
     known = _COMMON_METADATA | _SERVER_METADATA if live else _COMMON_METADATA
     return (
-        known.issuperset(metadata) and _are_labels(metadata.get("labels")) and _are_texts(metadata.get("annotations"))
+        known.issuperset(metadata)
+        and _is_named(metadata.get("name"), metadata.get("namespace"))
+        and _are_labels(metadata.get("labels"))
+        and _are_texts(metadata.get("annotations"))
     )
+
+
+def _is_named(name: object, namespace: object) -> bool:
+    return (
+        isinstance(name, str)
+        and not dns_subdomain_complaints(name)
+        and (not namespace or (isinstance(namespace, str) and _is_namespace(namespace)))
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def _is_namespace(name: str) -> bool:
+    return not dns_label_complaints(name)
 
 
 def _are_labels(labels: object) -> bool:

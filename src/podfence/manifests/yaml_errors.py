@@ -56,7 +56,16 @@ def explain(error: yaml.YAMLError, text: bytes) -> YamlError:
     problem = error.problem or "this is not YAML"
     place = _place(error.problem_mark) or _place(error.context_mark) or (0, 0)
     opened = _place(error.context_mark) or place
-    return _special(problem, place, opened, text) or YamlError(_MESSAGES.get(problem, problem), *place)
+    found = _special(problem, place, opened, text) or YamlError(_MESSAGES.get(problem, problem), *place)
+    return _within(found, text)
+
+
+def _within(error: YamlError, text: bytes) -> YamlError:
+    """Bring a place behind the last line back to its end: libyaml ends a text without line break as if it had one."""
+    last = text.count(b"\n")
+    if error.line <= last:
+        return error
+    return YamlError(error.message, last, len(_line(text, (last, 0))))
 
 
 def _special(problem: str, place: Place, opened: Place, text: bytes) -> YamlError | None:

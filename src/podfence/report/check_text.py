@@ -24,6 +24,10 @@ def check_text(
     findings: Findings, terminal: Terminal, lines: Lines, *, quiet: bool = False, verbose: bool = False
 ) -> Iterator[str]:
     """Write findings as lines of text; ``verbose`` names the files left out, ``quiet`` gives no advice."""
+    return map(terminal.line, _lines(findings, terminal, lines, quiet=quiet, verbose=verbose))
+
+
+def _lines(findings: Findings, terminal: Terminal, lines: Lines, *, quiet: bool, verbose: bool) -> Iterator[str]:
     yield _verdict(findings, terminal)
     for finding in findings.findings:
         yield ""
@@ -92,23 +96,34 @@ def _excerpt(finding: Finding, terminal: Terminal, lines: Lines) -> Iterator[str
     if not 0 < last <= len(text):
         return
     gutter = len(str(last))
+    width = terminal.width - gutter - 5
+    start = _window(finding.position.column - 1, width)
     for number in range(max(1, last - _BEFORE), last + 1):
         margin = terminal.paint(f"  {number:>{gutter}} {terminal.bar} ", "context")
-        yield (margin + _printable(text[number - 1], terminal.width - gutter - 5)).rstrip()
-    marks = _marks(finding, text[last - 1], terminal.width - gutter - 5)
+        yield (margin + _printable(text[number - 1], start, width)).rstrip()
+    marks = _marks(finding, text[last - 1], start, width)
     if marks:
         margin = terminal.paint(f"  {'':>{gutter}} {terminal.bar} ", "context")
         yield margin + terminal.paint(marks, finding.severity.value)
 
 
-def _printable(line: str, width: int) -> str:
-    shown = "".join(character if character.isprintable() else " " for character in line)
-    return shown if len(shown) <= width else shown[: width - 1] + "…"
+def _printable(line: str, start: int, width: int) -> str:
+    """Show the part of a line that begins at ``start``; a long line is cut before anything looks at all of it."""
+    shown = "".join(character if character.isprintable() else " " for character in line[start : start + width + 1])
+    if start and shown:
+        shown = f"…{shown[1:]}"
+    return shown if len(shown) <= width else f"{shown[: width - 1]}…"
 
 
-def _marks(finding: Finding, line: str, width: int) -> str:
+def _window(column: int, width: int) -> int:
+    """Tell where to begin to show lines so that a column is seen, with some of what stands before it."""
+    return 0 if column < width * 3 // 4 else column - width // 3
+
+
+def _marks(finding: Finding, line: str, window: int, width: int) -> str:
     """Underline the value of the field at fault, or its key where the rule is about the key."""
-    start = finding.position.column - 1
+    line = line[window : window + width + 1]
+    start = finding.position.column - 1 - window
     key = _KEY.match(line, start)
     end = len(line.rstrip())
     if key is not None and finding.name in _SPEAKS_OF_THE_KEY:

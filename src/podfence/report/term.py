@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from typing import TextIO
 
 import msgspec
+
+from podfence.model.text import UNSEEN, escaped, one_line
 
 PIPE_WIDTH = 100
 
@@ -20,6 +23,8 @@ _CODES = {
     "name": "1",
     "context": "2",
 }
+
+_UNSEEN_OR_COLOUR = re.compile(rf"(\x1b\[[0-9;]*m)|{UNSEEN}")
 
 
 class Terminal(msgspec.Struct, frozen=True):
@@ -35,6 +40,10 @@ class Terminal(msgspec.Struct, frozen=True):
     def paint(self, text: str, role: str) -> str:
         """Colour a text by what it is: error, denied, warning, allowed, info, name or context."""
         return f"\x1b[{_CODES[role]}m{text}\x1b[0m" if self.colour and text else text
+
+    def line(self, text: str) -> str:
+        """Finish a line: whatever it holds beside our own colours is shown, not obeyed."""
+        return _UNSEEN_OR_COLOUR.sub(lambda match: match[1] or escaped(match), text) if self.colour else one_line(text)
 
     @property
     def bar(self) -> str:

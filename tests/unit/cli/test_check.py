@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -229,3 +230,70 @@ def test_a_rule_that_does_not_exist_is_exit_2_with_a_suggestion(capsys: pytest.C
     code, out, err = run(capsys, "rule", "endport")
     assert (code, out) == (2, "")
     assert "did you mean PF033 end-port" in err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes need Unix")
+def test_a_named_pipe_in_a_folder_is_a_finding_and_waits_for_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "x.yaml")
+    assert main(["check", str(tmp_path)]) == 1
+    assert "cannot be read: a named pipe" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "hint"),
+    [
+        ("networking.k8s.io/v1", "NetworkPolcy", "did you mean NetworkPolicy?"),
+        ("apps/v1", "Deploymnet", "did you mean Deployment?"),
+        ("v1", "Pods", "did you mean Pod?"),
+        ("app/v1", "Deployment", "did you mean apiVersion: apps/v1?"),
+        ("networking.k8s.io/v1", "Gadget", 'no matches for kind "Gadget" in version "networking.k8s.io/v1"'),
+    ],
+)
+def test_a_kind_that_no_server_knows_is_refused(
+    api_version: str, kind: str, hint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(f"apiVersion: {api_version}\nkind: {kind}\nmetadata:\n  name: x\n")
+    assert main(["check", str(path)]) == 1
+    shown = " ".join(capsys.readouterr().out.split())
+    assert hint in shown
+    assert f"{path}:2:1 error PF009" in shown
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "ConfigMapList", "Endpoints"])
+def test_a_kind_that_is_only_not_used_is_fine(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(f"apiVersion: v1\nkind: {kind}\nmetadata:\n  name: x\n")
+    assert main(["check", str(path)]) == 0
+    assert capsys.readouterr().out.startswith("OK")
+
+
+def test_policies_of_other_projects_are_named_where_they_may_deny(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "m.yaml"
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n---\n"
+    path.write_text(f"{pod}apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {{name: x}}\n")
+    assert main(["map", str(path)]) == 0
+    assert "not taken into account: CiliumNetworkPolicy 1" in capsys.readouterr().err
+
+
+def test_a_fault_far_into_a_long_line_is_shown_with_what_stands_around_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "m.json"
+    annotations = {"note": "x" * 3000}
+    metadata = {"name": "p", "namespace": "s", "annotations": annotations}
+    value = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata,
+        "spec": {"ingres": []},
+    }
+    path.write_text(json.dumps(value))
+    assert main(["check", str(path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    excerpt = next(index for index, line in enumerate(lines) if line.startswith("  1 | …"))
+    assert lines[excerpt].index('"ingres"') == lines[excerpt + 1].index("^")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -144,3 +145,21 @@ def test_any_other_exception_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch
     command_that_raises(monkeypatch, ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         main.main(["check"])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only some systems have /dev/full")
+def test_a_full_disk_is_one_line_and_exit_2() -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 (no path, a device)
+        command = [sys.executable, "-m", "podfence", "rule"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "podfence: cannot go on: No space left on device\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes descriptors")
+@pytest.mark.parametrize(
+    ("redirection", "said"), [(">&-", "standard output is closed"), ("<&-", "no Kubernetes objects in -")]
+)
+def test_closed_streams_are_one_line_and_exit_2(redirection: str, said: str) -> None:
+    command = f'"{sys.executable}" -m podfence check - {redirection}'
+    done = subprocess.run(["/bin/sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (2, f"podfence: {said}")

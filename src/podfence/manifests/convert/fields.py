@@ -56,6 +56,12 @@ def name_of_type(value: object) -> str:
             return "a mapping"
 
 
+def note_missing(path: str, what: str, problems: FieldProblems) -> None:
+    """Note that a field is missing, unless what stands there was noted as unreadable already."""
+    if not any(problem.path == path for problem in problems):
+        problems.append(FieldProblem(path, f"{what} is required"))
+
+
 def wrong_type(value: object, wanted: str, path: str) -> UnreadableField:
     """Say that a field holds a value of another type than it should."""
     return UnreadableField(path, f"expected {wanted}, found {name_of_type(value)}")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from podfence.manifests import wire
-from podfence.manifests.convert.fields import FieldProblem, FieldProblems
+from podfence.manifests.convert.fields import FieldProblem, FieldProblems, note_missing
 from podfence.manifests.convert.sharing import Owner, Shared
 from podfence.model.labels import Labels
 from podfence.model.net import MAX_PORT, MIN_PORT, Protocol, parse_address
@@ -115,8 +115,10 @@ def _readable_port(port: wire.ContainerPort, path: str, problems: FieldProblems)
     if protocol is None:
         message = f'"{port.protocol}" is not a protocol: TCP, UDP or SCTP'
         problems.append(FieldProblem(f"{path}.protocol", message))
-    elif number is None or not MIN_PORT <= number <= MAX_PORT:
-        message = f"{number or 0} is not a port: {MIN_PORT} to {MAX_PORT}"
+    elif number is None:
+        note_missing(f"{path}.containerPort", "a port number", problems)
+    elif not MIN_PORT <= number <= MAX_PORT:
+        message = f"{number} is not a port: {MIN_PORT} to {MAX_PORT}"
         problems.append(FieldProblem(f"{path}.containerPort", message))
     else:
         yield NamedPort(port.name or "", protocol, number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from podfence.manifests import wire
-from podfence.manifests.convert.fields import FieldProblem, FieldProblems
+from podfence.manifests.convert.fields import FieldProblem, FieldProblems, note_missing
 from podfence.manifests.convert.pods import read_addresses
 from podfence.manifests.convert.sharing import Shared
 from podfence.model.net import MAX_PORT, MIN_PORT, Protocol
@@ -49,9 +49,12 @@ def _ports(ports: Iterable[wire.ServicePort | None], problems: FieldProblems) ->
 
 
 def _is_port(number: int | None, path: str, problems: FieldProblems) -> bool:
-    if number is not None and MIN_PORT <= number <= MAX_PORT:
+    if number is None:
+        note_missing(path, "a port number", problems)
+        return False
+    if MIN_PORT <= number <= MAX_PORT:
         return True
-    problems.append(FieldProblem(path, f"{number or 0} is not a port: {MIN_PORT} to {MAX_PORT}"))
+    problems.append(FieldProblem(path, f"{number} is not a port: {MIN_PORT} to {MAX_PORT}"))
     return False
 
 

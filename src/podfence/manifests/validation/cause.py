@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import enum
 import json
+import math
 import re
+import sys
 from decimal import Decimal
 
 import msgspec
@@ -170,6 +172,12 @@ def float_text(value: float) -> str:
     if -4 <= exponent < 6:
         return sign + _positional(digits, exponent)
     return f"{sign}{_point(digits)}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+
+
+def nearest_float(value: int) -> float:
+    """Give the float next to a whole number; the largest one for a number that is beyond all floats."""
+    largest = sys.float_info.max
+    return float(value) if abs(value) <= largest else math.copysign(largest, value)
 
 
 def json_number(value: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from podfence.manifests.validation.cause import Cause, json_number, unknown_field, wrong_type
+from podfence.manifests.validation.cause import Cause, json_number, nearest_float, unknown_field, wrong_type
 
 MAX_STRICT_ERRORS = 100
 """The server stops listing unknown and repeated fields here."""
@@ -121,7 +121,7 @@ def go_number(value: float) -> str:
     YAML's whole numbers beyond 64 bits are floats to Go.
     """
     if isinstance(value, int):
-        return str(value) if -(1 << 63) <= value < 1 << 64 else json_number(float(value))
+        return str(value) if -(1 << 63) <= value < 1 << 64 else json_number(nearest_float(value))
     return f"{value}" if value.is_integer() and abs(value) < 1e16 else json_number(value)
 
 

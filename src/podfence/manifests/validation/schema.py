@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from podfence.manifests.validation.cause import nearest_float
+
 
 class Rule(msgspec.Struct, frozen=True):
     """A CEL rule of a schema: ``holds`` is the rule in Python, ``name`` its rule in our catalogue."""
@@ -63,7 +65,7 @@ def prune(schema: Schema | None, value: object, path: str, unknown: list[str]) -
         items = schema.items if schema else None
         return [prune(items, entry, f"{path}[{index}]", unknown) for index, entry in enumerate(value)]
     if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-        return float(value)
+        return nearest_float(value)
     return value
 
 
