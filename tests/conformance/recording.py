@@ -48,14 +48,14 @@ def record() -> None:
     program = tools.build_apiserver(go)
     network_policies = cases.network_policies()
     setting = Setting("strict", "experimental")
-    with session(go, etcd, program, setting) as (client, asked):
+    with serving(go, etcd, program, setting) as (client, asked):
         strict = asked(network_policies)
         write("networkpolicy-strict.jsonl", strict)
         record_channel(asked, "experimental")
         record_extras(client, setting)
-    with session(go, etcd, program, Setting("strict", "standard")) as (_, asked):
+    with serving(go, etcd, program, Setting("strict", "standard")) as (_, asked):
         record_channel(asked, "standard")
-    with session(go, etcd, program, Setting("lenient", "standard"), LENIENT) as (_, asked):
+    with serving(go, etcd, program, Setting("lenient", "standard"), LENIENT) as (_, asked):
         write("networkpolicy-lenient.jsonl", lenient_lines(strict, asked(network_policies)))
 
 
@@ -80,7 +80,7 @@ def record_extras(client: Client, setting: Setting) -> None:
 
 
 @contextmanager
-def session(go: str, etcd: str, program: Path, setting: Setting, *flags: str) -> Iterator[tuple[Client, Asked]]:
+def serving(go: str, etcd: str, program: Path, setting: Setting, *flags: str) -> Iterator[tuple[Client, Asked]]:
     """Run a server of one setting; gives a client of it and a function that asks it many cases."""
     with server.running(etcd, program, *flags) as client:
         server.install_crds(client, tools.policy_crds(go, setting.channel))
