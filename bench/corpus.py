@@ -33,18 +33,22 @@ ZONES = ("a", "b", "c")
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """How large a cluster is, and how alike its pods are (``unique``: nearly every pod has labels of its own)."""
+    """How large a cluster is, and how alike its pods are (``unique``: nearly every pod has labels of its own).
+
+    ``replicas`` is how many pods a workload has.
+    """
 
     pods: int
     policies: int
     namespaces: int
     unique: bool = False
     seed: int = 7
+    replicas: int = 8
 
     @property
     def name(self) -> str:
         """Name the shape in tables."""
-        kind = "unique labels" if self.unique else "replicas"
+        kind = "unique labels" if self.unique else f"{self.replicas} replicas"
         return f"{self.pods:,} pods x {self.policies:,} policies ({kind})"
 
 
@@ -66,7 +70,7 @@ def snapshot(shape: Shape) -> Snapshot:
 
 def _pods(shape: Shape, names: list[str], rng: Random) -> Iterator[Pod]:
     templates: dict[int, tuple[Labels, tuple[NamedPort, ...], str]] = {}
-    workloads = max(1, shape.pods // 8)
+    workloads = max(1, shape.pods // shape.replicas)
     for number in range(shape.pods):
         workload = number if shape.unique else number % workloads
         namespace = names[workload % len(names)]
@@ -108,7 +112,7 @@ def _network_policies(shape: Shape, names: list[str], pods: tuple[Pod, ...], rng
         subject = dict(rng.choice(here).labels) if here else {"app": "nobody"}
         keys = rng.choice((("app",), ("app", "tier"), ("tier",), ("app", "version")))
         chosen = selector({key: subject[key] for key in keys if key in subject})
-        ingress = tuple(_rule(namespace, here, rng, "ingress", index) for index in range(rng.randint(1, 3)))
+        ingress = tuple(_rule(namespace, here, rng, "ingress", index) for index in range(rng.randint(1, 2)))
         egress = tuple(_rule(namespace, here, rng, "egress", index) for index in range(rng.randint(0, 2)))
         yield _policy(namespace, f"policy-{number}", chosen, ingress, egress or None)
 

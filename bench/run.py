@@ -107,7 +107,7 @@ def bench_engine(runs: int) -> None:
     shapes = (
         (Shape(100_000, 10_000, 500), "1.5 s, 300 MiB"),
         (Shape(100_000, 10_000, 500, unique=True), "6 s"),
-        (Shape(1_000_000, 10_000, 500), "5 s"),
+        (Shape(1_000_000, 10_000, 500, replicas=40), "5 s"),
     )
     rows = []
     for shape, wanted in shapes:
@@ -210,7 +210,7 @@ def bench_why(runs: int) -> None:
 def _in_a_process(shape: Shape) -> tuple[float, list[str]]:
     code = "import json, sys; from bench.corpus import Shape; from bench.run import reach_once; "
     code += "print(json.dumps(reach_once(Shape(*json.loads(sys.argv[1])))))"
-    arguments = json.dumps([shape.pods, shape.policies, shape.namespaces, shape.unique, shape.seed])
+    arguments = json.dumps([shape.pods, shape.policies, shape.namespaces, shape.unique, shape.seed, shape.replicas])
     done = subprocess.run([sys.executable, "-c", code, arguments], check=True, capture_output=True, text=True)
     answer = json.loads(done.stdout)
     return answer["seconds"], answer["figures"]

@@ -591,7 +591,10 @@ _IN_ROWS = (
     Mutant("rows: blocks for named ports are ignored", ((reach, "_covered_by_name", lambda *_: 0),)),
     Mutant("rows: a part of the possible addresses suffices", ((Reach, "_from_all", _first_part_of_an_area),)),
     Mutant("rows: a policy isolates in both directions", ((Program, "_add", _isolates_both_ways),)),
-    Mutant("rows: the address of a pod is not seen", ((Addresses, "of_pod", lambda *_: ((), ())),)),
+    Mutant(
+        "rows: the address of a pod is not seen",
+        ((Addresses, "of_pod", lambda *_: ((), ())), (Addresses, "of_address", lambda *_: ((), ()))),
+    ),
 )
 
 # What both evaluators share.

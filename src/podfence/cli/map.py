@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from podfence.engine.connectivity import Connectivity
     from podfence.engine.excerpt import Excerpt
     from podfence.manifests.loaded import Loaded
-    from podfence.report.map_text import Asked
+    from podfence.report.overview import Asked
 
 FORMATS = ("text", "json", "csv", "md", "dot")
 
@@ -39,7 +39,10 @@ FORMATS = ("text", "json", "csv", "md", "dot")
     help="Only what this endpoint reaches and who reaches it. May be repeated.",
 )
 @click.option(
-    "--depth", type=click.IntRange(1), default=1, help="With --focus: follow up to so many connections (default: 1)."
+    "--depth",
+    type=click.IntRange(1),
+    default=None,
+    help="With --focus: follow up to so many connections (default: 1).",
 )
 @click.option("--exposed", is_flag=True, help="Only what enters the cluster from outside, and what leaves it.")
 @outputs(*FORMATS)
@@ -54,7 +57,7 @@ def command(
     strict: bool,
     by: str,
     focus: tuple[str, ...],
-    depth: int,
+    depth: int | None,
     exposed: bool,
     outputs: tuple[Output, ...],
     pod_cidrs: tuple[str, ...],
@@ -70,8 +73,10 @@ def command(
     Exit codes: 0 fine, 2 the question could not be answered.
     """
     from podfence.cli.reading import read_manifests
-    from podfence.report.map_text import Asked
+    from podfence.report.overview import Asked
 
+    if depth is not None and not focus:
+        raise click.UsageError("--depth has no effect without --focus ENDPOINT")
     shown = None if all_namespaces else namespace
     with Progress(wanted=not quiet) as progress:
         progress.step("reading")
@@ -88,7 +93,7 @@ def command(
         connectivity = _connectivity(loaded, by, _limit(max_memory))
         progress.step("finding connections")
         focused = _focused(connectivity, focus, namespace, paths)
-        excerpt = _excerpt(connectivity, focused, depth, shown, exposed=exposed)
+        excerpt = _excerpt(connectivity, focused, depth or 1, shown, exposed=exposed)
         asked = Asked(focus=focus, focused=focused, exposed=exposed, namespace=shown)
         for output in outputs:
             _write(output, progress.over("writing", _text(output, excerpt, asked, color), len(connectivity.endpoints)))
@@ -160,7 +165,7 @@ def _text(output: Output, excerpt: Excerpt, asked: Asked, color: str) -> Iterato
         case "md":
             from podfence.report.map_md import map_md
 
-            return map_md(excerpt)
+            return map_md(excerpt, asked)
         case "dot":
             from podfence.report.map_dot import map_dot
 

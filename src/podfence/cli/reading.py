@@ -80,7 +80,8 @@ def say_other_policies(loaded: Loaded) -> None:
 
     found = [f"{kind} {count}" for kind, count in loaded.unknown_kinds if is_other_policy(kind.partition(" ")[0])]
     if found:
-        print(f"not taken into account: {', '.join(found)}; what is allowed here they may deny", file=sys.stderr)
+        kinds = one_line(", ".join(found))
+        print(f"not taken into account: {kinds}; what is allowed here they may deny", file=sys.stderr)
 
 
 def say_left_out(loaded: Loaded) -> None:

@@ -14,7 +14,7 @@ from podfence.cli.progress import Progress
 if TYPE_CHECKING:
     from podfence.engine.directory import Directory
     from podfence.engine.explanation import Explanation
-    from podfence.manifests.loaded import Loaded
+    from podfence.manifests.loaded import Identity, Loaded
     from podfence.report.patch import Insertion
     from podfence.report.why_text import Remedy
     from podfence.synthesis.edit import Edit
@@ -83,7 +83,7 @@ def command(
         )
         directory = Directory(loaded.snapshot, searched=", ".join(paths))
         start, end = (resolve(directory, text, namespace) for text in (source, destination))
-        found = explain(directory, start, end, asked)
+        found = _with_refusals(explain(directory, start, end, asked), loaded)
         remedy = (
             None if found.verdict.allowed else _remedy(directory, loaded, found, memory_limit(max_memory), progress)
         )
@@ -91,6 +91,29 @@ def command(
     if strict and loaded.problems:
         return _REFUSED
     return _ALLOWED if found.verdict.allowed else _DENIED
+
+
+def _with_refusals(found: Explanation, loaded: Loaded) -> Explanation:
+    """Add to the notes which of the policies that matter the API server refuses, unless a note says it already."""
+    import msgspec
+
+    near = {policy.ref.identity for policy in found.answer.near.policies}
+    notes: dict[Identity, str] = {}
+    for problem in loaded.problems:
+        ref = problem.ref
+        if (
+            ref is None
+            or ref.identity not in near
+            or any(note.startswith(f"{ref.name} cannot be read at") for note in found.notes)
+        ):
+            continue
+        where = f" at {problem.path}" if problem.path else ""
+        notes.setdefault(
+            ref.identity,
+            f"the API server refuses {ref.kind} {ref.name}{where} ({problem.position.file}:{problem.position.line}); "
+            f"what cannot be read fails closed, so that it opens nothing",
+        )
+    return msgspec.structs.replace(found, notes=(*found.notes, *notes.values()))
 
 
 def _write(found: Explanation, remedy: Remedy | None, outputs: tuple[Output, ...], color: str) -> None:

@@ -80,7 +80,8 @@ class AddressAtom(msgspec.Struct, frozen=True, gc=False):
 class AddressAtoms:
     """The whole address line in atoms, cut at every end of every block.
 
-    ``blocks`` are tuples of disjoint ranges; atoms never span the two families.
+    ``blocks`` are tuples of disjoint ranges; atoms never span the two families. The line falls into pieces:
+    ``starts`` is where each begins, ``atom_of_piece`` to which atom it belongs.
     """
 
     def __init__(self, blocks: Sequence[tuple[AddressRange, ...]]) -> None:
@@ -90,13 +91,13 @@ class AddressAtoms:
                 toggles[piece.first] = toggles.get(piece.first, 0) ^ (1 << number)
                 toggles[piece.last + 1] = toggles.get(piece.last + 1, 0) ^ (1 << number)
         end = ALL_ADDRESSES[-1].last + 1
-        self._starts = sorted(cut for cut in toggles if cut < end)
-        self._atom_of_piece: list[int] = []
+        self.starts = sorted(cut for cut in toggles if cut < end)
+        self.atom_of_piece: list[int] = []
         numbers: dict[tuple[bool, int], int] = {}
         ranges: list[list[AddressRange]] = []
         holding: list[int] = []
         inside = 0
-        for start, stop in zip(self._starts, [*self._starts[1:], end], strict=True):
+        for start, stop in zip(self.starts, [*self.starts[1:], end], strict=True):
             inside ^= toggles[start]
             key = (start >= IPV6_ORIGIN, inside)
             number = numbers.setdefault(key, len(numbers))
@@ -104,17 +105,17 @@ class AddressAtoms:
                 ranges.append([])
                 holding.append(inside)
             ranges[number].append(AddressRange(start, stop - 1))
-            self._atom_of_piece.append(number)
+            self.atom_of_piece.append(number)
         self.atoms = [AddressAtom(blocks, tuple(pieces)) for blocks, pieces in zip(holding, ranges, strict=True)]
 
     def find(self, address: int) -> int:
         """Give the number of the atom that holds an address."""
-        return self._atom_of_piece[bisect_right(self._starts, address) - 1]
+        return self.atom_of_piece[bisect_right(self.starts, address) - 1]
 
     def within(self, ranges: Iterable[AddressRange]) -> list[int]:
         """List the atoms that lie in ranges whose ends are cuts."""
         found: dict[int, None] = {}
         for piece in ranges:
-            low, high = bisect_left(self._starts, piece.first), bisect_right(self._starts, piece.last)
-            found.update(dict.fromkeys(self._atom_of_piece[low:high]))
+            low, high = bisect_left(self.starts, piece.first), bisect_right(self.starts, piece.last)
+            found.update(dict.fromkeys(self.atom_of_piece[low:high]))
         return sorted(found)

@@ -7,6 +7,7 @@ whatever a rule speaks of. Numbers run: classes of pods first, then hosts, addre
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -57,12 +58,15 @@ class Addresses:
         numbers = vocabulary.blocks
         self._ordered = sum(1 << numbers[block] for block in vocabulary.ordered_blocks)
         self.block_mask = bitset.span(0, len(numbers))
+        self._areas_of_piece = [self.of_atom(atom) for atom in self.atoms.atom_of_piece]
 
     def of_pod(self, pod: Pod) -> Areas:
         """Give the areas of a pod that is not on the host network."""
-        if len(pod.addresses) == 1:
-            return self.of_atom(self.atoms.find(pod.addresses[0]))
         return self.of_ranges(possible_addresses(self._snapshot, pod))
+
+    def of_address(self, address: int) -> Areas:
+        """Give the areas of an end that has one known address."""
+        return self._areas_of_piece[bisect_right(self.atoms.starts, address) - 1]
 
     def of_host(self, host: Pod | Node) -> Areas:
         """Give the areas of a node or a hostNetwork pod."""
@@ -154,7 +158,6 @@ class Classes:
 
     def __init__(self, snapshot: Snapshot, vocabulary: Vocabulary, room: Room) -> None:
         self.addresses = Addresses(snapshot, vocabulary)
-        self.of_pod: list[int] = [0] * len(snapshot.pods)
         self.areas: list[Areas] = []
         profile_of_pod, profiles, sizes = _profiles(snapshot, vocabulary, self.addresses)
         ends = len(profiles) + len(self.addresses.atoms.atoms) + len(snapshot.nodes)
@@ -202,9 +205,7 @@ class Classes:
             self.sizes[found] += sizes[number]
         self.pods = len(self.profiles)
         self.sets = [bitset.make({class_of_profile[member] for member in listed}) for listed in member_lists]
-        for position, number in enumerate(profile_of_pod):
-            if number >= 0:
-                self.of_pod[position] = class_of_profile[number]
+        self.of_pod = [class_of_profile[number] if number >= 0 else -1 for number in profile_of_pod]
 
     def _add_hosts(self, snapshot: Snapshot, vocabulary: Vocabulary) -> None:
         """Class nodes and hostNetwork pods by their addresses and by the node selectors that find them."""
@@ -240,11 +241,13 @@ def _profiles(
     profile_of_pod: list[int] = []
     profiles: list[Profile] = []
     sizes: list[int] = []
+    of_address, of_pod = addresses.of_address, addresses.of_pod
     for pod in snapshot.pods:
         if pod.host_network:
             profile_of_pod.append(-1)
             continue
-        areas = addresses.of_pod(pod)
+        known = pod.addresses
+        areas = of_address(known[0]) if len(known) == 1 else of_pod(pod)
         seen = (pod.namespace, id(pod.labels), id(pod.named_ports), id(areas))
         number = replicas.get(seen, -1)
         if number < 0:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from podfence.engine.decide import is_governed, is_own_node, matches, policies_on
 from podfence.engine.fail_closed import closed_rule
-from podfence.engine.judge import Domain, Party
+from podfence.engine.judge import Domain, Outside, Party, possible_addresses
 from podfence.engine.question import Pair
-from podfence.model.net import AddressRange, Protocol, format_address
+from podfence.model.net import AddressRange, Family, Protocol, family_of, format_address
 from podfence.model.objects import Node, Pod
 from podfence.model.policy import AddressPeer, Direction, Policy, PortName, Rule, Tier, Unreadable
 from podfence.model.snapshot import Snapshot
@@ -22,6 +22,7 @@ def corners(near: Snapshot, pair: Pair, verdict: Verdict) -> tuple[str, ...]:
     """List the sentences that belong to a verdict, each once."""
     found = [
         *_about_ends(pair),
+        *_about_families(near, pair),
         *_about_sides(verdict),
         *_about_ports(near, pair),
         *_about_addresses(near, pair, verdict),
@@ -42,6 +43,24 @@ def _about_ends(pair: Pair) -> Iterator[str]:
         yield "neither end is a pod that policies can select, so no policy has a say"
 
 
+def _about_families(near: Snapshot, pair: Pair) -> Iterator[str]:
+    """Say when no packet can travel, which is no business of policies: they allow what they do not deny."""
+    ends = (pair.source, pair.destination)
+    (source, others), (destination, families) = ((party, _families(near, party)) for party in ends)
+    if others and families and others.isdisjoint(families):
+        (mine,), (theirs,) = others, families
+        yield (
+            f"{_name(source)} has only IPv{mine.value} addresses and {_name(destination)} only IPv{theirs.value} ones: "
+            f"no packet can travel between them, whatever policies say"
+        )
+
+
+def _families(near: Snapshot, party: Party) -> set[Family]:
+    """Give the families of the addresses of an end as far as they are known; none for a host known by name."""
+    known = isinstance(party, Outside) or (isinstance(party, Pod | Node) and party.addresses)
+    return {family_of(piece.first) for piece in possible_addresses(near, party)} if known else set()
+
+
 def _about_sides(verdict: Verdict) -> Iterator[str]:
     destination = verdict.flow.destination
     if verdict.egress.tier is not DecidedIn.NOT_APPLICABLE and _runs_on(verdict.flow.source, destination):
@@ -58,13 +77,26 @@ def _about_ports(near: Snapshot, pair: Pair) -> Iterator[str]:
     destination = pair.destination
     if not isinstance(destination, Pod):
         return
-    names = {item.name for _, rule in _rules(near, pair) for item in rule.ports or () if isinstance(item, PortName)}
-    for name in sorted(names):
-        numbers = sorted({(item.protocol.value, item.number) for item in destination.named_ports if item.name == name})
-        if len(numbers) > 1:
-            listed = " and ".join(f"{protocol} {number}" for protocol, number in numbers)
+    if not is_governed(End(pod=destination)):
+        return
+    asked = (pair.protocol, pair.port)
+    items = {item for _, rule in _rules(near, pair) for item in rule.ports or () if isinstance(item, PortName)}
+    for item in sorted(items, key=lambda item: (item.name, item.protocol or "")):
+        numbers = _numbers(destination, item)
+        if len(numbers) > 1 and asked in numbers:
+            listed = " and ".join(f"{protocol.value} {number}" for protocol, number in numbers)
             pod = f"{destination.namespace}/{destination.name}"
-            yield f'{pod} declares port "{name}" as {listed}: a rule by this name means any of them'
+            yield f'{pod} declares port "{item.name}" as {listed}: a rule by this name means any of them'
+
+
+def _numbers(pod: Pod, wanted: PortName) -> list[tuple[Protocol, int]]:
+    """Give all that a port name means at a pod: the protocol must match, too, where the rule has one."""
+    found = {
+        (item.protocol, item.number)
+        for item in pod.named_ports
+        if item.name == wanted.name and wanted.protocol in (None, item.protocol)
+    }
+    return sorted(found)
 
 
 def _about_addresses(near: Snapshot, pair: Pair, verdict: Verdict) -> Iterator[str]:
@@ -134,23 +166,32 @@ def _rival(near: Snapshot, verdict: Verdict, side: SideVerdict, decided: Policy)
 def _about_unreadable(near: Snapshot, pair: Pair) -> Iterator[str]:
     for party, direction in ((pair.source, Direction.EGRESS), (pair.destination, Direction.INGRESS)):
         for policy in policies_on(near, party, direction) if isinstance(party, Pod) else ():
-            part = _unreadable_part(policy, direction)
-            if part is not None:
-                name = policy.ref.name
-                yield f"{name} cannot be read at {part}: there an accept matches nothing and a deny everything"
+            fault = _fault(policy, direction)
+            if fault:
+                yield f"{policy.ref.name}{fault}"
 
 
-def _unreadable_part(policy: Policy, direction: Direction) -> str | None:
+def _fault(policy: Policy, direction: Direction) -> str:
+    """Say after a policy's name what of it cannot be read; empty when all can be."""
     if isinstance(policy.subject, Unreadable):
-        return "spec.podSelector" if policy.tier is Tier.NETWORK_POLICY else "spec.subject"
+        return _where_unreadable(
+            policy.subject, "spec.podSelector" if policy.tier is Tier.NETWORK_POLICY else "spec.subject"
+        )
     for rule in policy.rules(direction) or ():
-        for index, peer in enumerate(rule.peers or ()):
-            if isinstance(peer, Unreadable):
-                return f"{rule.path}.{rule.peers_field}[{index}]"
-        for index, port in enumerate(rule.ports or ()):
-            if isinstance(port, Unreadable):
-                return f"{rule.path}.{rule.ports_field}[{index}]"
-    return None
+        for field, parts in ((rule.peers_field, rule.peers), (rule.ports_field, rule.ports)):
+            for index, part in enumerate(parts or ()):
+                if isinstance(part, Unreadable):
+                    return _where_unreadable(part, f"{rule.path}.{field}[{index}]")
+    return ""
+
+
+def _where_unreadable(part: Unreadable, place: str) -> str:
+    """Say where the fault is, which may be elsewhere than in the part that it makes unreadable."""
+    if part.reason.startswith("spec"):
+        path = part.reason.partition(": ")[0]
+        exact = place if path.startswith(place) else path
+        return f" cannot be read at {exact}: there an accept matches nothing and a deny everything"
+    return f": {part.reason}, so that it accepts nothing"
 
 
 def _rules(near: Snapshot, pair: Pair) -> Iterator[tuple[Direction, Rule]]:

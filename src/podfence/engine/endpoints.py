@@ -7,12 +7,13 @@ its pods. Its id is what it is called in every format (design: ids).
 from __future__ import annotations
 
 import enum
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from podfence.engine.compile import Program
+from podfence.engine.pod_names import names_of_all
 from podfence.model.labels import Labels
 from podfence.model.net import AddressRange, subtract, union
 from podfence.model.objects import Pod
@@ -74,22 +75,9 @@ def endpoints(snapshot: Snapshot, grouping: Grouping, program: Program) -> tuple
 
 
 def _pod_endpoints(snapshot: Snapshot, program: Program) -> Iterator[Endpoint]:
-    taken: Counter[str] = Counter()
-    for pod, found in _classed(snapshot, program):
-        for name in _names_of(pod):
-            identity = f"{pod.namespace}/Pod/{name}"
-            taken[identity] += 1
-            # Two workloads of one name and different kinds have pods of the same names as long as none runs.
-            if taken[identity] > 1:
-                identity += f"#{taken[identity]}"
-            yield _endpoint(program, identity, ("Pod", name), [pod], found, count=1)
-
-
-def _names_of(pod: Pod) -> Iterable[str]:
-    """Name the pods that a pod stands for: ``NAME-0``... for a workload without Pod objects."""
-    if not pod.from_template or pod.name != pod.workload[1]:
-        return (pod.name,)
-    return (f"{pod.name}-{number}" for number in range(pod.count))
+    for (pod, found), names in zip(_classed(snapshot, program), names_of_all(snapshot.pods), strict=True):
+        for name in names:
+            yield _endpoint(program, f"{pod.namespace}/Pod/{name}", ("Pod", name), [pod], found, count=1)
 
 
 def _workload_endpoints(snapshot: Snapshot, program: Program) -> Iterator[Endpoint]:

@@ -42,6 +42,10 @@ class Excerpt:
         """Tell whether everybody who reaches an endpoint is shown."""
         return all(number in scope.destinations for scope in self.scopes)
 
+    def is_complete_source(self, number: int) -> bool:
+        """Tell whether everybody whom an endpoint reaches is shown."""
+        return all(number in scope.sources for scope in self.scopes)
+
     def numbers(self) -> list[int]:
         """List the endpoints that are shown, in order: those named, and all that have a connection shown."""
         if self._numbers is None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from podfence.engine.corners import corners
 from podfence.engine.directory import Directory
 from podfence.engine.nearest import NearMiss, nearest_misses
-from podfence.engine.question import Answer, Asked, ask
+from podfence.engine.question import Answer, Asked, ask, left_out
 from podfence.engine.resolve import Resolved
 from podfence.model.policy import Direction
 from podfence.model.verdict import SideVerdict, Verdict
+
+_MOST_NAMED = 4
+"""How many pods a note names."""
 
 
 class Explanation(msgspec.Struct, frozen=True, gc=False):
@@ -56,5 +61,21 @@ def explain(directory: Directory, source: Resolved, destination: Resolved, port:
         answer=answer,
         egress=nearest_misses(near, verdict.flow, verdict.egress),
         ingress=nearest_misses(near, verdict.flow, verdict.ingress),
-        notes=corners(near, answer.pair, verdict),
+        notes=(*_left_out(destination, port), *corners(near, answer.pair, verdict)),
+    )
+
+
+def _left_out(destination: Resolved, port: Asked) -> Iterator[str]:
+    """Say which pods of a Service get nothing from the port that was asked for."""
+    found = left_out(destination, port)
+    if found is None or destination.service is None:
+        return
+    item, pods = found
+    names = [f"{pod.namespace}/{pod.name}" for pod in pods[:_MOST_NAMED]]
+    more = f" and {len(pods) - len(names)} more" if len(pods) > len(names) else ""
+    service = f"{destination.service.namespace}/{destination.service.name}"
+    declare = "declares" if len(pods) == 1 else "declare"
+    yield (
+        f'left out: {", ".join(names)}{more}, which {declare} no port "{item.target}" ({item.protocol.value}): '
+        f"Service {service} sends nothing there"
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from podfence.engine.connectivity import Connectivity
 from podfence.engine.directory import Directory
 from podfence.engine.endpoints import Grouping
 from podfence.engine.judge import Domain, Outside, Party
-from podfence.engine.resolve import resolve
+from podfence.engine.pod_names import names_of_all
+from podfence.engine.resolve import Resolved, resolve
 from podfence.model.error import PodfenceError
 from podfence.model.net import intersect
 from podfence.model.objects import Node, Pod
@@ -26,16 +28,33 @@ class Focus:
             for pod, found in zip(connectivity.snapshot.pods, connectivity.program.classes.of_pod, strict=True)
         }
 
+    @cached_property
+    def _pod_names(self) -> dict[tuple[str, str, tuple[str, str]], tuple[str, ...]]:
+        """The names of all pods that each pod of the snapshot stands for."""
+        pods = self._connectivity.snapshot.pods
+        named = zip(pods, names_of_all(pods), strict=True)
+        return {(pod.namespace, pod.name, pod.workload): names for pod, names in named if pod.from_template}
+
     def find(self, text: str, namespace: str | None = None) -> frozenset[int]:
         """Find the endpoints that a text means; raises ``PodfenceError`` when there is none."""
         exact = self._numbers.get(text)
         if exact is not None:
             return frozenset((exact,))
-        resolved = resolve(self._directory, text, namespace)
+        resolved = self._resolved(text, namespace)
+        if resolved.id in self._numbers:
+            return frozenset((self._numbers[resolved.id],))
         found = frozenset(number for party in resolved.parties for number in self._endpoints_of(party))
         if not found:
             raise PodfenceError(f"{text}: the map has no endpoint for it; no policy and no manifest mentions it")
         return found
+
+    def _resolved(self, text: str, namespace: str | None) -> Resolved:
+        try:
+            return resolve(self._directory, text, namespace)
+        except PodfenceError as error:
+            if text not in self._directory.namespaces:
+                raise
+            raise PodfenceError(f"{error}; for the namespace write namespace/{text}") from None
 
     def _endpoints_of(self, party: Party) -> Iterator[int]:
         match party:
@@ -59,10 +78,9 @@ class Focus:
         match self._connectivity.grouping:
             case Grouping.NAMESPACE:
                 yield f"namespace/{pod.namespace}"
-            case Grouping.POD if pod.from_template and pod.name == pod.workload[1]:
-                yield from (f"{pod.namespace}/Pod/{pod.name}-{number}" for number in range(pod.count))
             case Grouping.POD:
-                yield f"{pod.namespace}/Pod/{pod.name}"
+                names = self._pod_names.get((pod.namespace, pod.name, pod.workload), (pod.name,))
+                yield from (f"{pod.namespace}/Pod/{name}" for name in names)
             case Grouping.WORKLOAD:
                 yield from self._parts_of(pod)
 

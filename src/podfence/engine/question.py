@@ -273,6 +273,8 @@ def _is_same(source: Party, destination: Party) -> bool:
         destination.name,
         destination.workload,
     )
+    if source.from_template and source.node != destination.node:
+        return False
     return named_alike and max(source.count, destination.count) <= 1
 
 
@@ -287,10 +289,11 @@ def _is_own(source: Party, destination: Party) -> bool:
 def ports_at(directory: Directory, destination: Resolved, party: Party, port: Asked) -> list[tuple[Protocol, int]]:
     """Give the protocol and the numbers that a port means at one end, after translation by its Service.
 
-    A name may stand for several numbers. Raises ``PodfenceError`` when it stands for none.
+    A name may stand for several numbers; that behind a Service for none at some of its pods. Raises
+    ``PodfenceError`` when it stands for none at all.
     """
     if destination.service is not None:
-        return _behind_service(directory, destination.service, party, port)
+        return _behind_service(directory, destination, destination.service, party, port)
     if not port.name:
         return [(port.protocol or Protocol.TCP, port.number)]
     found = _declared(party, port.name, port.protocol)
@@ -313,24 +316,42 @@ def _no_such_name(destination: Resolved, party: Party, port: Asked) -> str:
     return f"no container of {party.namespace}/{party.name} declares a port named {port!s}; {there}"
 
 
-def _behind_service(directory: Directory, service: Service, party: Party, port: Asked) -> list[tuple[Protocol, int]]:
+def _behind_service(
+    directory: Directory, destination: Resolved, service: Service, party: Party, port: Asked
+) -> list[tuple[Protocol, int]]:
     title = f"{service.namespace}/service/{service.name}"
     if port.protocol is Protocol.OTHER:
         raise PodfenceError(f"{title} forwards its ports and nothing else; ask for its pods to know about ICMP")
     if service.headless and not port.name:
         return [(port.protocol or Protocol.TCP, port.number)]
-    wanted = port.protocol if port.name else port.protocol or Protocol.TCP
-    item = next(
-        (
-            item
-            for item in service.ports
-            if (item.name == port.name if port.name else item.port == port.number) and wanted in (None, item.protocol)
-        ),
-        None,
-    )
+    item = _service_port(service, port)
     if item is None:
         raise PodfenceError(_no_service_port(service, title, port))
-    return _target(directory, service, title, item, party)
+    return _target(directory, destination, service, item, party)
+
+
+def _service_port(service: Service, port: Asked) -> ServicePort | None:
+    wanted = port.protocol if port.name else port.protocol or Protocol.TCP
+    for item in service.ports:
+        if (item.name == port.name if port.name else item.port == port.number) and wanted in (None, item.protocol):
+            return item
+    return None
+
+
+def left_out(destination: Resolved, port: Asked) -> tuple[ServicePort, tuple[Pod, ...]] | None:
+    """Give the port of a Service and those of its pods that do not declare the name behind it.
+
+    They get nothing sent to it: their EndpointSlices do not list the port. ``None`` when every pod is served.
+    """
+    service = destination.service
+    if service is None or service.selector is None or (service.headless and not port.name):
+        return None
+    item = _service_port(service, port)
+    if item is None or isinstance(item.target, int):
+        return None
+    name, protocol = item.target, item.protocol
+    pods = tuple(pod for pod in destination.pods if not _declared(pod, name, protocol))
+    return (item, pods) if pods else None
 
 
 def _no_service_port(service: Service, title: str, port: Asked) -> str:
@@ -342,17 +363,17 @@ def _no_service_port(service: Service, title: str, port: Asked) -> str:
 
 
 def _target(
-    directory: Directory, service: Service, title: str, item: ServicePort, party: Party
+    directory: Directory, destination: Resolved, service: Service, item: ServicePort, party: Party
 ) -> list[tuple[Protocol, int]]:
+    """Give the number behind a port of a Service; none at a pod that does not declare it while others do."""
     if service.selector is None:
         return [(item.protocol, number) for number in _numbers_in(directory.slices_of(service), item, party)]
     if isinstance(item.target, int):
         return [(item.protocol, item.target)]
     found = _declared(party, item.target, item.protocol)
-    if not found:
-        what = f"targetPort {item.target!r} of {title}"
-        where = f"{party.namespace}/{party.name}" if isinstance(party, Pod) else "its endpoint"
-        raise PodfenceError(f"{what} is declared by no container of {where}: nothing answers there")
+    if not found and not any(_declared(other, item.target, item.protocol) for other in destination.parties):
+        what = f"targetPort {item.target!r} of {service.namespace}/service/{service.name}"
+        raise PodfenceError(f"{what} is declared by no container of any pod of it: nothing answers there")
     return found[:1]
 
 

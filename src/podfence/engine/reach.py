@@ -95,8 +95,7 @@ class Reach:
         for ingress_ports, entered in self._ingress_parts(source):
             for egress_ports, left in egress:
                 ports = ingress_ports & egress_ports
-                both = entered & left
-                if ports and both:
+                if ports and (both := entered & left):
                     reached[both] = reached.get(both, 0) | ports
         return Row(source, {ports: classes for classes, ports in reached.items()})
 

@@ -16,6 +16,7 @@ import msgspec
 from podfence.engine.directory import Directory
 from podfence.engine.frame import Frame
 from podfence.engine.judge import Domain, Outside, Party
+from podfence.engine.pod_names import NUMBERED, instances
 from podfence.model.error import PodfenceError
 from podfence.model.net import (
     IPV6_ORIGIN,
@@ -50,7 +51,6 @@ KINDS = {
 _NODE_WORDS = ("node", "nodes", "no")
 _NAMESPACE_WORDS = ("namespace", "namespaces", "ns")
 _CLASS_NUMBER = re.compile(r"(.+)#([1-9][0-9]*)\Z")
-_INSTANCE = re.compile(r"(.+)-(0|[1-9][0-9]*)\Z")
 
 
 class Resolved(msgspec.Struct, frozen=True, gc=False):
@@ -81,7 +81,7 @@ def resolve(directory: Directory, text: str, namespace: str | None = None) -> Re
         raise PodfenceError(
             f"{text!r} names no endpoint; write NS/NAME, NS/KIND/NAME, node/NAME, an address or internet"
         )
-    found = _address(directory, text) or _special(directory, text)
+    found = _address(directory, text) or (None if _is_whole(directory, parts) else _special(directory, text))
     if found is not None:
         return found
     match parts:
@@ -96,6 +96,11 @@ def resolve(directory: Directory, text: str, namespace: str | None = None) -> Re
         case [place, kind, name]:
             return _by_kind(directory, text, place, kind, name)
     raise PodfenceError(f"{text}: too many slashes; write NS/NAME or NS/KIND/NAME")
+
+
+def _is_whole(directory: Directory, parts: list[str]) -> bool:
+    """Tell whether an argument is ``NS/KIND/NAME``: then it is so in a namespace called ``node`` or ``domain``, too."""
+    return len(parts) == 3 and parts[0] in directory.workloads_in and kind_of(parts[1]) is not None
 
 
 def kind_of(word: str) -> str | None:
@@ -215,9 +220,9 @@ def _by_name(directory: Directory, text: str, namespace: str, name: str) -> Reso
     if kinds:
         choices = ", ".join(f"{namespace}/{kind}/{name}" for kind in kinds)
         raise PodfenceError(f"{text} may be {choices}: say which")
-    instances = _instances(directory, namespace, name)
-    if len(instances) == 1:
-        return _pod(instances[0], name)
+    found = _instances(directory, namespace, name)
+    if found:
+        return _pod(found[0], name)
     if (namespace, name) in directory.services:
         hint = f"write {namespace}/service/{name} for its pods and ports"
         raise PodfenceError(f"{text}: no such pod or workload in {directory.searched}, but a Service; {hint}")
@@ -238,9 +243,9 @@ def _by_kind(directory: Directory, text: str, namespace: str, word: str, name: s
             return _service(directory, service)
     elif kind == "Pod":
         pod = directory.pods_in.get(namespace, {}).get(name)
-        instances = [pod] if pod is not None else _instances(directory, namespace, name)
-        if len(instances) == 1:
-            return _pod(instances[0], name)
+        found = [pod] if pod is not None else _instances(directory, namespace, name)
+        if found:
+            return _pod(found[0], name)
     elif (kind, _without_class(name)) in directory.workloads_in[namespace]:
         return _workload(directory, text, namespace, kind, name)
     raise PodfenceError(_nothing(directory, text, namespace, name, kind))
@@ -253,18 +258,16 @@ def _pod(pod: Pod, name: str) -> Resolved:
 
 
 def _instances(directory: Directory, namespace: str, name: str) -> list[Pod]:
-    """Find the templates that will have a pod NAME-0, NAME-1 and so on, as ``map --by pod`` names them."""
-    match = _INSTANCE.match(name)
-    found = []
-    for pods in directory.workloads_in[namespace].values():
-        for pod in pods:
-            if not pod.from_template:
-                continue
-            # A DaemonSet has one for each node, whose name carries the number already.
-            one_of = match is not None and match[1] == pod.name and int(match[2]) < max(pod.count, 1)
-            if one_of or (pod.name == name and pod.workload[1] != name):
-                found.append(pod)
-    return found
+    """Find the template that will have a pod of this name, as ``map --by pod`` names them."""
+    match = NUMBERED.match(name)
+    if match is None:
+        return []
+    workloads = directory.workloads_in[namespace]
+    templates = [
+        pod for (_, known), pods in workloads.items() if known == match[1] for pod in pods if pod.from_template
+    ]
+    found = instances(templates, directory.pods_in.get(namespace, {})) if templates else ()
+    return [templates[position] for position, names in found if name in names]
 
 
 def _workload(directory: Directory, text: str, namespace: str, kind: str, name: str) -> Resolved:
@@ -276,7 +279,10 @@ def _workload(directory: Directory, text: str, namespace: str, kind: str, name: 
             raise PodfenceError(f"{text}: policies tell only {len(groups)} of its groups of pods apart")
         pods = groups[int(match[2]) - 1]
     identity = f"{namespace}/{kind}/{name}"
-    return Resolved(f"{namespace}/{name}", identity, tuple(pods))
+    stem = _without_class(name)
+    kinds = [known for known, other in directory.workloads_in[namespace] if other == stem]
+    alone = len(kinds) == 1 and (kind == "Pod" or stem not in directory.pods_in.get(namespace, {}))
+    return Resolved(f"{namespace}/{name}" if alone else identity, identity, tuple(pods))
 
 
 def _by_class(directory: Directory, pods: Iterable[Pod]) -> list[list[Pod]]:

@@ -88,7 +88,13 @@ class _Run:
     def repeated(self, lost: ObjectRef, kept: ObjectRef, lost_file: str = "") -> None:
         """Note that an object occurs twice; the line where the first of them stood is known for policies only."""
         if kept.source is not None:
-            earlier = f"{lost.source.position()}" if lost.source is not None else f"{lost_file}, further up" if lost_file == kept.source.file else lost_file
+            earlier = (
+                f"{lost.source.position()}"
+                if lost.source is not None
+                else f"{lost_file}, further up"
+                if lost_file == kept.source.file
+                else lost_file
+            )
             message = f"{kept.kind} {kept} is also in {earlier}; applied in this order, this one replaces it"
             here = kept.source.position()
             self.note(Fault(OBJECT_TWICE, message, here, "metadata.name", ref=kept, object_position=here))

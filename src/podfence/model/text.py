@@ -12,7 +12,7 @@ _UNSEEN = re.compile(UNSEEN)
 
 
 def one_line(text: str) -> str:
-    """Write line breaks and control characters as escapes, so that a text is one line and a terminal obeys none of it."""
+    """Write line breaks and control characters as escapes: the text is one line, and a terminal obeys none of it."""
     return text if text.isprintable() else _UNSEEN.sub(escaped, text)
 
 

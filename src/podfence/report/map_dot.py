@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from podfence.engine.endpoints import Endpoint
 from podfence.engine.excerpt import Excerpt
+from podfence.model.text import one_line
 from podfence.report.ports import ports_text
 from podfence.report.words import Words
 
@@ -55,5 +56,5 @@ def _shape(endpoint: Endpoint) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = one_line(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

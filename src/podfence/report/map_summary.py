@@ -10,7 +10,8 @@ import msgspec
 
 from podfence.engine.connectivity import Outgoing, Targets
 from podfence.engine.excerpt import Excerpt
-from podfence.report.overview import overview
+from podfence.model.policy import Direction
+from podfence.report.overview import Asked, overview
 from podfence.report.ports import ports_text
 from podfence.report.term import Terminal
 from podfence.report.words import Words, count
@@ -80,21 +81,29 @@ def _take_back_itself(found: Matrix, outgoing: Outgoing, source: int, place: str
         found[place, place].pairs -= 1
 
 
-def summary(excerpt: Excerpt, terminal: Terminal, words: Words) -> Iterator[str]:
+def summary(excerpt: Excerpt, terminal: Terminal, words: Words, asked: Asked) -> Iterator[str]:
     """Write a large map as lines of text, some two hundred at most."""
     found = matrix(excerpt)
+    pairs = sum(traffic.pairs for ends, traffic in found.items() if OUTSIDE not in ends)
+    yield terminal.paint(overview(excerpt, words, pairs, asked), "name")
+    yield ""
+    yield from by_namespace(excerpt, terminal, words, found)
+
+
+def by_namespace(excerpt: Excerpt, terminal: Terminal, words: Words, found: Matrix | None = None) -> Iterator[str]:
+    """Write each namespace: those shown whole with their isolation, of the others only what is shown."""
     inside: dict[str, list[int]] = defaultdict(list)
     for number in excerpt.numbers():
         if number in words.inside:
             inside[words.endpoints[number].namespace or words.endpoints[number].name].append(number)
-    pairs = sum(traffic.pairs for ends, traffic in found.items() if OUTSIDE not in ends)
-    yield terminal.paint(overview(excerpt, words, pairs), "name")
-    yield ""
-    table = _Table(excerpt, terminal, words, found)
-    shown = sorted(inside)[:_MOST_NAMESPACES]
+    table = _Table(excerpt, terminal, words, matrix(excerpt) if found is None else found)
+    # Whatever is shown whole comes first: it is what was asked for.
+    partly = {name: not table.is_complete(name) for name in inside}
+    shown = sorted(inside, key=lambda name: (partly[name], name))[:_MOST_NAMESPACES]
     width = max(map(len, shown))
     for name in shown:
-        yield from table.row(f"{name:<{width}}", name, inside[name])
+        head = f"{name:<{width}}"
+        yield from table.partial_row(head, name) if partly[name] else table.row(head, name, inside[name])
     if len(inside) > len(shown):
         more = f"… and {len(inside) - len(shown):,} more namespaces; -n NAMESPACE shows one, -o csv has everything"
         yield terminal.paint(more, "context")
@@ -115,13 +124,34 @@ class _Table:
 
     def row(self, title: str, name: str, numbers: list[int]) -> Iterator[str]:
         """Write a namespace: how many endpoints, how many of them isolated, who reaches them, whether they leave."""
-        endpoints = [self._words.endpoints[number] for number in numbers]
-        size = count(len(endpoints), self._words.noun)
-        isolated = f"{sum(endpoint.ingress_isolated for endpoint in endpoints):,} isolated"
+        of_namespaces = self._words.noun == "namespace"
+        size = self._words.pods(numbers) if of_namespaces else count(len(numbers), self._words.noun)
+        isolated = f"{sum(self._words.isolated(number, Direction.INGRESS) for number in numbers):,} isolated"
         head = f"{title}  {size:>15}  {isolated:>14}  "
+        traffic = list(self._sources(name)) or [f"no {self._words.noun} and nothing outside reaches it"]
+        yield from self._written(
+            title, head, [*traffic, "leaves the cluster" if name in self._leaves else "cannot leave"]
+        )
+
+    def partial_row(self, title: str, name: str) -> Iterator[str]:
+        """Write what is shown of a namespace of which more exists: no word about what is not there."""
+        traffic = list(self._sources(name))
+        if name in self._leaves:
+            traffic.append("leaves the cluster")
+        if traffic:
+            yield from self._written(title, f"{title}  shown: ", traffic)
+
+    def is_complete(self, name: str) -> bool:
+        """Tell whether a namespace is shown with all its members and all their connections."""
+        return all(
+            self._excerpt.is_complete(number) and self._excerpt.is_complete_source(number)
+            for number in self._words.members_of(name)
+        )
+
+    def _written(self, title: str, head: str, parts: list[str]) -> Iterator[str]:
         painted = self._terminal.paint(title, "name") + head[len(title) :]
-        text = "; ".join([*self._sources(name), "leaves the cluster" if name in self._leaves else "cannot leave"])
         width = max(self._terminal.width - len(head), 30)
+        text = "; ".join(parts)
         for line in textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False, max_lines=_MOST_ROWS):
             yield f"{painted}{line}"
             painted = " " * len(head)
@@ -129,8 +159,6 @@ class _Table:
     def _sources(self, name: str) -> Iterator[str]:
         """Name what reaches a namespace: itself, the namespaces with the most connections, the outside."""
         known = dict(self._into[name])
-        if not known:
-            yield "nobody reaches it"
         own, outside = known.pop(name, None), known.pop(OUTSIDE, None)
         if own is not None:
             yield f"within {own.pairs:,} ({self._ports(own)})"

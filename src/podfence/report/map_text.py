@@ -9,113 +9,87 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-import msgspec
-
 from podfence.engine.endpoints import Grouping
 from podfence.engine.excerpt import Excerpt
+from podfence.engine.peers import Peers, peers
+from podfence.model.policy import Direction
 from podfence.report.incoming import ByPorts, Incoming, incoming
-from podfence.report.map_summary import summary
-from podfence.report.overview import overview
+from podfence.report.map_peers import PeerLists
+from podfence.report.map_summary import by_namespace, summary
+from podfence.report.overview import Asked, overview
 from podfence.report.ports import ports_text
 from podfence.report.term import Terminal
-from podfence.report.words import Words, count
+from podfence.report.words import OWN_NODE, Words, count
 
 MOST_ENDPOINTS = 60
 _MOST_LINES = 200
 _WIDEST_NAME, _WIDEST_PORTS, _WIDEST_LEAVER = 36, 30, 44
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What was asked, for the first line and for what is suggested in the last."""
-
-    focus: tuple[str, ...] = ()
-    focused: frozenset[int] = frozenset()
-    exposed: bool = False
-    namespace: str | None = None
-
-
 def map_text(excerpt: Excerpt, terminal: Terminal, asked: Asked | None = None) -> Iterator[str]:
     """Write a map as lines of text."""
-    asked = asked or Asked()
+    return map(terminal.line, _lines(excerpt, terminal, asked or Asked()))
+
+
+def _lines(excerpt: Excerpt, terminal: Terminal, asked: Asked) -> Iterator[str]:
     words = Words(excerpt.connectivity)
     if not words.inside:
         yield "No pods and no workloads: there is nobody to connect."
         return
     shown = [number for number in excerpt.numbers() if number in words.inside]
-    if len(shown) > MOST_ENDPOINTS:
-        yield from summary(excerpt, terminal, words)
+    focus = peers(Excerpt(excerpt.connectivity), asked.focused) if asked.focused else None
+    if len(shown) <= MOST_ENDPOINTS:
+        yield from _in_full(excerpt, terminal, asked, words, focus)
+    elif focus is not None and not asked.exposed:
+        yield from _around_focus(excerpt, terminal, asked, words, focus)
+    elif asked.exposed:
+        yield from _at_border(excerpt, terminal, asked, words, focus)
     else:
-        yield from _in_full(excerpt, terminal, asked, words)
+        yield from summary(excerpt, terminal, words, asked)
     yield ""
     yield terminal.paint(f"Look closer: {' · '.join(_suggestions(excerpt, asked, words, shown))}", "context")
 
 
-def _in_full(excerpt: Excerpt, terminal: Terminal, asked: Asked, words: Words) -> Iterator[str]:
-    found = incoming(excerpt)
-    yield terminal.paint(_answer(excerpt, asked, words, found), "name")
+def _in_full(excerpt: Excerpt, terminal: Terminal, asked: Asked, words: Words, focus: Peers | None) -> Iterator[str]:
+    found = incoming(excerpt, asked.focused)
+    yield terminal.paint(overview(excerpt, words, found.pairs, asked, focus), "name")
     page = _Page(excerpt, terminal, words, found)
     lines = [*page.entering(show_silent=not asked.exposed), *page.leaving()]
     if len(lines) > _MOST_LINES:
         left_out = len(lines) - _MOST_LINES
         lines = [*lines[:_MOST_LINES], terminal.paint(f"… and {left_out:,} more lines; -o csv has them all", "context")]
     yield from lines
+    if found.own_node:
+        yield ""
+        yield terminal.paint(OWN_NODE, "context")
 
 
-def _answer(excerpt: Excerpt, asked: Asked, words: Words, found: Incoming) -> str:
-    """Answer in one line what was asked."""
-    if asked.exposed:
-        return _exposed_answer(words, found)
-    if asked.focused:
-        return _focus_answer(asked, words, found)
-    return overview(excerpt, words, found.pairs)
+def _around_focus(excerpt: Excerpt, terminal: Terminal, asked: Asked, words: Words, focus: Peers) -> Iterator[str]:
+    yield terminal.paint(overview(excerpt, words, 0, asked, focus), "name")
+    found = peers(excerpt, asked.focused)
+    yield from PeerLists(excerpt, terminal, words).of_focus(found)
+    farther = words.inside.intersection(excerpt.numbers()) - asked.focused - found.reaches.keys()
+    if farther - found.reached_from.keys():
+        yield ""
+        yield terminal.paint("All connections shown, by namespace", "name")
+        yield from by_namespace(excerpt, terminal, words)
 
 
-def _exposed_answer(words: Words, found: Incoming) -> str:
-    entered = sum(1 for target in found.entering if target in words.inside)
-    left = sum(1 for source in found.leaving if source in words.inside)
-    of_all = f"{entered:,} of {count(len(words.inside), words.noun)}"
-    return f"{of_all} can be reached from outside the cluster; {left:,} can leave it."
-
-
-def _focus_answer(asked: Asked, words: Words, found: Incoming) -> str:
-    inside = asked.focused & words.inside
-    reaches = {
-        target
-        for target, by_ports in found.entering.items()
-        if target not in inside and any(inside.intersection(sources) for sources in by_ports.values())
-    }
-    reached_from = {
-        source
-        for target in asked.focused
-        for sources in found.entering.get(target, {}).values()
-        for source in sources
-        if source in words.inside and source not in inside
-    }
-    who = ", ".join(words.name(number) for number in sorted(asked.focused)[:3])
-    more = f" and {len(asked.focused) - 3} more" if len(asked.focused) > 3 else ""
-    border = [
-        "is reached from outside the cluster"
-        if any(words.outside.intersection(s) for t in inside for s in found.entering.get(t, {}).values())
-        else "is not reached from outside the cluster",
-        "can leave it" if any(number in found.leaving for number in inside) else "cannot leave it",
-    ]
-    tail = f"; it {border[0]} and {border[1]}" if len(inside) == 1 else ""
-    others = len(words.inside - inside)
-    verbs = ("reaches", "is reached from") if len(asked.focused) == 1 else ("reach", "are reached from")
-    return (
-        f"{who}{more} {verbs[0]} {len(reaches):,} of {count(others, 'other ' + words.noun)} and {verbs[1]} "
-        f"{len(reached_from):,}{tail}."
-    )
+def _at_border(excerpt: Excerpt, terminal: Terminal, asked: Asked, words: Words, focus: Peers | None) -> Iterator[str]:
+    yield terminal.paint(overview(excerpt, words, 0, asked, focus), "name")
+    yield from PeerLists(excerpt, terminal, words).of_border(incoming(excerpt, asked.focused))
 
 
 def _suggestions(excerpt: Excerpt, asked: Asked, words: Words, shown: Sequence[int]) -> Iterator[str]:
     grouping = excerpt.connectivity.grouping
-    if len(shown) > MOST_ENDPOINTS and asked.namespace is None:
+    if len(shown) > MOST_ENDPOINTS and asked.namespace is None and not asked.focused:
         namespaces = sorted({words.endpoints[number].namespace or "" for number in shown})
         yield f"-n {namespaces[0]}" if namespaces[0] else f"--focus {words.endpoints[shown[0]].id}"
     if not asked.focused and shown:
-        example = words.endpoints[shown[0]]
-        yield f"--focus {example.namespace}/{words.name(shown[0], example.namespace)}".replace("None/", "namespace/")
+        own = words.members_of(asked.namespace)
+        number = next((number for number in shown if number in own), shown[0])
+        example = words.endpoints[number]
+        yield f"--focus {example.namespace}/{words.name(number, example.namespace)}".replace("None/", "namespace/")
     elif asked.focused:
         yield "--depth 2"
     if not asked.exposed:
@@ -176,7 +150,8 @@ class _Page:
                 groups.setdefault(self._abroad(by_ports), []).append(source)
         yield ""
         if not groups:
-            yield f"{self._terminal.paint('Leaving the cluster', 'name')}: nothing."
+            nothing = "nothing." if self._excerpt.is_whole else "nothing shown."
+            yield f"{self._terminal.paint('Leaving the cluster', 'name')}: {nothing}"
             return
         yield self._terminal.paint("Leaving the cluster", "name")
         named = {rights: self._leavers(sources) for rights, sources in groups.items()}
@@ -193,14 +168,15 @@ class _Page:
 
     def _leavers(self, sources: Sequence[int]) -> str:
         endpoints = self._words.endpoints
-        shown = [number for number in self._excerpt.numbers() if number in self._words.inside]
-        free = {number for number in shown if not endpoints[number].egress_isolated}
         noun = self._words.noun
-        if len(sources) > 1 and set(sources) == set(shown):
+        if len(sources) > 1 and self._words.inside == set(sources):
             return f"all {count(len(sources), noun)}"
-        if len(sources) > 3 and set(sources) == free:
+        if len(sources) > 3 and self._words.free == set(sources):
             return f"the {count(len(sources), noun)} not isolated for egress"
         namespaces = {endpoints[number].namespace for number in sources}
+        only = next(iter(namespaces)) if len(namespaces) == 1 else None
+        if len(sources) > 3 and only is not None and self._words.members_of(only) == set(sources):
+            return f"all {count(len(sources), noun)} in {only}"
         return self._words.names(sources, namespaces.pop() if len(self._namespaces()) == 1 else None)
 
     def _namespaces(self) -> set[str | None]:
@@ -218,17 +194,26 @@ class _Page:
         endpoint = self._words.endpoints[number]
         if not by_ports:
             isolated = "isolated, and " if endpoint.ingress_isolated else ""
-            return [("nothing", f"{isolated}nobody reaches it")]
+            return [("nothing", f"{isolated}{self._words.nobody(number)} reaches it")]
+        complete = self._excerpt.is_complete(number)
         rows = []
         for mask, sources in by_ports.items():
-            who = self._words.sources(sources, number)
-            if mask == self._excerpt.connectivity.program.ports.everything and not endpoint.ingress_isolated:
-                free = "not isolated for ingress" if endpoint.has_pods else ""
-                who = f"from {who}" + (f"; {free}" if free else "")
-            else:
-                who = f"from {who}"
+            who = f"from {self._words.sources(sources, number, endpoint.namespace, complete=complete)}"
+            if mask == self._excerpt.connectivity.program.ports.everything:
+                who += self._freedom(number)
             rows.append((ports_text(self._ports(mask)), who))
         return sorted(rows)
+
+    def _freedom(self, number: int) -> str:
+        """Say that an endpoint reached on all ports is not isolated, or how much of a namespace is."""
+        isolated = self._words.isolated(number, Direction.INGRESS)
+        if number not in self._words.inside:
+            return ""
+        if not isolated:
+            return "; not isolated for ingress"
+        if self._words.noun == "namespace":
+            return f"; {isolated:,} of {self._words.pods([number])} isolated for ingress"
+        return ""
 
     def _line(self, head: str, ports: str, ports_width: int, who: str) -> Iterator[str]:
         """Write one row; what does not fit goes on below, under its own column."""

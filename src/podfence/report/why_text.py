@@ -42,7 +42,7 @@ def why_text(found: Explanation, remedy: Remedy | None, lines: Lines, terminal: 
         parts.extend(_nearest(side, misses, terminal))
     if remedy is not None:
         parts.extend(["", *_remedy(found, remedy, lines, terminal)])
-    return "\n".join(_without_repeated_gaps(parts)).rstrip("\n") + "\n"
+    return "\n".join(map(terminal.line, _without_repeated_gaps(parts))).rstrip("\n") + "\n"
 
 
 def fine_print(found: Explanation) -> list[str]:

@@ -77,8 +77,12 @@ class Workshop(msgspec.Struct, frozen=True):
     draft: Draft
 
     def document(self, policy: Policy) -> Mapping[str, Any] | None:
-        """Give the document of a policy as the draft has it, ``None`` when it cannot be changed."""
-        return self.draft.documents.get(policy.ref.identity) or self.documents.get(policy.ref.identity)
+        """Give the document of a policy as the draft has it, ``None`` when it cannot be changed.
+
+        One whose name the server makes up is another policy each time: ``kubectl apply`` refuses it.
+        """
+        found = self.draft.documents.get(policy.ref.identity) or self.documents.get(policy.ref.identity)
+        return None if found is None or is_generated(found) else found
 
 
 def candidates(workshop: Workshop, denied: Denied) -> list[tuple[Edit, ...]]:
@@ -104,11 +108,23 @@ def candidates(workshop: Workshop, denied: Denied) -> list[tuple[Edit, ...]]:
     if not found and why is not None:
         raise why
     if not found and denied.side.policy is not None and not _editable(workshop, denied.side.policy):
-        name = denied.side.policy.ref.name
-        raise UnnameableError(
-            f"{name} denies it and cannot be changed: the API server refuses it as it stands, mend it first"
-        )
+        raise UnnameableError(_why_not_editable(workshop, denied.side.policy))
     return found
+
+
+def is_generated(document: Mapping[str, Any]) -> bool:
+    """Tell whether the server makes up the name of an object."""
+    metadata = document.get("metadata")
+    return isinstance(metadata, Mapping) and not metadata.get("name") and bool(metadata.get("generateName"))
+
+
+def _why_not_editable(workshop: Workshop, policy: Policy) -> str:
+    name = policy.ref.name
+    if is_generated(workshop.documents.get(policy.ref.identity, {})):
+        return (
+            f"{name} denies it and cannot be changed: it has generateName, which kubectl apply refuses; give it a name"
+        )
+    return f"{name} denies it and cannot be changed: the API server refuses it as it stands, mend it first"
 
 
 def _limited(edits: Iterable[Edit]) -> Iterator[tuple[Edit, ...]]:

@@ -228,10 +228,9 @@ def _host(host: Pod | Node) -> str | None:
 
 
 def _stands_for(pod: Pod, asked: Pod) -> bool:
-    """Tell whether a pod of the snapshot is the one asked about, or the template that it comes from."""
-    if pod.name == asked.name:
-        return True
-    return pod.from_template and pod.node == asked.node and asked.name.startswith(f"{pod.name}-")
+    """Tell whether a pod of a workload is the one asked about, or the template that it comes from."""
+    # A workload has one template, a DaemonSet one for each node.
+    return pod.node == asked.node if pod.from_template else pod.name == asked.name
 
 
 def _within(party: Outside, ranges: tuple[AddressRange, ...]) -> bool:

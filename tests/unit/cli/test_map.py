@@ -93,7 +93,7 @@ def test_several_outputs_are_written_at_once(
     assert (code, out.split(" ")[0]) == (0, "digraph")
     with table.open(encoding="utf-8", newline="") as file:
         assert ["shop/Deployment/front", "shop/Pod/cart", "TCP 7070"] in list(csv.reader(file))
-    assert "| shop/Pod/cart | TCP 7070 | front |" in page.read_text(encoding="utf-8")
+    assert "| shop/Pod/cart | TCP 7070 | shop/front |" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("narrow", [["--focus", "shop/cart"], ["-n", "shop", "--focus", "cart"], ["--exposed"]])
@@ -140,6 +140,8 @@ def test_kinds_that_are_not_used_are_counted_when_asked(capsys: pytest.CaptureFi
         (["ALL", "-o", "pdf"], "pdf"),
         (["ALL", "-o", "json=/nowhere/x"], "/nowhere/x"),
         (["ALL", "--depth", "0"], "depth"),
+        (["ALL", "--depth", "2"], "no effect without --focus"),
+        (["ALL", "--by", "namespace", "--focus", "shop"], "write namespace/shop"),
     ],
 )
 def test_what_cannot_be_answered_is_one_line_and_exit_code_2(
@@ -170,3 +172,16 @@ def test_pod_cidr_decides_whether_a_block_holds_a_pod(capsys: pytest.CaptureFixt
         return ("ops/Pod/tools", "shop/Pod/cart") in pairs
 
     assert [reached(), reached("--pod-cidr", "10.9.0.0/16"), reached("--pod-cidr", "none")] == [False, True, False]
+
+
+@pytest.mark.parametrize("form", ["text", "md", "dot"])
+def test_names_never_reach_the_terminal_as_control_characters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    path = tmp_path / "all.yaml"
+    path.write_text(MANIFESTS.replace("name: tools", 'name: "to\\x1b[2J\\nols"'), encoding="utf-8")
+    assert main(["map", str(path), "-o", form]) == 0
+    captured = capsys.readouterr()
+    assert "\x1b" not in captured.out + captured.err
+    assert r"to\x1b[2J" in captured.out.replace("\\\\", "\\")
+    assert captured.err.count("\n") == 1

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from podfence.cli.main import main
-from tests.unit.asking import network_policy, pod
+from tests.unit.asking import cluster_policy, network_policy, pod
 
 CART = """\
 apiVersion: networking.k8s.io/v1
@@ -180,6 +180,32 @@ def test_what_the_server_would_refuse_is_said_once_and_the_answer_stands(
     assert err.count("odd.yaml") >= 1
     assert main(["why", "shop/frontend", "shop/cart", "7071", shop.name, "--strict"]) == 2
     assert capsys.readouterr().out.startswith("ALLOWED")
+
+
+@pytest.mark.parametrize(
+    ("policy", "place"),
+    [
+        (
+            cluster_policy("odd", "Admin", 5, "  ingress: [{action: Allow, from: [{namespaces: {}}]}]"),
+            "ClusterNetworkPolicy odd at spec.ingress[0].action (manifests/odd.yaml:8)",
+        ),
+        (
+            network_policy("shop/odd", "  podSelector: {}\n  policyTypes: [Inbound]"),
+            "NetworkPolicy odd at spec.policyTypes[0] (manifests/odd.yaml:6)",
+        ),
+    ],
+)
+def test_what_is_decided_by_a_field_that_cannot_be_read_says_so(
+    shop: Path, capsys: pytest.CaptureFixture[str], policy: str, place: str
+) -> None:
+    (shop / "odd.yaml").write_text(policy)
+    (shop / "cart.yaml").unlink()
+    assert main(["why", "shop/frontend", "shop/cart", "7070", shop.name]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"the API server refuses {place}; what cannot be read fails closed, so that it opens nothing." in said
+    (shop / "odd.yaml").write_text(policy.replace("namespaces: {}", "namespaces: {matchLabels: {a: b}}", 1))
+    reason = verdict(capsys, "shop/frontend", "shop/cart", "7070", shop.name)["reason"]
+    assert ("API server refuses" in reason) is policy.startswith("apiVersion: networking.k8s.io")
 
 
 def test_both_formats_can_be_had_at_once(shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,16 @@ def test_a_daemonset_pod_that_carries_its_number_gets_no_second_one() -> None:
 
 def test_two_workloads_of_one_name_have_pods_with_ids_of_their_own() -> None:
     pods = tuple(Pod("a", "db", workload=(kind, "db"), from_template=True) for kind in ("Deployment", "StatefulSet"))
-    assert ids(Snapshot((namespace("a"),), pods), Grouping.POD) == ["a/Pod/db-0", "a/Pod/db-0#2"]
+    assert ids(Snapshot((namespace("a"),), pods), Grouping.POD) == ["a/Pod/db-0", "a/Pod/db-1"]
+
+
+def test_a_pod_keeps_its_name_and_made_up_names_pass_it_over() -> None:
+    real = Pod("a", "db-1", workload=("Pod", "db-1"))
+    pods = (deployment("a", "db", 2), real)
+    found = Connectivity(Snapshot((namespace("a"),), pods), Grouping.POD)
+    assert [(e.name, e.classes) for e in found.endpoints if e.has_pods] == [
+        (name, (found.program.classes.of_pod[number],)) for name, number in (("db-0", 0), ("db-1", 1), ("db-2", 0))
+    ]
 
 
 def test_a_workload_whose_pods_policies_tell_apart_has_numbered_parts() -> None:

@@ -43,6 +43,63 @@ def test_a_corner_that_took_part_is_said(text: str, question: tuple[str, ...], s
     assert said in notes(text, *question)
 
 
+BOTH = pod("a/both", address="fd00::1").replace("podIP:", "podIPs: [{ip: 'fd00::1'}, {ip: 10.0.0.9}], podIP:")
+DNS = pod("a/dns", app="dns", address="10.0.0.3", ports="dns:53/UDP dns:5353")
+TWO = pod("a/dns", app="dns", address="10.0.0.3", ports="dns:53/UDP dns:5353/UDP")
+
+
+@pytest.mark.parametrize(
+    ("text", "port", "said"),
+    [
+        (DNS, "53/UDP", False),  # a NetworkPolicy rule means the name under one protocol
+        (TWO, "53/UDP", True),
+        (TWO, "80", False),
+    ],
+)
+def test_a_name_of_several_numbers_is_said_where_a_rule_means_them_all(text: str, port: str, *, said: bool) -> None:
+    policy = network_policy("a/p", "  podSelector: {}\n  ingress: [{ports: [{port: dns, protocol: UDP}]}]")
+    assert ('port "dns" as' in notes(CLIENT + text + policy, "a/client", "a/dns", port)) is said
+
+
+def test_a_name_without_protocol_means_the_numbers_of_every_protocol() -> None:
+    rules = "  ingress: [{action: Accept, from: [{namespaces: {}}], protocols: [{destinationNamedPort: dns}]}]"
+    text = CLIENT + DNS + cluster_policy("p", "Admin", 5, rules)
+    assert 'port "dns" as TCP 5353 and UDP 53: a rule' in notes(text, "a/client", "a/dns", "5353")
+    assert 'port "dns" as' not in notes(CLIENT + DNS + DENY, "a/client", "a/dns", "5353")
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "said"),
+    [
+        (pod("a/six", address="fd00::1"), "a/six", True),
+        (pod("a/six", address="fd00::1"), "fd00::9", False),
+        (BOTH, "a/both", False),
+        (pod("a/new"), "a/new", False),
+        ("", "2600::1", True),
+        (pod("a/host", host=True, node="n2"), "a/host", False),
+    ],
+)
+def test_ends_without_a_family_in_common_are_said(text: str, source: str, *, said: bool) -> None:
+    destination = "a/six" if source == "fd00::9" else "a/client"
+    assert ("no packet can travel between them" in notes(CLIENT + text, source, destination)) is said
+
+
+def test_the_families_of_both_ends_are_named() -> None:
+    assert (
+        "a/six has only IPv6 addresses and a/client only IPv4 ones: no packet can travel between them, "
+        "whatever policies say" in notes(CLIENT + pod("a/six", address="fd00::1"), "a/six", "a/client")
+    )
+
+
+def test_a_fault_elsewhere_than_in_a_rule_is_not_put_into_the_rule() -> None:
+    accept = cluster_policy("p", "admin", 5, "  ingress: [{action: Accept, from: [{namespaces: {}}]}]")
+    assert "p: the tier or priority of the policy cannot be read, so that it accepts nothing" in notes(
+        WEB + CLIENT + accept, "a/client", "a/web"
+    )
+    misspelt = cluster_policy("p", "Admin", 5, "  ingres: [{action: Accept, from: [{namespaces: {}}]}]")
+    assert "p cannot be read at spec.ingres: there" in notes(WEB + CLIENT + misspelt, "a/client", "a/web")
+
+
 def test_an_unknown_address_is_said_even_when_every_one_is_alike() -> None:
     block = network_policy("a/block", "  podSelector: {}\n  ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]")
     text = WEB + pod("b/new") + block

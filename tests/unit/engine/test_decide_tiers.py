@@ -269,3 +269,10 @@ def test_a_pass_for_some_nodes_opens_nothing_to_a_node_that_nobody_knows() -> No
     nodes = (node("n1", "10.1.1.1", disk="ssd"),)
     assert not Cluster(cnp(rules), deny, pods=pods, nodes=nodes).allows("x/a", "y/lost")
     assert not Cluster(cnp(rules), pods=pods, nodes=nodes).allows("x/a", "y/lost")
+
+
+def test_the_baseline_of_the_older_api_counts_as_priority_0_under_its_name() -> None:
+    older = banp("ingress: [{action: Deny, from: [{namespaces: {}}]}]")
+    for name, priority, allowed in (("a-first", 0, True), ("z-last", 0, False), ("a-first", 1, False)):
+        newer = f"tier: Baseline\npriority: {priority}\ningress: [{{action: Accept, from: [{{namespaces: {{}}}}]}}]"
+        assert Cluster(older, cnp(newer, name)).allows("x/a", "y/a") is allowed

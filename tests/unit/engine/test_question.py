@@ -79,7 +79,7 @@ def test_the_port_of_a_service_is_that_of_its_pods_unless_it_is_headless(spec: s
         ("a/service/web", "81", "a/service/web has no port TCP 81; it has TCP 80 (main)"),
         ("a/service/web", "80/UDP", "has no port UDP 80"),
         ("a/service/web", "icmp", "forwards its ports and nothing else"),
-        ("a/service/lost", "80", "is declared by no container of a/web"),
+        ("a/service/lost", "80", "is declared by no container of any pod of it"),
         ("a/web", "grpc", "declares a port named grpc; declared: http (TCP 8080), admin (TCP 9090)"),
         ("a/web", "http/UDP", "declares a port named UDP http"),
         ("a/client", "http", "none is declared; give the number"),
@@ -93,6 +93,28 @@ def test_a_port_that_is_not_there_is_said_with_those_that_are(destination: str, 
     with pytest.raises(PodfenceError) as error:
         asked(WEB + CLIENT + services, "a/client", destination, port)
     assert said in str(error.value)
+
+
+NAMED = service("all", "selector: {tier: front}, ports: [{port: 80, targetPort: http}]")
+SERVED = pod("a/one", tier="front", ports="http:8080") + pod("a/two", tier="front", ports="http:9090")
+UNSERVED = "".join(pod(f"a/un{number}", tier="front", app=f"un{number}") for number in range(5))
+
+
+def test_pods_that_do_not_declare_the_port_of_a_service_are_left_out_and_said() -> None:
+    deny = network_policy("a/deny", "  podSelector: {matchLabels: {app: un0}}")
+    found = asked(CLIENT + NAMED + SERVED + UNSERVED + deny, "a/client", "a/service/all", "80")
+    assert found.verdict.allowed
+    assert [pair.port for pair in found.answer.pairs] == [8080, 9090]
+    assert found.notes[0] == (
+        'left out: a/un0, a/un1, a/un2, a/un3 and 1 more, which declare no port "http" (TCP): '
+        "Service a/all sends nothing there"
+    )
+    assert not asked(CLIENT + NAMED + SERVED, "a/client", "a/service/all", "80").notes
+
+
+def test_a_port_of_a_service_that_no_pod_declares_has_no_answer() -> None:
+    with pytest.raises(PodfenceError, match="declared by no container of any pod of it: nothing answers there"):
+        asked(CLIENT + NAMED + UNSERVED, "a/client", "a/service/all", "80")
 
 
 def test_a_service_without_selector_uses_the_ports_of_its_slices() -> None:

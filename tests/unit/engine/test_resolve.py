@@ -151,6 +151,14 @@ def test_a_name_that_several_workloads_have_asks_which() -> None:
     assert refused("shop/twin") == "shop/twin may be shop/Deployment/twin, shop/StatefulSet/twin: say which"
 
 
+def test_the_kind_is_said_where_the_name_alone_would_mean_something_else() -> None:
+    assert resolve(DIRECTORY, "shop/sts/twin").display == "shop/StatefulSet/twin"
+    assert resolve(DIRECTORY, "shop/sts/db").display == "shop/db"
+    directory = Directory(Snapshot((Namespace("shop", ()),), (pod("db"), DB, pod("own", "Job", "own"))))
+    ends = [resolve(directory, text).display for text in ("shop/db", "shop/sts/db", "shop/own", "shop/job/own")]
+    assert ends == ["shop/db", "shop/StatefulSet/db", "shop/own", "shop/Job/own"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -419,3 +419,40 @@ def test_a_namespace_exists_that_only_an_object_of_an_unused_kind_names() -> Non
         metadata: {name: settings, namespace: shop}
     """
     assert [namespace.name for namespace in loaded(text).snapshot.namespaces] == ["shop"]
+
+
+def test_a_port_that_json_writes_with_a_point_is_the_port_that_kubectl_sends() -> None:
+    text = (
+        b'{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "a", "namespace": "x"}, '
+        b'"spec": {"podSelector": {}, "ingress": [{"ports": [{"port": 80.0}]}]}}'
+    )
+    whole, pointed = (gather(read_data(form, "f")) for form in (text.replace(b"80.0", b"80"), text))
+    assert not pointed.problems
+    (first,), (second,) = whole.snapshot.policies, pointed.snapshot.policies
+    assert second.ingress == first.ingress
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), 1 << 64], ids=["huge", "huge negative", "beyond 64 bits"])
+def test_a_number_beyond_every_float_is_a_problem_like_any_other(number: int) -> None:
+    head = '"apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy"'
+    spec = f'{{"tier": "Admin", "priority": {number}, "subject": {{"namespaces": {{}}}}}}'
+    text = f'{{{head}, "metadata": {{"name": "a"}}, "spec": {spec}}}'
+    assert "spec.priority" in {problem.path for problem in gather(read_data(text.encode(), "f")).problems}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "path"),
+    [
+        ('{name: a, namespace: "x\\ny"}', "metadata.namespace"),
+        ("{name: a, namespace: x.y}", "metadata.namespace"),
+        ("{name: a..b}", "metadata.name"),
+    ],
+)
+def test_a_policy_whose_namespace_or_name_the_server_refuses_is_a_problem(metadata: str, path: str) -> None:
+    text = f"""
+        apiVersion: networking.k8s.io/v1
+        kind: NetworkPolicy
+        metadata: {metadata}
+        spec: {{podSelector: {{}}}}
+    """
+    assert [problem.path for problem in loaded(text).problems] == [path]

@@ -104,3 +104,9 @@ def test_salvage_reads_like_msgspec_and_finds_fault_exactly_where_msgspec_does(
     else:
         assert problems == []
         assert found == expected
+
+
+def test_a_whole_number_that_json_writes_with_a_point_is_whole() -> None:
+    read, problems = salvaged({"spec": {"ports": [{"port": 80.0}, {"port": 80.5}]}}, wire.Service)
+    assert [port.port for port in read.spec.ports] == [80, None]
+    assert [problem.path for problem in problems] == ["spec.ports[1].port"]

@@ -162,3 +162,12 @@ def test_a_crd_with_plain_equals_signs_is_read() -> None:
     (item,) = items("apiVersion: v1\nkind: A\nenum:\n- =\n- '!='\nwide: [" + "=, " * 2_000 + "=]\n")
     assert item.plain()["enum"] == ["=", "!="]
     assert item.source.position("wide[2000]") == Position("f.yaml", 6, 8 + 2_000 * 3)
+
+
+@pytest.mark.parametrize("text", ["a: [1,", "a:\n  b: [{c: 1, d:", "a: {", 'a: "', "a: [é"])
+def test_an_error_at_the_end_of_a_text_stands_within_it(text: str) -> None:
+    (broken,) = read(text)
+    assert isinstance(broken, Unparsed)
+    last = text.split("\n")
+    assert broken.position.line <= len(last)
+    assert broken.position.column <= len(last[broken.position.line - 1]) + 1

@@ -39,3 +39,10 @@ def test_a_pipe_has_no_colour_no_lines_and_a_fixed_width() -> None:
 def test_colour_adds_nothing_but_colour() -> None:
     assert Terminal(colour=True).paint("x", "error") == "\x1b[31mx\x1b[0m"
     assert Terminal().paint("x", "error") == "x"
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_line_shows_control_characters_of_the_input_and_keeps_its_own_colours(colour: bool) -> None:  # noqa: FBT001
+    terminal = Terminal(colour=colour)
+    painted = terminal.paint("a\x1b[2J\nb", "name")
+    assert terminal.line(painted) == painted.replace("\x1b[2J\n", r"\x1b[2J\n")

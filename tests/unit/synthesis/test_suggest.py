@@ -139,3 +139,21 @@ def test_a_policy_that_the_server_refuses_is_not_changed() -> None:
     odd = network_policy("a/odd", "  podSelector: {}\n  ingress: [{from: [{podSelector: {matchLables: {}}}]}]")
     _, (document,) = patch(WEB + CLIENT + odd, "a/client", "a/web", "80")
     assert document["metadata"]["name"] == "web-from-client"
+
+
+def test_a_policy_whose_name_the_server_makes_up_is_not_changed() -> None:
+    rule = "  podSelector: {matchLabels: {app: web}}\n  ingress: [{from: [{podSelector: {matchLabels: {app: client}}}]"
+    generated = network_policy("a/web", f"{rule}, ports: [{{port: 81}}]}}]").replace("{name:", "{generateName:")
+    _, (document,) = patch(WEB + CLIENT + generated, "a/client", "a/web", "80")
+    assert document["metadata"] == {"name": "web-from-client", "namespace": "a"}
+    base = cluster_policy("base", "Baseline", 0, "  ingress: [{action: Deny, from: [{namespaces: {}}]}]")
+    assert "it has generateName, which kubectl apply refuses" in refusal(
+        WEB + CLIENT + base.replace("{name: base}", "{generateName: base-}"), "a/client", "a/web", "80"
+    )
+
+
+def test_a_name_beside_generate_name_counts() -> None:
+    rule = "  podSelector: {matchLabels: {app: web}}\n  ingress: [{from: [{podSelector: {matchLabels: {app: client}}}]"
+    named = network_policy("a/web", f"{rule}, ports: [{{port: 81}}]}}]").replace("{name:", "{generateName: w-, name:")
+    _, (document,) = patch(WEB + CLIENT + named, "a/client", "a/web", "80")
+    assert document["metadata"]["name"] == "web"

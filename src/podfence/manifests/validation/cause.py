@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 import json
-import math
 import re
 import sys
 from decimal import Decimal
@@ -177,7 +176,9 @@ def float_text(value: float) -> str:
 def nearest_float(value: int) -> float:
     """Give the float next to a whole number; the largest one for a number that is beyond all floats."""
     largest = sys.float_info.max
-    return float(value) if abs(value) <= largest else math.copysign(largest, value)
+    if abs(value) <= largest:
+        return float(value)
+    return largest if value > 0 else -largest
 
 
 def json_number(value: float) -> str:

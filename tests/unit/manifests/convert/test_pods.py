@@ -16,6 +16,7 @@ from podfence.manifests.convert.pods import PodRecord, pod_record, read_addresse
 from podfence.manifests.convert.sharing import Owner, Shared
 from podfence.model.net import Protocol, parse_address
 from podfence.model.objects import NamedPort
+from tests.unit.manifests.texts import loaded
 
 
 def convert(pod: dict[str, Any], shared: Shared | None = None) -> tuple[PodRecord, list[str]]:
@@ -159,3 +160,20 @@ def test_dotted_addresses_are_read_exactly_as_ipaddress_reads_them(text: str) ->
     except ValueError:
         assert found == ()
         assert len(problems) == 1
+
+
+def test_a_container_port_that_is_missing_or_no_number_is_said_once() -> None:
+    read = loaded(
+        """
+        apiVersion: v1
+        kind: Pod
+        metadata: {name: a}
+        spec: {containers: [{ports: [{name: a}, {name: b, containerPort: [80]}, {name: c, containerPort: 0}]}]}
+        """
+    )
+    path = "spec.containers[0].ports"
+    assert [(problem.path, problem.message) for problem in read.problems] == [
+        (f"{path}[1].containerPort", "expected a whole number, found a list"),
+        (f"{path}[0].containerPort", "a port number is required"),
+        (f"{path}[2].containerPort", "0 is not a port: 1 to 65535"),
+    ]

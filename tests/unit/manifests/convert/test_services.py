@@ -98,3 +98,19 @@ def test_an_endpoint_slice_of_nobody_or_of_names_is_not_used() -> None:
         """
     )
     assert (result.snapshot.endpoint_slices, result.problems) == ((), ())
+
+
+def test_a_port_that_is_missing_or_no_number_is_said_once() -> None:
+    read = loaded(
+        """
+        apiVersion: v1
+        kind: Service
+        metadata: {name: cart}
+        spec: {ports: [{name: a}, {port: [80]}, {port: 0}]}
+        """
+    )
+    assert [(problem.path, problem.message) for problem in read.problems] == [
+        ("spec.ports[1].port", "expected a whole number, found a list"),
+        ("spec.ports[0].port", "a port number is required"),
+        ("spec.ports[2].port", "0 is not a port: 1 to 65535"),
+    ]
