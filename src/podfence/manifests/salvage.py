@@ -32,11 +32,10 @@ def _value(value: object, wanted: Any, path: str, problems: FieldProblems) -> An
     if value is None:
         return None
     choices = tuple(choice for choice in _choices(wanted) if choice is not types.NoneType)
+    if int in choices and isinstance(value, float) and value.is_integer() and abs(value) < 1 << 63:
+        value = int(value)  # JSON may write 80 as 80.0; kubectl sends it as 80
     if type(value) in choices:
         return value
-    if int in choices and isinstance(value, float) and value.is_integer() and abs(value) < 1 << 63:
-        # JSON may write 80 as 80.0; kubectl sends it as 80.
-        return int(value)
     origin = typing.get_origin(choices[0])
     if origin is list:
         return _list(value, typing.get_args(choices[0])[0], path, problems)
