@@ -102,7 +102,7 @@ def _metadata(item: Item) -> dict[str, Any]:
 
 
 def as_sent(value: object) -> object:
-    """Give a plain value as kubectl sends it: a whole number that JSON writes with a point or an exponent loses both."""
+    """Give a plain value as kubectl sends it: a whole number loses its point and exponent."""
     match value:
         case dict():
             return {name: as_sent(entry) for name, entry in value.items()}
