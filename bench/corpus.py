@@ -133,7 +133,7 @@ def _policy(
 def _rule(namespace: str, here: list[Pod], rng: Random, direction: str, index: int) -> Rule:
     return Rule(
         Action.ACCEPT,
-        tuple(_peer(namespace, here, rng) for _ in range(rng.randint(1, 3))),
+        tuple(_peer(namespace, here, rng) for _ in range(rng.randint(1, 2))),
         None if rng.random() < 0.1 else tuple(_port(rng) for _ in range(rng.randint(1, 3))),
         f"spec.{direction}[{index}]",
         "from" if direction == "ingress" else "to",

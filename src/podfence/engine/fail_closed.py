@@ -41,8 +41,7 @@ def closed_rule(rule: Rule) -> Rule:
 
     A pass with an unreadable part denies, for nobody can tell what it was meant to let through to the next tier.
     """
-    parts = (*(rule.peers or ()), *(rule.ports or ()))
-    if not any(isinstance(part, Unreadable) for part in parts):
+    if Unreadable not in map(type, rule.peers or ()) and Unreadable not in map(type, rule.ports or ()):
         return rule
     if rule.action is Action.ACCEPT:
         peers = rule.peers and tuple(peer for peer in rule.peers if not isinstance(peer, Unreadable))

@@ -117,17 +117,18 @@ class Reach:
         if own.wide and list(own.wide) != [self._all_ports]:
             total = self._accepted_from_wide(wide).copy()
             total.add(own)
-            return _Ground(total, admin, baseline, self._not_isolated).parts
+            return _Ground(total, admin, baseline, self._not_isolated, self._groups.masks).parts
         key = (wide, admin.pieces, baseline.pieces)
         ground = self._grounds.get(key)
         if ground is None:
             if len(self._grounds) >= _KEPT_SUMS:
                 self._grounds.clear()
-            ground = _Ground(self._accepted_from_wide(wide), admin, baseline, self._not_isolated)
+            total = self._accepted_from_wide(wide)
+            ground = _Ground(total, admin, baseline, self._not_isolated, self._groups.masks)
             self._grounds[key] = ground
         if not own:
             return ground.parts
-        return ground.with_more(own.narrow, own.wide.get(self._all_ports, 0), self._groups.masks)
+        return ground.with_more(own.narrow, own.wide.get(self._all_ports, 0))
 
     def _egress_parts(self, source: int) -> Parts:
         """Give the destinations that a source may leave for."""
@@ -251,28 +252,34 @@ class Reach:
 class _Ground:
     """What many sources have in common on their way in, before and after the tiers around NetworkPolicy."""
 
-    def __init__(self, total: Sum, admin: Applying, baseline: Applying, not_isolated: int) -> None:
+    def __init__(
+        self, total: Sum, admin: Applying, baseline: Applying, not_isolated: int, groups: Sequence[int]
+    ) -> None:
         self._admin = admin
+        self._groups = groups
         self.parts: Parts = []
         self._accepted: list[int] = []
         for ports, classes in total.parts((*admin.masks, *baseline.masks)):
             accepted = classes | (not_isolated & baseline.allowed(ports))
             self._accepted.append(accepted)
             self.parts.append((ports, admin.apply(ports, accepted)))
+        self._part_of_group = [
+            next(number for number, (ports, _) in enumerate(self.parts) if ports & group) for group in groups
+        ]
 
-    def with_more(self, narrow: Mapping[int, int], everywhere: int, masks: Sequence[int]) -> Parts:
+    def with_more(self, narrow: Mapping[int, int], everywhere: int) -> Parts:
         """Give the parts for a source from which more is accepted, on some groups of ports or ``everywhere``."""
         found: Parts = []
-        for (ports, before), common in zip(self.parts, self._accepted, strict=True):
-            accepted = common | everywhere
-            allowed = before if accepted == common else self._admin.apply(ports, accepted)
-            rest = ports
-            for group, more in narrow.items():
-                here = masks[group]
-                if here & ports:
-                    rest ^= here
-                    found.append((here, self._admin.apply(here, accepted | more)))
-            if rest:
+        touched: dict[int, int] = {}
+        for group, more in narrow.items():
+            here, part = self._groups[group], self._part_of_group[group]
+            touched[part] = touched.get(part, 0) | here
+            found.append((here, self._admin.apply(here, self._accepted[part] | everywhere | more)))
+        for number, (ports, allowed) in enumerate(self.parts):
+            rest = ports ^ touched.get(number, 0)
+            if rest and everywhere & ~self._accepted[number]:
+                found.append((rest, self._admin.apply(ports, self._accepted[number] | everywhere)))
+            elif rest:
                 found.append((rest, allowed))
         return found
 
