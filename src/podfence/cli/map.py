@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -72,6 +71,7 @@ def command(
     With -n, only the endpoints of that namespace and what they connect with are shown, and NS/ may be left out.
     Exit codes: 0 fine, 2 the question could not be answered.
     """
+    from podfence.cli.memory import memory_limit
     from podfence.cli.reading import read_manifests
     from podfence.report.overview import Asked
 
@@ -90,7 +90,7 @@ def command(
             verbose=verbose,
         )
         progress.step("comparing pods")
-        connectivity = _connectivity(loaded, by, _limit(max_memory))
+        connectivity = _connectivity(loaded, by, memory_limit(max_memory))
         progress.step("finding connections")
         focused = _focused(connectivity, focus, namespace, paths)
         excerpt = _excerpt(connectivity, focused, depth or 1, shown, exposed=exposed)
@@ -98,19 +98,6 @@ def command(
         for output in outputs:
             _write(output, progress.over("writing", _text(output, excerpt, asked, color), len(connectivity.endpoints)))
     return 2 if strict and loaded.problems else 0
-
-
-def _limit(max_memory: int | None) -> int:
-    """Give the bytes that may be used: half of the physical memory unless told."""
-    if max_memory is not None:
-        return max_memory
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    except (AttributeError, OSError, ValueError):
-        return _UNKNOWN_MEMORY
-
-
-_UNKNOWN_MEMORY = 2 << 30
 
 
 def _connectivity(loaded: Loaded, by: str, limit: int) -> Connectivity:

@@ -129,8 +129,12 @@ def pod_cidr(command: Decorated) -> Decorated:
 
 
 def max_memory(command: Decorated) -> Decorated:
-    """Add --max-memory as ``max_memory``: bytes, or ``None`` for no limit."""
-    return click.option("--max-memory", type=SizeType(), help="Refuse what would need more, such as 2GiB.")(command)
+    """Add --max-memory as ``max_memory``: bytes, or ``None`` for the default (``cli.memory``)."""
+    return click.option(
+        "--max-memory",
+        type=SizeType(),
+        help="Refuse what would need more, such as 2GiB (default: half of what the machine has).",
+    )(command)
 
 
 def require_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
