@@ -21,6 +21,9 @@ UNIX_ONLY = (
     "termios", "tty",
 )  # fmt: skip
 
+LINUX_LAYERS = ("dataplane", "flows", "agent", "lab")
+"""What works with the kernel may import what only Linux has."""
+
 IMPORT_EVERYTHING = """
 import builtins, importlib, sys
 real, unix_only = builtins.__import__, set(sys.argv[1].split())
@@ -63,7 +66,7 @@ def test_the_import_contracts_hold() -> None:
 
 
 def test_every_module_can_be_imported_where_only_portable_modules_exist() -> None:
-    names = [name_of(module) for module in MODULES]
+    names = [name_of(module) for module in MODULES if module not in in_layer(*LINUX_LAYERS)]
     command = [sys.executable, "-c", IMPORT_EVERYTHING, " ".join(UNIX_ONLY), *names]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -80,9 +83,9 @@ def test_model_and_engine_import_only_the_standard_library_and_msgspec(module: P
 def test_only_the_command_line_and_the_reports_print(module: Path) -> None:
     tree = ast.parse(module.read_text(encoding="utf-8"))
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    attributes = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not names & {"print", "input"}
-    assert not attributes & {"stdout", "stderr"}
+    assert not attributes & {"sys.stdout", "sys.stderr"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)
