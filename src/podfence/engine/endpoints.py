@@ -16,7 +16,7 @@ from podfence.engine.compile import Program
 from podfence.engine.pod_names import names_of_all
 from podfence.model.labels import Labels
 from podfence.model.net import AddressRange, subtract, union
-from podfence.model.objects import Pod
+from podfence.model.objects import Node, Pod
 from podfence.model.policy import Direction
 from podfence.model.snapshot import Snapshot
 
@@ -65,24 +65,32 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
 def endpoints(snapshot: Snapshot, grouping: Grouping, program: Program) -> tuple[Endpoint, ...]:
     """List all endpoints of a snapshot, sorted by id; ``program`` must be written in the snapshot's frame."""
     inside = {
-        Grouping.POD: _pod_endpoints,
-        Grouping.WORKLOAD: _workload_endpoints,
-        Grouping.NAMESPACE: _namespace_endpoints,
-    }[grouping](snapshot, program)
-    outside = (*_outside_endpoints(snapshot, program), *_domain_endpoints(program))
-    everyone = (*inside, *_node_endpoints(snapshot, program), *outside)
-    return tuple(sorted(everyone, key=lambda endpoint: endpoint.id))
+        Grouping.POD: lambda: pod_endpoints(_classed(snapshot, program), program),
+        Grouping.WORKLOAD: lambda: workload_endpoints(_classed(snapshot, program), program),
+        Grouping.NAMESPACE: lambda: _namespace_endpoints(snapshot, program),
+    }[grouping]()
+    outside = outside_endpoints(snapshot, program)
+    nodes = node_endpoints(zip(snapshot.nodes, program.classes.of_node, strict=True))
+    return tuple(sorted((*inside, *nodes, *outside), key=lambda endpoint: endpoint.id))
 
 
-def _pod_endpoints(snapshot: Snapshot, program: Program) -> Iterator[Endpoint]:
-    for (pod, found), names in zip(_classed(snapshot, program), names_of_all(snapshot.pods), strict=True):
+def outside_endpoints(snapshot: Snapshot, program: Program) -> tuple[Endpoint, ...]:
+    """List the endpoints outside the cluster: addresses that nobody in it owns, and names."""
+    return (*_address_endpoints(snapshot, program), *_domain_endpoints(program))
+
+
+def pod_endpoints(classed: Iterable[tuple[Pod, int]], program: Program) -> Iterator[Endpoint]:
+    """Give an endpoint for each pod; ``classed`` are the pods with their classes in the program."""
+    listed = list(classed)
+    for (pod, found), names in zip(listed, names_of_all(pod for pod, _ in listed), strict=True):
         for name in names:
             yield _endpoint(program, f"{pod.namespace}/Pod/{name}", ("Pod", name), [pod], found, count=1)
 
 
-def _workload_endpoints(snapshot: Snapshot, program: Program) -> Iterator[Endpoint]:
+def workload_endpoints(classed: Iterable[tuple[Pod, int]], program: Program) -> Iterator[Endpoint]:
+    """Give an endpoint for each workload, several where policies tell its pods apart."""
     members: dict[tuple[str, str, str], dict[int, list[Pod]]] = defaultdict(lambda: defaultdict(list))
-    for pod, found in _classed(snapshot, program):
+    for pod, found in classed:
         members[pod.namespace, *pod.workload][found].append(pod)
     for (namespace, kind, name), by_class in members.items():
         for number, (found, pods) in enumerate(by_class.items(), start=1):
@@ -137,8 +145,9 @@ def _namespace_endpoints(snapshot: Snapshot, program: Program) -> Iterator[Endpo
         )
 
 
-def _node_endpoints(snapshot: Snapshot, program: Program) -> Iterator[Endpoint]:
-    for node, found in zip(snapshot.nodes, program.classes.of_node, strict=True):
+def node_endpoints(classed: Iterable[tuple[Node, int]]) -> Iterator[Endpoint]:
+    """Give an endpoint for each node."""
+    for node, found in classed:
         yield Endpoint(
             id=f"node/{node.name}",
             kind="Node",
@@ -150,7 +159,7 @@ def _node_endpoints(snapshot: Snapshot, program: Program) -> Iterator[Endpoint]:
         )
 
 
-def _outside_endpoints(snapshot: Snapshot, program: Program) -> Iterator[Endpoint]:
+def _address_endpoints(snapshot: Snapshot, program: Program) -> Iterator[Endpoint]:
     """Group the address atoms that the same blocks hold, without the addresses that somebody owns."""
     addresses = program.classes.addresses
     owned = _owned_by_atom(snapshot, program)

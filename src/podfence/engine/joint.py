@@ -1,0 +1,129 @@
+"""Two snapshots in one frame, so that the programs of both can be held against each other class by class.
+
+What is the same on both sides is there once. A namespace or node that only changed its labels is there twice: the
+one from before under a name that no object can have, in the pods and policies of its side as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from podfence.engine.compile import Program
+from podfence.engine.frame import Frame
+from podfence.model.objects import Namespace, Node, Pod
+from podfence.model.policy import Peer, PodPeer, Policy, Rule
+from podfence.model.snapshot import Snapshot
+
+Item = TypeVar("Item", Namespace, Pod, Node)
+Named = TypeVar("Named", Namespace, Node)
+
+_BEFORE = "\0before"
+"""Behind the name of what changed; no name of an object holds NUL."""
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One of the two snapshots as it is, with the class of each of its pods and nodes, and its policies' program."""
+
+    snapshot: Snapshot
+    program: Program
+    pods: tuple[tuple[Pod, int], ...]
+    nodes: tuple[tuple[Node, int], ...]
+
+
+class Joint(msgspec.Struct, frozen=True):
+    """Both sides, in one frame."""
+
+    frame: Frame
+    before: Side
+    after: Side
+
+
+def join(before: Snapshot, after: Snapshot, limit: int | None = None) -> Joint:
+    """Write two snapshots in one frame; raises ``TooLargeError`` when it would take more than ``limit`` bytes."""
+    renamed = _renamed(before, after)
+    pods = _both(after.pods, renamed.pods)
+    nodes = _both(after.nodes, renamed.nodes)
+    whole = Snapshot(
+        namespaces=tuple(sorted(_both(after.namespaces, renamed.namespaces), key=lambda item: item.name)),
+        pods=tuple(sorted(pods, key=lambda pod: (pod.namespace, pod.name))),
+        nodes=tuple(sorted(nodes, key=lambda node: node.name)),
+        policies=after.policies,
+        pod_ranges=after.pod_ranges,
+    )
+    frame = Frame(whole, renamed.policies, limit)
+    class_of_pod = dict(zip(whole.pods, frame.classes.of_pod, strict=True))
+    class_of_node = dict(zip(whole.nodes, frame.classes.of_node, strict=True))
+
+    def side(original: Snapshot, written: Snapshot) -> Side:
+        return Side(
+            snapshot=original,
+            program=Program(frame, written.policies),
+            pods=tuple((a, class_of_pod[b]) for a, b in zip(original.pods, written.pods, strict=True)),
+            nodes=tuple((a, class_of_node[b]) for a, b in zip(original.nodes, written.nodes, strict=True)),
+        )
+
+    return Joint(frame, side(before, renamed), side(after, after))
+
+
+def _both(after: Iterable[Item], before: Iterable[Item]) -> list[Item]:
+    return list(dict.fromkeys((*after, *before)))
+
+
+def _renamed(before: Snapshot, after: Snapshot) -> Snapshot:
+    """Give the objects from before other names where something else has theirs now."""
+    namespaces = _changed(before.namespaces, after.namespaces)
+    nodes = _changed(before.nodes, after.nodes)
+    if not namespaces and not nodes:
+        return before
+    return msgspec.structs.replace(
+        before,
+        namespaces=tuple(_with_name(item, namespaces) for item in before.namespaces),
+        nodes=tuple(_with_name(item, nodes) for item in before.nodes),
+        pods=tuple(_moved(pod, namespaces, nodes) for pod in before.pods),
+        policies=tuple(_rewritten(policy, namespaces) for policy in before.policies),
+    )
+
+
+def _changed(before: Iterable[Named], after: Iterable[Named]) -> Mapping[str, str]:
+    """Give a new name to each that is there on both sides and differs."""
+    now = {item.name: item for item in after}
+    return {item.name: item.name + _BEFORE for item in before if now.get(item.name, item) != item}
+
+
+def _with_name(item: Named, names: Mapping[str, str]) -> Named:
+    return msgspec.structs.replace(item, name=names[item.name]) if item.name in names else item
+
+
+def _moved(pod: Pod, namespaces: Mapping[str, str], nodes: Mapping[str, str]) -> Pod:
+    if pod.namespace not in namespaces and pod.node not in nodes:
+        return pod
+    node = pod.node if pod.node is None else nodes.get(pod.node, pod.node)
+    return msgspec.structs.replace(pod, namespace=namespaces.get(pod.namespace, pod.namespace), node=node)
+
+
+def _rewritten(policy: Policy, names: Mapping[str, str]) -> Policy:
+    """Let a policy speak of the renamed namespaces; its own is part of who it is about."""
+    own = policy.ref.namespace
+    ref = policy.ref if own is None else msgspec.structs.replace(policy.ref, namespace=names.get(own, own))
+    return msgspec.structs.replace(
+        policy,
+        ref=ref,
+        subject=policy.subject if not isinstance(policy.subject, PodPeer) else _in_renamed(policy.subject, names),
+        ingress=_rules(policy.ingress, names),
+        egress=_rules(policy.egress, names),
+    )
+
+
+def _rules(rules: tuple[Rule, ...] | None, names: Mapping[str, str]) -> tuple[Rule, ...] | None:
+    return rules and tuple(msgspec.structs.replace(rule, peers=_peers(rule.peers, names)) for rule in rules)
+
+
+def _peers(peers: tuple[Peer, ...] | None, names: Mapping[str, str]) -> tuple[Peer, ...] | None:
+    return peers and tuple(_in_renamed(peer, names) if isinstance(peer, PodPeer) else peer for peer in peers)
+
+
+def _in_renamed(peer: PodPeer, names: Mapping[str, str]) -> PodPeer:
+    return msgspec.structs.replace(peer, namespace=names[peer.namespace]) if peer.namespace in names else peer
