@@ -24,7 +24,9 @@ from bench.corpus import Shape, snapshot
 from bench.text import write_folder, write_json, write_yaml
 from podfence.engine import bitset
 from podfence.engine.compile import Program
+from podfence.engine.difference import difference
 from podfence.engine.frame import Frame
+from podfence.engine.joint import join
 from podfence.engine.judge import judge
 from podfence.engine.reach import Reach
 from podfence.model.net import Protocol
@@ -267,6 +269,44 @@ def _table(title: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) 
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), flush=True)
 
 
+def bench_diff(runs: int) -> None:
+    """Measure comparing two versions: whole processes, and the engine beside one reach."""
+    with tempfile.TemporaryDirectory() as folder:
+        sides = [Path(folder) / name for name in ("old", "new")]
+        cluster = snapshot(Shape(500, 100, 10))
+        for side, policies in zip(sides, (cluster.policies, cluster.policies[1:]), strict=True):
+            side.mkdir()
+            write_yaml(cluster.with_policies(policies), side)
+        cost = _median(runs, [*PODFENCE, "diff", *map(str, sides), "-o", f"json={folder}/out"])
+    whole = [("500 pods, 100 policies, YAML", "0.6 s", _s(cost), _m(cost))]
+    _table("diff as a whole process, one policy removed", ("cluster", "wanted", "seconds", "MiB"), whole)
+    for shape in LARGE:
+        times = [_diff_times(shape) for _ in range(runs)]
+        one, two = (statistics.median(column) for column in zip(*times, strict=True))
+        rows = [(shape.name, "3 x", f"{one:.2f}", f"{two:.2f}", f"{two / one:.2f} x")]
+        _table("diff in memory, one policy removed", ("cluster", "wanted", "one reach, s", "diff, s", "ratio"), rows)
+
+
+def _diff_times(shape: Shape) -> tuple[float, float]:
+    """Time one reach and one difference of a cluster, each in a process of its own."""
+    found = []
+    for name in ("reach_once", "diff_once"):
+        code = f"import json; from bench.run import Shape, {name}; print(json.dumps({name}({shape!r})))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        found.append(float(json.loads(done.stdout)["seconds"]))
+    return found[0], found[1]
+
+
+def diff_once(shape: Shape) -> dict[str, object]:
+    """Compare a cluster with itself less one policy; endpoints are workloads."""
+    gc.disable()
+    before, after = snapshot(shape), snapshot(shape)
+    after = after.with_policies(after.policies[1:])
+    start = time.perf_counter()
+    found = difference(join(before, after))
+    return {"seconds": time.perf_counter() - start, "opened": len(found.opened), "closed": len(found.closed)}
+
+
 PARTS: dict[str, Callable[[int], None]] = {
     "start": bench_start,
     "naive": bench_naive,
@@ -274,6 +314,7 @@ PARTS: dict[str, Callable[[int], None]] = {
     "reading": bench_reading,
     "whole": bench_whole,
     "engine": bench_engine,
+    "diff": bench_diff,
 }
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ one from before under a name that no object can have, in the pods and policies o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import TypeVar
 
 import msgspec
@@ -69,7 +70,7 @@ def join(before: Snapshot, after: Snapshot, limit: int | None = None) -> Joint:
 
 
 def _both(after: Iterable[Item], before: Iterable[Item]) -> list[Item]:
-    return list(dict.fromkeys((*after, *before)))
+    return list(dict.fromkeys(chain(after, before)))
 
 
 def _renamed(before: Snapshot, after: Snapshot) -> Snapshot:
@@ -126,4 +127,5 @@ def _peers(peers: tuple[Peer, ...] | None, names: Mapping[str, str]) -> tuple[Pe
 
 
 def _in_renamed(peer: PodPeer, names: Mapping[str, str]) -> PodPeer:
-    return msgspec.structs.replace(peer, namespace=names[peer.namespace]) if peer.namespace in names else peer
+    own = peer.namespace
+    return peer if own is None or own not in names else msgspec.structs.replace(peer, namespace=names[own])

@@ -16,6 +16,7 @@ from podfence.manifests.files import File, find_files, read_bytes
 from podfence.manifests.json_item import JsonText
 from podfence.manifests.json_scan import without_lone_surrogates
 from podfence.manifests.json_text import JsonError, read_json_text
+from podfence.manifests.yaml_events import Memory
 from podfence.manifests.yaml_text import Outcome, read_yaml_text
 from podfence.model.error import PodfenceError
 from podfence.model.source import Position
@@ -29,24 +30,28 @@ _JSON_START = re.compile(rb"[ \t\r\n]*(?:\{(?![{%])|\[)")
 _FLOW_YAML = "this is YAML, but kubectl before 1.33 takes a file that starts with '{' for JSON: "
 
 
-def read_inputs(paths: Sequence[str], *, stdin: BinaryIO, max_bytes: int = MAX_BYTES) -> Iterator[Reading]:
-    """Read paths, folders and ``-`` (standard input), in order.
+def read_inputs(
+    paths: Sequence[str], *, stdin: BinaryIO, max_bytes: int = MAX_BYTES, memory: Memory | None = None
+) -> Iterator[Reading]:
+    """Read paths, folders and ``-`` (standard input), in order; ``memory`` is shared with other readings.
 
     Yields items in the order of the text, and between them what could not be read or is no input. Raises
     ``PodfenceError``, at the latest when its turn comes, only for a path that was named and cannot be opened.
     """
-    return _read_files(find_files(paths), stdin, max_bytes)
+    return _read_files(find_files(paths), stdin, max_bytes, memory)
 
 
-def _read_files(files: Iterable[File | Skipped | Unparsed], stdin: BinaryIO, max_bytes: int) -> Iterator[Reading]:
+def _read_files(
+    files: Iterable[File | Skipped | Unparsed], stdin: BinaryIO, max_bytes: int, memory: Memory | None
+) -> Iterator[Reading]:
     for file in files:
         if isinstance(file, File):
-            yield from _read_file(file, stdin, max_bytes)
+            yield from _read_file(file, stdin, max_bytes, memory)
         else:
             yield file
 
 
-def _read_file(file: File, stdin: BinaryIO, max_bytes: int) -> Iterator[Reading]:
+def _read_file(file: File, stdin: BinaryIO, max_bytes: int, memory: Memory | None) -> Iterator[Reading]:
     try:
         data = read_bytes(file, stdin, max_bytes)
     except PodfenceError as error:
@@ -54,10 +59,12 @@ def _read_file(file: File, stdin: BinaryIO, max_bytes: int) -> Iterator[Reading]
             raise
         yield Unparsed(Position(file.path, 1, 1), error.message.removeprefix(f"{file.path}: "))
         return
-    yield from read_data(data, file.path, named=file.named, max_bytes=max_bytes)
+    yield from read_data(data, file.path, named=file.named, max_bytes=max_bytes, memory=memory)
 
 
-def read_data(data: bytes, file: str, *, named: bool = True, max_bytes: int = MAX_BYTES) -> Iterator[Reading]:
+def read_data(
+    data: bytes, file: str, *, named: bool = True, max_bytes: int = MAX_BYTES, memory: Memory | None = None
+) -> Iterator[Reading]:
     """Read the bytes of one file; ``named`` tells that it was asked for itself, so that it must hold objects."""
     try:
         text = decoded(data, max_bytes)
@@ -65,13 +72,13 @@ def read_data(data: bytes, file: str, *, named: bool = True, max_bytes: int = MA
         yield Unparsed(Position(file, 1, 1), str(error))
         return
     del data
-    yield from _judged(_read_text(text, file), file, named=named)
+    yield from _judged(_read_text(text, file, memory), file, named=named)
 
 
-def _read_text(text: bytes, file: str) -> Iterator[Outcome]:
+def _read_text(text: bytes, file: str, memory: Memory | None) -> Iterator[Outcome]:
     """Read a UTF-8 text as JSON or as YAML, as kubectl chooses between them."""
     if _JSON_START.match(text) is None:
-        yield from read_yaml_text(plain_breaks(text), file)
+        yield from read_yaml_text(plain_breaks(text), file, memory=memory)
         return
     invalid = first_invalid(text)
     if invalid is not None:

@@ -68,11 +68,15 @@ _MERGE: Final = _Missing()
 
 
 class Memory:
-    """What the scalars and keys of a file meant, which the next document says again: shared and read once."""
+    """What the scalars and keys of a file meant, which the next document says again: shared and read once.
 
-    def __init__(self) -> None:
+    With ``whole`` it also keeps documents by their text, for whoever reads nearly the same files twice.
+    """
+
+    def __init__(self, *, whole: bool = False) -> None:
         self.scalars: dict[str, object] = {}
         self.keys: dict[str, str] = {}
+        self.documents: dict[bytes, tuple[YamlDocument, ...]] | None = {} if whole else None
 
     def forget_rarities(self) -> None:
         """Start anew when there is too much to remember."""
@@ -86,8 +90,15 @@ def read_yaml(text: bytes, memory: Memory | None = None) -> Iterator[YamlDocumen
 
     Yields each document that is whole; raises ``YamlError`` where the text cannot be read any further.
     """
+    memory = memory or Memory()
+    known = memory.documents
     try:
-        yield from YamlReader(text, memory or Memory()).documents()
+        if known is None:
+            yield from YamlReader(text, memory).documents()
+            return
+        if text not in known:
+            known[text] = tuple(YamlReader(text, memory).documents())
+        yield from known[text]
     except yaml.YAMLError as error:
         raise explain(error, text) from None
 

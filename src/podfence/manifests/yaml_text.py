@@ -90,12 +90,12 @@ class YamlItem(Item):
         return msgspec.convert(self._value, into, strict=True)
 
 
-def read_yaml_text(text: bytes, file: str, first_line: int = 1) -> Iterator[Outcome]:
+def read_yaml_text(text: bytes, file: str, first_line: int = 1, memory: Memory | None = None) -> Iterator[Outcome]:
     """Read every document of a UTF-8 text whose line breaks are line feeds, in order.
 
-    ``first_line`` is the number of its first line in the file.
+    ``first_line`` is the number of its first line in the file; ``memory`` is what other files have said before.
     """
-    line, memory = first_line, Memory()
+    line, memory = first_line, memory or Memory()
     for chunk in _chunks(text):
         yield from _read_chunk(chunk, file, line, memory)
         line += chunk.count(b"\n")

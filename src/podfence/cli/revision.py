@@ -1,0 +1,64 @@
+"""Manifests as a git revision has them: ``git:REVISION:PATH``, without touching the working tree."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from typing import Final
+
+from podfence.manifests.documents import Skipped
+from podfence.manifests.files import SUFFIXES
+from podfence.manifests.inputs import Reading, read_data
+from podfence.manifests.yaml_events import Memory
+from podfence.model.error import PodfenceError
+
+PREFIX: Final = "git:"
+
+
+def read_revision(text: str, memory: Memory | None = None) -> Iterator[Reading]:
+    """Read the files of a revision in path order, as a folder or a file would be read.
+
+    ``PATH`` counts from the root of the repository, or from the current folder when it begins with ``./``; without
+    it the whole tree is meant. Raises ``PodfenceError`` when git, the revision or the path is not there.
+    """
+    revision, _, path = text.removeprefix(PREFIX).partition(":")
+    if not revision or revision.startswith("-"):
+        raise PodfenceError(f"{text}: write git:REVISION:PATH, such as git:main:manifests")
+    path = path.rstrip("/")
+    tree = f"{revision}:{path}"
+    kind = _git(text, "cat-file", "-t", tree).decode().strip()
+    if kind == "blob":
+        yield from read_data(_git(text, "cat-file", "blob", tree), text, memory=memory)
+        return
+    for name, object_id in _blobs(text, tree):
+        file = f"{PREFIX}{revision}:{path}/{name}" if path else f"{PREFIX}{revision}:{name}"
+        if any(part.startswith(".") for part in name.split("/")[:-1]):
+            yield Skipped(file, "in a hidden folder")
+        elif not name.lower().endswith(SUFFIXES):
+            yield Skipped(file, "neither YAML nor JSON by its name")
+        else:
+            data = _git(text, "cat-file", "blob", object_id)
+            yield from read_data(data, file, named=False, memory=memory)
+
+
+def _blobs(text: str, tree: str) -> list[tuple[str, str]]:
+    """List name and object of every regular file below a tree, by path as folders are walked."""
+    found = []
+    for line in _git(text, "ls-tree", "-r", "-z", tree).split(b"\0"):
+        if line:
+            description, _, name = line.partition(b"\t")
+            mode, kind, object_id = description.decode().split(" ")[:3]
+            if kind == "blob" and mode != "120000":
+                found.append((name.decode("utf-8", "surrogateescape"), object_id))
+    return sorted(found, key=lambda item: item[0].split("/"))
+
+
+def _git(text: str, *arguments: str) -> bytes:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, check=False, stdin=subprocess.DEVNULL)  # noqa: S603, S607 (no shell; git from PATH is what is wanted)
+    except OSError:
+        raise PodfenceError(f"{text}: git is not installed") from None
+    if done.returncode != 0:
+        complaint = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["git failed"]
+        raise PodfenceError(f"{text}: {complaint[-1].removeprefix('fatal: ')}")
+    return done.stdout
