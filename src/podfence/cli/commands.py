@@ -25,6 +25,7 @@ TABLE = {
     "map": Entry("podfence.cli.map", "Who can reach whom, on which ports."),
     "why": Entry("podfence.cli.why", "Why one connection is allowed or denied."),
     "diff": Entry("podfence.cli.diff", "Which connections a change opens and closes."),
+    "test": Entry("podfence.cli.test", "Whether the cluster is as a file expects it."),
     "rule": Entry("podfence.cli.rule", "The manual of each rule that check applies."),
     "completion": Entry("podfence.cli.completion", "Completion script for bash, zsh or fish."),
 }

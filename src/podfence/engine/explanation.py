@@ -52,7 +52,11 @@ def explain(directory: Directory, source: Resolved, destination: Resolved, port:
 
     Raises ``PodfenceError`` when a named port or a Service's port is not there.
     """
-    answer = ask(directory, source, destination, port)
+    return explain_answer(source, destination, port, ask(directory, source, destination, port))
+
+
+def explain_answer(source: Resolved, destination: Resolved, port: Asked, answer: Answer) -> Explanation:
+    """Say why an answer is what it is."""
     verdict, near = answer.verdict, answer.near
     return Explanation(
         source=source,

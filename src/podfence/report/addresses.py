@@ -22,20 +22,20 @@ def ranges_text(ranges: Iterable[AddressRange]) -> str:
 
 
 def _of_family(ranges: Sequence[AddressRange], whole: AddressRange, name: str) -> list[str]:
-    blocks = _blocks(ranges)
-    missing = _blocks(subtract([whole], ranges))
-    if len(missing) >= len(blocks):
-        return blocks
+    held, missing = blocks(ranges), blocks(subtract([whole], ranges))
+    if len(missing) >= len(held):
+        return held
     return [f"{name} except {_some(missing)}" if missing else name]
 
 
-def _some(blocks: Sequence[str]) -> str:
-    if len(blocks) <= _MOST:
-        return ", ".join(blocks)
-    return f"{', '.join(blocks[: _MOST - 1])} and {len(blocks) - _MOST + 1} more blocks"
+def _some(texts: Sequence[str]) -> str:
+    if len(texts) <= _MOST:
+        return ", ".join(texts)
+    return f"{', '.join(texts[: _MOST - 1])} and {len(texts) - _MOST + 1} more blocks"
 
 
-def _blocks(ranges: Iterable[AddressRange]) -> list[str]:
+def blocks(ranges: Iterable[AddressRange]) -> list[str]:
+    """Write ranges as blocks, as single addresses, or from-to where a range would be many blocks."""
     return [text for piece in ranges for text in _of_range(piece)]
 
 
@@ -43,5 +43,5 @@ def _of_range(piece: AddressRange) -> list[str]:
     first, last = from_line(piece.first), from_line(piece.last)
     if first == last:
         return [str(first)]
-    blocks = [str(block) for block in ipaddress.summarize_address_range(first, last)]
-    return blocks if len(blocks) <= _MOST else [str(piece)]
+    found = [str(block) for block in ipaddress.summarize_address_range(first, last)]
+    return found if len(found) <= _MOST else [str(piece)]
