@@ -24,6 +24,7 @@ TABLE = {
     "check": Entry("podfence.cli.check", "What the API server would reject or warn about."),
     "map": Entry("podfence.cli.map", "Who can reach whom, on which ports."),
     "why": Entry("podfence.cli.why", "Why one connection is allowed or denied."),
+    "explain": Entry("podfence.cli.explain", "A policy in plain sentences."),
     "diff": Entry("podfence.cli.diff", "Which connections a change opens and closes."),
     "test": Entry("podfence.cli.test", "Whether the cluster is as a file expects it."),
     "rule": Entry("podfence.cli.rule", "The manual of each rule that check applies."),
