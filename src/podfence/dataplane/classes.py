@@ -17,7 +17,7 @@ from podfence.dataplane.objects import Chain, Clause, Element, NamedSet
 from podfence.engine.decide import ITSELF, PERHAPS_PASSED
 from podfence.engine.fail_closed import closed_rules
 from podfence.model.net import Protocol
-from podfence.model.objects import ObjectRef
+from podfence.model.objects import NamedPort, ObjectRef
 from podfence.model.policy import Action, Direction, Policy, PortName, Rule, Tier
 from podfence.model.reason import Reason
 from podfence.model.verdict import DecidedIn
@@ -63,7 +63,7 @@ class _Step(msgspec.Struct, frozen=True):
     comment: str
 
 
-def numbers_at(names: Iterable[PortName], ports: Iterable[object]) -> Numbers:
+def numbers_at(names: Iterable[PortName], ports: Iterable[NamedPort]) -> Numbers:
     """Tell what each port name means at a pod: every number that it declares under the name, the protocol matching."""
     listed = list(ports)
     return {

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 
 from podfence.dataplane.addresses import Active, Owner, Place, Profile, places
 from podfence.dataplane.classes import TIERS, ClassKey, CompiledClass, compile_class, numbers_at, port_names
-from podfence.dataplane.clauses import Member
 from podfence.dataplane.content import Content
 from podfence.dataplane.difference import Desired, Difference
 from podfence.dataplane.logs import Logs
+from podfence.dataplane.members import Member
 from podfence.dataplane.objects import Element
 from podfence.dataplane.peer_index import PeerIndex
 from podfence.dataplane.settings import Settings

@@ -29,6 +29,7 @@ class Logs(msgspec.Struct, frozen=True):
     def chain(self, reason: Reason, name: str = "") -> tuple[str, Chain]:
         """Make the chain that logs a reason and, for a denial, drops; named by its id unless it has a name."""
         found = verdict_id(reason)
+        rules: tuple[str, ...]
         if reason.allowed:
             rules = (f"ct state new {self._log(found)}",)
         else:

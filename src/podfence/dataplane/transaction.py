@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from podfence.dataplane.difference import Desired, Difference
+from podfence.dataplane.difference import DISPATCH, Desired, Difference
 from podfence.dataplane.naming import quoted
 from podfence.dataplane.objects import TABLE, Chain, Element, NamedSet
 from podfence.dataplane.settings import Settings
@@ -70,18 +70,19 @@ def _generation(settings: Settings, generation: int) -> Iterator[str]:
 
 
 def _full(desired: Desired, generation: int, chains: Collection[str], sets: Collection[str]) -> Iterator[str]:
-    wanted = _all_chains(desired, generation)
+    wanted = all_chains(desired, generation)
     yield from (f"flush chain {TABLE} {name}" for name in sorted(chains))
     for name in sorted(sets):
         kept = desired.sets.get(name)
         if kept is None or "timeout" not in kept.flags:
-            yield f"flush set {TABLE} {name}"
+            yield f"flush {'map' if name in DISPATCH else 'set'} {TABLE} {name}"
     yield from _table(desired, wanted)
     yield from (f"delete chain {TABLE} {name}" for name in sorted(set(chains) - wanted.keys()))
     yield from (f"delete set {TABLE} {name}" for name in sorted(set(sets) - desired.sets.keys()))
 
 
-def _all_chains(desired: Desired, generation: int) -> dict[str, Chain]:
+def all_chains(desired: Desired, generation: int) -> dict[str, Chain]:
+    """Give every chain of the table, in the order in which it is read best."""
     return {
         **skeleton_chains(desired.settings),
         **generation_chains(desired.settings, generation),
