@@ -386,7 +386,7 @@ class Compiler:
             if place not in wanted:
                 self._content.drop(*place)
         for place, element in wanted.items():
-            if placed.get(place) != element:
-                self._content.put(*place, element)
+            # Not only what is placed anew: a set may have gone and come again meanwhile, and come empty.
+            self._content.put(*place, element)
         if wanted:
             self._placed[address] = wanted

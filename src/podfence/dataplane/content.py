@@ -85,10 +85,12 @@ class Content:
             self._uses.add(known, -1)
 
     def put(self, set_name: str, key: str, element: Element) -> None:
-        """Put an element into a set, or another in the place of the one with its key."""
+        """Put an element into a set, or in the place of another with its key, unless it is there."""
         elements = self.desired.elements[set_name]
-        self._elements.setdefault((set_name, key), elements.get(key))
-        elements[key] = element
+        known = elements.get(key)
+        if known != element:
+            self._elements.setdefault((set_name, key), known)
+            elements[key] = element
 
     def drop(self, set_name: str, key: str) -> None:
         """Take an element out of a set; that the set has gone already is fine."""
