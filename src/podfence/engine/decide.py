@@ -11,7 +11,7 @@ first, then the NetworkPolicies, then the Baseline tier, and what nobody decides
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from podfence.engine.fail_closed import closed_rules, closed_subject
 from podfence.model.labels import Selector
@@ -211,6 +211,13 @@ def port_matches(port: PortMatch, flow: Flow) -> bool:
             return False
 
 
+def selects(peer: PodPeer, namespace: str, namespace_labels: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """Tell whether a peer or subject means a pod that has a network of its own, by its namespace and labels."""
+    if peer.namespace is not None:
+        return peer.namespace == namespace and peer.pod_selector.matches(labels)
+    return peer.pod_selector.matches(labels) and (peer.namespace_selector or Selector()).matches(namespace_labels)
+
+
 def name_covers(pattern: str, name: str) -> bool:
     """Tell whether a domain name pattern covers a name, or all names of another pattern.
 
@@ -232,10 +239,8 @@ def _ends(flow: Flow, direction: Direction) -> tuple[End, End]:
 def _selects(snapshot: Snapshot, peer: PodPeer, pod: Pod, labels: dict[str, str]) -> bool:
     if pod.host_network:
         return False
-    if peer.namespace is not None:
-        return peer.namespace == pod.namespace and peer.pod_selector.matches(labels)
-    selector = peer.namespace_selector or Selector()
-    return peer.pod_selector.matches(labels) and selector.matches(_namespace_labels(snapshot, pod.namespace))
+    in_namespace = {} if peer.namespace is not None else _namespace_labels(snapshot, pod.namespace)
+    return selects(peer, pod.namespace, in_namespace, labels)
 
 
 def _namespace_labels(snapshot: Snapshot, name: str) -> dict[str, str]:

@@ -1,0 +1,119 @@
+"""Who owns each address, and in which sets and maps it therefore stands.
+
+An address of two owners that no policy tells apart is fine; one that different pods or nodes claim is nobody's: it
+is dropped to and from every pod that policies judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from podfence.dataplane.members import CONTESTED, EGRESS, GUARDED, HOSTS, INGRESS, ITSELF, READY, member_name
+from podfence.dataplane.objects import Element
+from podfence.model.labels import Labels
+from podfence.model.net import Family, family_of, format_address
+from podfence.model.objects import NamedPort
+from podfence.model.policy import Direction, NodePeer, PodPeer, PortName
+
+Place = tuple[str, str]
+"""A set and a key in it."""
+
+MAPS = {Direction.EGRESS: EGRESS, Direction.INGRESS: INGRESS}
+
+
+class Profile:
+    """Pods that no selector and no port name can tell apart: the replicas of a workload, as a rule."""
+
+    def __init__(self, namespace: str, labels: Labels, named_ports: tuple[NamedPort, ...]) -> None:
+        self.namespace, self.named_ports = namespace, named_ports
+        self.labels = dict(labels)
+        self.addresses: dict[int, int] = {}
+        self.pods = 0
+        self.local_pods = 0
+        self.peers: dict[PodPeer, None] = {}
+        self.classes: dict[Direction, str] = {}
+
+
+class Owner(msgspec.Struct, frozen=True, eq=False):
+    """A pod or, with ``node``, whatever is on a node's own network; ``None`` as node name is one that nobody knows."""
+
+    name: str
+    profile: Profile | None = None
+    node: str | None = None
+    is_local: bool = False
+
+    @property
+    def identity(self) -> object:
+        """Tell owners apart as far as policies can."""
+        return self.profile or ("node", self.node)
+
+
+class Active(msgspec.Struct):
+    """The selectors and names that have sets at the moment, by what they select."""
+
+    nodes: dict[NodePeer, frozenset[str]] = {}
+    ports: dict[PortName, None] = {}
+
+
+def places(address: int, owners: Mapping[object, Owner], active: Active) -> dict[Place, Element]:
+    """List every set and map in which an address stands."""
+    if not owners:
+        return {}
+    family, text = family_of(address), format_address(address)
+    name = ", ".join(sorted({owner.name for owner in owners.values()})) if len(owners) > 1 else _only(owners).name
+    element = Element(name)
+    local = any(owner.is_local for owner in owners.values())
+    if len(owners) > 1 and len({owner.identity for owner in owners.values()}) > 1:
+        return _contested(family, text, element, local=local)
+    profile = _only(owners).profile
+    if profile is None:
+        return {(found, text): element for found in _node_sets(_only(owners).node, family, active)}
+    found = {(member_name(peer, family), text): element for peer in profile.peers}
+    for set_name, key in _port_keys(profile, family, text, active):
+        found[set_name, key] = element
+    if local:
+        found |= _local(profile, family, text, element)
+    return found
+
+
+def _only(owners: Mapping[object, Owner]) -> Owner:
+    return next(iter(owners.values()))
+
+
+def _contested(family: Family, text: str, element: Element, *, local: bool) -> dict[Place, Element]:
+    found = {(CONTESTED[family], text): element}
+    if local:
+        found[GUARDED[family], text] = element
+        for maps in MAPS.values():
+            found[maps[family], text] = Element(element.comment, "jump contested")
+    return found
+
+
+def _local(profile: Profile, family: Family, text: str, element: Element) -> dict[Place, Element]:
+    found = {(READY[family], text): element}
+    for direction, name in profile.classes.items():
+        found[MAPS[direction][family], text] = Element(element.comment, f"jump {name}")
+    if profile.classes:
+        found[GUARDED[family], text] = element
+        found[ITSELF[family], f"{text} . {text}"] = element
+    return found
+
+
+def _node_sets(node: str | None, family: Family, active: Active) -> Iterator[str]:
+    if node is None:
+        yield HOSTS[family]
+        return
+    for peer, names in active.nodes.items():
+        if node in names:
+            yield member_name(peer, family)
+
+
+def _port_keys(profile: Profile, family: Family, text: str, active: Active) -> Iterator[Place]:
+    for port in profile.named_ports:
+        for protocol in (None, port.protocol):
+            wanted = PortName(port.name, protocol)
+            if wanted in active.ports:
+                key = f"{text} . {port.protocol.value.lower()} . {port.number}"
+                yield member_name(wanted, family), key

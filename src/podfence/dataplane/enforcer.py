@@ -1,0 +1,190 @@
+"""Holds what is enforced: brings the kernel from one desired state to the next, and puts right what others changed.
+
+It never lists or touches anything but our own table, and it removes that only when told to: what is enforced stays
+enforced whatever happens to this process.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from podfence.dataplane.difference import Desired, Difference, difference
+from podfence.dataplane.drift import drift
+from podfence.dataplane.listing import Listing
+from podfence.dataplane.runner import Runner
+from podfence.dataplane.settings import Settings
+from podfence.dataplane.transaction import all_chains, delta_text, full_text, uninstall_text
+from podfence.model.error import PodfenceError
+
+FAILURES_UNTIL_GIVING_UP = 3
+"""Failures in a row after which the enforcer calls itself failing; it goes on trying at each call."""
+
+
+class Figures(msgspec.Struct):
+    """Counters and sizes for metrics; they only grow, but for the sizes and what is said of the last transaction."""
+
+    full_transactions: int = 0
+    delta_transactions: int = 0
+    errors: int = 0
+    drift_repairs: int = 0
+    bumps: int = 0
+    generation: int = 0
+    classes: int = 0
+    sets: int = 0
+    elements: int = 0
+    last_transaction_s: float = 0.0
+    last_was_full: bool = False
+    failures_in_a_row: int = 0
+    last_error: str = ""
+
+
+class Enforcer:
+    """What one network namespace enforces.
+
+    ``forget_stamps`` is called before the generation starts at 1, with the number in force (0 for none): it must make
+    all connections forget every other number, or old ones would count as allowed.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        forget_stamps: Callable[[int], None] = lambda _: None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.figures = Figures()
+        self._runner, self._forget_stamps, self._clock = runner, forget_stamps, clock
+        self._enforced: Desired | None = None
+        self._chains: frozenset[str] = frozenset()
+        self._sets: frozenset[str] = frozenset()
+
+    @property
+    def is_failing(self) -> bool:
+        """Tell whether so many transactions in a row have failed that people should know."""
+        return self.figures.failures_in_a_row >= FAILURES_UNTIL_GIVING_UP
+
+    def adopt(self) -> int:
+        """Take over what an earlier agent left; gives its generation, 0 for nothing. Raises ``PodfenceError``.
+
+        Its rules stay as they are until the first ``apply``, which replaces them in one transaction.
+        """
+        listing = self._runner.list_table()
+        self._note(listing)
+        self.figures.generation = listing.generation
+        self._enforced = None
+        return listing.generation
+
+    def apply(self, desired: Desired) -> None:
+        """Enforce a state: what differs from the last, or all of it where that is not known or not possible.
+
+        Raises ``PodfenceError`` when the kernel takes neither; then what was enforced before still is.
+        """
+        enforced = self._enforced
+        if enforced is None or enforced.settings != desired.settings:
+            self._replace(desired)
+        else:
+            self.apply_difference(difference(enforced, desired), desired)
+
+    def apply_difference(self, found: Difference, desired: Desired) -> None:
+        """Enforce a state of which it is known how it differs from the last one that was given here.
+
+        ``desired`` may be the very object that was given before, as a compiler keeps it. Raises ``PodfenceError``.
+        """
+        if self._enforced is None or self._enforced.settings != desired.settings:
+            self._replace(desired)
+            return
+        if found.is_empty:
+            self._enforced = desired
+            return
+        bump = found.shrinks and desired.settings.cutoff == "all"
+        generation = self._next(desired.settings) if bump else self.figures.generation
+        text = delta_text(found, desired.settings, generation if bump else None)
+        try:
+            self._run(text, full=False)
+        except PodfenceError:
+            self._replace(desired)
+            return
+        self._chains = (self._chains | found.chains.keys()) - set(found.dropped_chains)
+        self._sets = (self._sets | found.sets.keys()) - set(found.dropped_sets)
+        self._enforce(desired, generation)
+
+    def check_drift(self) -> tuple[str, ...]:
+        """Compare the kernel with what is enforced; repairs, and gives a line for each thing that was not as it should.
+
+        Raises ``PodfenceError`` when that is not possible.
+        """
+        enforced = self._enforced
+        if enforced is None:
+            return ()
+        listing = self._runner.list_table()
+        found = drift(listing, enforced, self.figures.generation)
+        if found:
+            self._note(listing)
+            self.figures.drift_repairs += 1
+            self._replace(enforced)
+        return found
+
+    def uninstall(self) -> None:
+        """Remove the table, and with it all enforcement. Raises ``PodfenceError``."""
+        self._run(uninstall_text(), full=True)
+        self._enforced, self._chains, self._sets = None, frozenset(), frozenset()
+        self.figures.generation = 0
+
+    def _replace(self, desired: Desired) -> None:
+        """Put the whole state in the place of whatever is in the table, in one transaction."""
+        # Until this has worked nobody knows how the kernel differs from any state that a compiler has moved on from.
+        self._enforced = None
+        generation = self._next(desired.settings)
+        try:
+            self._replace_known(desired, generation)
+        except PodfenceError:
+            # What is there may not be what was there: somebody may have taken a chain or the whole table away.
+            self._note(self._runner.list_table())
+            self._replace_known(desired, generation)
+        self._enforce(desired, generation)
+
+    def _replace_known(self, desired: Desired, generation: int) -> None:
+        self._run(full_text(desired, generation, self._chains, self._sets), full=True)
+        self._chains = frozenset(all_chains(desired, generation))
+        self._sets = frozenset(desired.sets)
+
+    def _next(self, settings: Settings) -> int:
+        """Give the generation by which all connections are judged again.
+
+        Before the first and after the last one there may be connections that bear a number which is given again.
+        """
+        if 0 < self.figures.generation < settings.last_generation:
+            return self.figures.generation + 1
+        self._forget_stamps(self.figures.generation)
+        return 1
+
+    def _run(self, text: str, *, full: bool) -> None:
+        start = self._clock()
+        try:
+            self._runner.apply(text)
+        except PodfenceError as error:
+            self.figures.errors += 1
+            self.figures.failures_in_a_row += 1
+            self.figures.last_error = str(error)
+            raise
+        self.figures.failures_in_a_row = 0
+        self.figures.last_transaction_s = self._clock() - start
+        self.figures.last_was_full = full
+        if full:
+            self.figures.full_transactions += 1
+        else:
+            self.figures.delta_transactions += 1
+
+    def _enforce(self, desired: Desired, generation: int) -> None:
+        self._enforced = desired
+        self.figures.bumps += generation != self.figures.generation
+        self.figures.generation = generation
+        self.figures.classes = len(desired.classes)
+        self.figures.sets = len(desired.sets)
+        self.figures.elements = sum(map(len, desired.elements.values()))
+
+    def _note(self, listing: Listing) -> None:
+        self._chains, self._sets = frozenset(listing.chains), listing.set_names

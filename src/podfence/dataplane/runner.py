@@ -1,0 +1,122 @@
+"""The only place that runs ``nft``: a transaction in, what the table holds out, and errors that people can act upon.
+
+Small transactions go to libnftables within this process where it is there (``library``), for a process costs thirty
+times as much; large ones always to a process, which gives its memory back (facts, dataplane 8.2).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import Protocol
+
+from podfence.dataplane.library import Library
+from podfence.dataplane.listing import Listing, read_listing
+from podfence.model.error import PodfenceError
+from podfence.model.text import one_line
+
+TIMEOUT_S = 60
+MOST_IN_PROCESS = 1 << 16
+"""Bytes of a transaction that libnftables is given within this process."""
+
+
+class Runner(Protocol):
+    """Applies transactions to the table of one network namespace."""
+
+    def apply(self, text: str) -> None:
+        """Make all of a transaction true, or nothing; raises ``PodfenceError`` in that case."""
+
+    def list_table(self) -> Listing:
+        """Tell what our table holds, an empty listing when there is none; raises ``PodfenceError``."""
+
+
+class ProcessRunner:
+    """Runs the program ``nft`` for each transaction.
+
+    ``command`` may hold more than the program, such as what enters another network namespace first.
+    """
+
+    def __init__(self, command: Sequence[str] = ("nft",), timeout_s: float = TIMEOUT_S) -> None:
+        self._command, self._timeout_s = list(command), timeout_s
+
+    def apply(self, text: str) -> None:
+        """Make all of a transaction true, or nothing; raises ``PodfenceError``."""
+        done = self._run(["-f", "-"], text)
+        if done.returncode != 0:
+            raise PodfenceError(f"nft refused the transaction: {_complaint(done.stderr)}")
+
+    def list_table(self) -> Listing:
+        """List our table."""
+        done = self._run(["-j", "list", "table", "inet", "podfence"], "")
+        if done.returncode != 0:
+            if "No such file or directory" in done.stderr:
+                return Listing()
+            raise PodfenceError(f"nft cannot list table inet podfence: {_complaint(done.stderr)}")
+        return read_listing(done.stdout)
+
+    def _run(self, arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(
+                [*self._command, *arguments],
+                input=text,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=self._timeout_s,
+                env={**os.environ, "LC_ALL": "C", "PATH": _search_path()},
+            )
+        except FileNotFoundError:
+            raise PodfenceError("nft is not installed; install the package nftables, version 1.0.6 or newer") from None
+        except subprocess.TimeoutExpired:
+            raise PodfenceError(f"nft did not answer within {self._timeout_s:g} s") from None
+        except OSError as error:
+            raise PodfenceError(f"nft cannot be started: {(error.strerror or str(error)).lower()}") from None
+
+
+class LibraryRunner:
+    """Gives small transactions to libnftables within this process, everything else to ``nft``."""
+
+    def __init__(self, library: Library, process: ProcessRunner) -> None:
+        self._library, self._process = library, process
+
+    def apply(self, text: str) -> None:
+        """Make all of a transaction true, or nothing; raises ``PodfenceError``."""
+        if len(text) > MOST_IN_PROCESS:
+            self._process.apply(text)
+        elif error := self._library.run(text):
+            raise PodfenceError(f"nft refused the transaction: {_complaint(error)}")
+
+    def list_table(self) -> Listing:
+        """List our table."""
+        return self._process.list_table()
+
+
+def runner() -> Runner:
+    """Choose how to run nft in this process's own network namespace."""
+    process = ProcessRunner()
+    library = Library.load()
+    return process if library is None else LibraryRunner(library, process)
+
+
+def _search_path() -> str:
+    return os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+
+
+def is_installed() -> bool:
+    """Tell whether there is an nft to run."""
+    return shutil.which("nft", path=_search_path()) is not None
+
+
+def _complaint(text: str) -> str:
+    """Give the first line that says what is wrong, with advice where the cause is known."""
+    lines = [line.strip() for line in text.splitlines() if "Error" in line or "rror:" in line] or text.splitlines()
+    first = one_line(lines[0]) if lines else "it does not say why"
+    if "Operation not permitted" in text:
+        return f"{first}; this needs root or CAP_NET_ADMIN"
+    if "syntax error" in text or "unknown" in text:
+        return f"{first}; nftables 1.0.6 or newer is needed"
+    if "Operation not supported" in text or "Protocol not supported" in text:
+        return f"{first}; the kernel lacks nf_tables"
+    return first

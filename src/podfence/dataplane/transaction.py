@@ -1,0 +1,138 @@
+"""nft text: a difference as the commands that make it, the whole as a table to load or to read.
+
+One command or element stands on one line, so that the text can be read, compared and logged. A text is one transaction:
+the kernel takes all of it or nothing. Elements that may be gone already are added before they are deleted, since nft
+1.0.6 fails on what is not there and has no ``destroy`` (facts, dataplane 8.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from podfence.dataplane.difference import DISPATCH, Desired, Difference
+from podfence.dataplane.naming import quoted
+from podfence.dataplane.objects import TABLE, Chain, Element, NamedSet
+from podfence.dataplane.settings import Settings
+from podfence.dataplane.skeleton import generation_chains, skeleton_chains
+
+
+def delta_text(found: Difference, settings: Settings, generation: int | None = None) -> str:
+    """Write a difference; with ``generation`` connections are judged again from it on."""
+    return _joined(_delta(found, settings, generation))
+
+
+def full_text(desired: Desired, generation: int, chains: Collection[str] = (), sets: Collection[str] = ()) -> str:
+    """Write the whole table, in the place of what is there: its ``chains`` and ``sets`` (maps included) by name.
+
+    Base chains stay registered, and sets that fill up by themselves keep their elements.
+    """
+    return _joined(_full(desired, generation, chains, sets))
+
+
+def uninstall_text() -> str:
+    """Write the removal of the table, whether or not it is there."""
+    return f"add table {TABLE}\ndelete table {TABLE}\n"
+
+
+def _joined(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _delta(found: Difference, settings: Settings, generation: int | None) -> Iterator[str]:
+    for name, described in found.sets.items():
+        yield f"add {_kind(described)} {TABLE} {name} {{ {'; '.join(_properties(described))}; }}"
+    for name, chain in found.chains.items():
+        yield f"add chain {TABLE} {name} {{ comment {quoted(chain.comment)}; }}"
+        yield f"flush chain {TABLE} {name}"
+    for name, chain in found.chains.items():
+        yield from (f"add rule {TABLE} {name} {rule}" for rule in chain.rules)
+    for name, elements in found.removed.items():
+        written = _elements(elements)
+        yield f"add element {TABLE} {name} {{ {written} }}"
+        yield f"delete element {TABLE} {name} {{ {', '.join(elements)} }}"
+    for name, elements in found.added.items():
+        yield f"add element {TABLE} {name} {{ {_elements(elements)} }}"
+    if generation is not None:
+        yield from _generation(settings, generation)
+    # Chains of one class lead to each other: none may be deleted before all have let go of the others.
+    for name in found.dropped_chains:
+        yield f"flush chain {TABLE} {name}"
+    for name in found.dropped_chains:
+        yield f"delete chain {TABLE} {name}"
+    for name in found.dropped_sets:
+        yield f"delete set {TABLE} {name}"
+
+
+def _generation(settings: Settings, generation: int) -> Iterator[str]:
+    for name, chain in generation_chains(settings, generation).items():
+        yield f"flush chain {TABLE} {name}"
+        yield from (f"add rule {TABLE} {name} {rule}" for rule in chain.rules)
+
+
+def _full(desired: Desired, generation: int, chains: Collection[str], sets: Collection[str]) -> Iterator[str]:
+    wanted = all_chains(desired, generation)
+    yield from (f"flush chain {TABLE} {name}" for name in sorted(chains))
+    for name in sorted(sets):
+        kept = desired.sets.get(name)
+        if kept is None or "timeout" not in kept.flags:
+            yield f"flush {'map' if name in DISPATCH else 'set'} {TABLE} {name}"
+    yield from _table(desired, wanted)
+    yield from (f"delete chain {TABLE} {name}" for name in sorted(set(chains) - wanted.keys()))
+    yield from (f"delete set {TABLE} {name}" for name in sorted(set(sets) - desired.sets.keys()))
+
+
+def all_chains(desired: Desired, generation: int) -> dict[str, Chain]:
+    """Give every chain of the table, in the order in which it is read best."""
+    return {
+        **skeleton_chains(desired.settings),
+        **generation_chains(desired.settings, generation),
+        **dict(sorted(desired.chains.items())),
+    }
+
+
+def _table(desired: Desired, chains: Mapping[str, Chain]) -> Iterator[str]:
+    yield f"table {TABLE} {{"
+    for name in sorted(desired.sets):
+        yield from _set_block(name, desired.sets[name], desired.elements[name])
+    for name, chain in chains.items():
+        yield f"\tchain {name} {{"
+        yield f"\t\tcomment {quoted(chain.comment)}"
+        if chain.hook:
+            yield f"\t\t{chain.hook}"
+        yield from (f"\t\t{rule}" for rule in chain.rules)
+        yield "\t}"
+    yield "}"
+
+
+def _set_block(name: str, described: NamedSet, elements: Mapping[str, Element]) -> Iterator[str]:
+    yield f"\t{_kind(described)} {name} {{"
+    yield from (f"\t\t{line}" for line in _properties(described))
+    if elements:
+        yield "\t\telements = {"
+        *most, last = (_element(key, elements[key]) for key in sorted(elements))
+        yield from (f"\t\t\t{item}," for item in most)
+        yield f"\t\t\t{last}"
+        yield "\t\t}"
+    yield "\t}"
+
+
+def _kind(described: NamedSet) -> str:
+    return "map" if described.is_map else "set"
+
+
+def _properties(described: NamedSet) -> Iterator[str]:
+    yield f"type {described.type}{' : verdict' if described.is_map else ''}"
+    if described.flags:
+        yield f"flags {described.flags}"
+    if described.comment:
+        yield f"comment {quoted(described.comment)}"
+
+
+def _elements(elements: Mapping[str, Element]) -> str:
+    return ", ".join(_element(key, element) for key, element in elements.items())
+
+
+def _element(key: str, element: Element) -> str:
+    comment = f" comment {quoted(element.comment)}" if element.comment else ""
+    verdict = f" : {element.verdict}" if element.verdict else ""
+    return f"{key}{comment}{verdict}"
