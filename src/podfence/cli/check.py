@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from podfence.cli.options import Output, inputs, outputs, require_paths, talk, write_outputs
+from podfence.cli.live import read_live, searched, shown_namespace
+from podfence.cli.options import Output, inputs, outputs, talk, write_outputs
 from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
@@ -61,14 +62,20 @@ def command(
     """Say what the API server would refuse or warn about, with file, line and column.
 
     Every policy is judged as kubectl apply would have it judged, unknown and repeated fields included; of other
-    objects what decides about connections. Exit codes: 0 nothing found, 1 findings at or above --fail-on,
-    2 the input could not be read.
+    objects what decides about connections. Without PATH what the live cluster holds is judged, which may be older
+    than the server's rules. Exit codes: 0 nothing found, 1 findings at or above --fail-on, 2 the input could not be
+    read.
     """
-    del all_namespaces  # files are read whole; it narrows what a live cluster shows
     from podfence.manifests.manual.rule import Severity
 
     server = server_for(kubernetes_version, crd_channel)
-    findings, lines = _check(require_paths(paths), server, namespace or "default")
+    if paths:
+        findings, lines = _check(paths, server, namespace or "default")
+    else:
+        shown = shown_namespace(paths, namespace, all_namespaces=all_namespaces)
+        findings, lines = _check_live(server, shown, quiet=quiet)
+    if not findings.objects and not findings.findings:
+        raise PodfenceError(f"no Kubernetes objects in {searched(paths)}{_reason(findings)}")
     _tell(findings, lines, outputs, color, show_defaults=show_defaults, quiet=quiet, verbose=verbose)
     if strict and findings.at_least(Severity.ERROR):
         return 2
@@ -100,9 +107,24 @@ def _check(paths: tuple[str, ...], server: Server, namespace: str) -> tuple[Find
     stdin = sys.stdin.buffer.read() if "-" in paths else b""
     with paused_gc():
         findings = check(read_inputs(paths, stdin=io.BytesIO(stdin)), server, namespace)
-    if not findings.objects and not findings.findings:
-        raise PodfenceError(f"no Kubernetes objects in {', '.join(paths)}{_reason(findings)}")
     return findings, line_reader(stdin)
+
+
+def _check_live(
+    server: Server, namespace: str | None, *, quiet: bool
+) -> tuple[Findings, Callable[[str], Sequence[str]]]:
+    """Judge what a cluster holds: all of it, or a namespace and what has none."""
+    from podfence.lint.run import check
+    from podfence.manifests.collector import paused_gc
+    from podfence.manifests.gather import CLUSTER_SCOPED
+
+    with paused_gc():
+        items = [
+            item
+            for item in read_live(quiet=quiet)
+            if namespace is None or item.kind in CLUSTER_SCOPED or item.namespace == namespace
+        ]
+        return check(items, server), lambda _: ()
 
 
 def _reason(findings: Findings) -> str:

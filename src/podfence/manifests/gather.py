@@ -31,6 +31,7 @@ from podfence.model.net import PRIVATE_IPV4, AddressRange
 from podfence.model.objects import EndpointSlice, Namespace, Node, ObjectRef, Service
 from podfence.model.policy import Policy
 from podfence.model.snapshot import Snapshot
+from podfence.model.source import position_of
 
 Read = TypeVar("Read", bound=wire.Object)
 Key = TypeVar("Key", bound=Hashable)
@@ -202,7 +203,7 @@ class Gathering:
         message = misnamed(item.api_version, item.kind)
         if message is None:
             return []
-        position = item.source.position("kind")
+        position = position_of(item.source, "kind")
         return [Problem(position, message, path="kind", rule="api-version-unknown")]
 
     def _note_namespace(self, item: Item) -> None:
@@ -263,7 +264,7 @@ class Gathering:
 def _located(problems: FieldProblems, item: Item, place: tuple[str | None, str]) -> list[Problem]:
     source = item.source
     ref = ObjectRef(item.kind, *place, source)
-    return [Problem(source.position(problem.path), problem.message, ref, problem.path) for problem in problems]
+    return [Problem(position_of(source, problem.path), problem.message, ref, problem.path) for problem in problems]
 
 
 def _decode(item: Item, wanted: type[Read]) -> tuple[Read, FieldProblems]:
