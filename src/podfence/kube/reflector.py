@@ -146,6 +146,7 @@ class Reflector(Generic[T]):
                 version = version_of(event)
                 if went_back(self._version, version):
                     raise ExpiredError(f"version {version} came after {self._version}: the cluster went back in time")
+                self._heard()
                 # First what happened, then the version: whoever is told and fails is told again.
                 match event.type:
                     case "BOOKMARK":
@@ -155,7 +156,6 @@ class Reflector(Generic[T]):
                     case _:
                         yield Put(self._read(event.object))
                 self._version = version or self._version
-                self._heard()
 
     async def _check_age(self) -> None:
         """After an outage, ask how old the cluster is: a watch from a version to come would wait in silence."""
