@@ -46,6 +46,9 @@ class Cluster:
         self._objects: dict[str, dict[tuple[str, str], Object]] = {}
         self._history: list[tuple[int, str, str, Object]] = []
         self._news = asyncio.Event()
+        self._cut = asyncio.Event()
+        self._open = asyncio.Event()
+        self._open.set()
         for each in objects:
             self.put(each)
 
@@ -72,6 +75,24 @@ class Cluster:
         """Serve a custom kind from now on."""
         self.paths[path] = CUSTOM[path]
 
+    def uninstall(self, path: str) -> None:
+        """Serve a custom kind no longer: its watches end, and nobody has heard of it."""
+        del self.paths[path]
+        self._break()
+
+    def go_away(self) -> None:
+        """Break all watches off and let nobody in until ``come_back``."""
+        self._open.clear()
+        self._break()
+
+    def come_back(self) -> None:
+        """Answer again."""
+        self._open.set()
+
+    def _break(self) -> None:
+        self._cut.set()
+        self._cut = asyncio.Event()
+
     def _place(self, value: Object) -> tuple[str, tuple[str, str]]:
         kinds = {kind: path for path, kind in {**PATHS, **CUSTOM}.items()}
         meta = value["metadata"]
@@ -86,6 +107,7 @@ class Cluster:
 
     async def handle(self, request: Request, reply: Reply) -> None:
         """Answer one request."""
+        await self._open.wait()
         self.requests.append(request)
         path = request.path
         plural = path.rpartition("/")[2]
@@ -119,6 +141,7 @@ class Cluster:
 
     async def _watch(self, request: Request, reply: Reply) -> None:
         seen = int(request.query["resourceVersion"])
+        cut = self._cut
         await reply.begin()
         if seen < self.oldest:
             await reply.line({"type": "ERROR", "object": status(410, "Expired", f"too old resource version: {seen}")})
@@ -130,7 +153,13 @@ class Cluster:
                 if version > seen and path == request.path and _selected(value, request):
                     await reply.line({"type": event, "object": value})
             seen = self.version
-            await news.wait()
+            waits = [asyncio.ensure_future(event.wait()) for event in (news, cut)]
+            done, waiting = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for each in waiting:
+                each.cancel()
+            if waits[1] in done:
+                reply.cut()
+                return
 
 
 def _selected(value: Object, request: Request) -> bool:

@@ -66,6 +66,7 @@ async def follow(
             time=time,
             health=health,
             notice=notice,
+            describe=lambda error: _described(error, kind),
         )
         try:
             async with aclosing(reflector.stream()) as events:
@@ -79,7 +80,10 @@ async def follow(
 
 
 def _note(error: Exception, kind: Kind, health: Health, notice: Callable[[str], None]) -> None:
-    told = explained(error, kind, "list, watch") if isinstance(error, RefusedError) else error
     health.failures += 1
-    health.trouble = str(told)
-    notice(f"trying again: {told}")
+    health.trouble = f"trying again: {_described(error, kind)}"
+    notice(health.trouble)
+
+
+def _described(error: Exception, kind: Kind) -> str:
+    return str(explained(error, kind, "list, watch") if isinstance(error, RefusedError) else error)

@@ -63,6 +63,7 @@ class Health(msgspec.Struct):
 class Reflector(Generic[T]):
     """Follows all objects at a path; ``read`` makes of each what is kept, at once.
 
+    ``notice`` hears of each trouble, which ``describe`` puts into words.
     ``absence_ends``: a 404 ends the stream with ``RefusedError``, otherwise it is one more fault to wait out.
     """
 
@@ -77,6 +78,7 @@ class Reflector(Generic[T]):
         time: Time | None = None,
         health: Health | None = None,
         notice: Callable[[str], None] = lambda _: None,
+        describe: Callable[[Exception], str] = str,
         quiet_s: float = QUIET_S,
     ) -> None:
         self.health = health or Health()
@@ -88,6 +90,7 @@ class Reflector(Generic[T]):
         self._time = time or Time()
         self._backoff = Backoff(self._time)
         self._notice = notice
+        self._describe = describe
         self._quiet_s = quiet_s
         self._version = ""
         self._is_doubtful = False
@@ -110,7 +113,7 @@ class Reflector(Generic[T]):
                 self._is_doubtful = True
                 if isinstance(error, msgspec.MsgspecError):
                     self._version = ""  # what could not be read may have been a deletion
-                self._trouble(f"trying again: {error}")
+                self._trouble(f"trying again: {self._describe(error)}")
             await self._backoff.pause(retry_after_s)
 
     async def _continuous(self) -> AsyncGenerator[Replace[T] | Put[T] | Drop[T]]:
