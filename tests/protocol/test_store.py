@@ -19,7 +19,7 @@ from podfence.manifests.served import ServedItem
 from podfence.model.change import Change
 from podfence.model.net import parse_address
 from podfence.model.objects import Namespace, Pod
-from podfence.model.policy import Policy, Unreadable
+from podfence.model.policy import Policy
 from tests.protocol.cluster import (
     CUSTOM,
     Cluster,
@@ -33,7 +33,6 @@ from tests.protocol.script import FakeTime
 from tests.protocol.web import serving
 
 CLUSTER_POLICIES = "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies"
-ALLOW_ALL = {"podSelector": {}, "ingress": [{}]}
 
 
 class Followed:
@@ -223,22 +222,6 @@ def test_a_policy_that_cannot_be_read_stays_and_closes(spec: object) -> None:
         assert change.after.ingress == ()
 
     follow(Cluster(namespace("shop")), story)
-
-
-def test_a_policy_nested_too_deep_to_be_read_stays_and_closes() -> None:
-    deep: Any = {}
-    for _ in range(400):
-        deep = {"a": deep}
-
-    async def story(told: Followed) -> None:
-        told.cluster.put(cluster_network_policy("odd", ingress=[deep]))
-        (change,) = await told.changes(1)
-        assert isinstance(change.after, Policy)
-        assert isinstance(change.after.subject, Unreadable) or change.after.ingress
-
-    cluster = Cluster(namespace("shop"))
-    cluster.install(CLUSTER_POLICIES)
-    follow(cluster, story)
 
 
 def test_a_custom_kind_that_is_installed_later_is_picked_up() -> None:

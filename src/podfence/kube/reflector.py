@@ -27,6 +27,9 @@ QUIET_S = 90.0
 LIVED_S = 10.0
 """A watch that lived so long was no failure, though nothing happened."""
 
+UNREADABLE = (msgspec.MsgspecError, RecursionError)
+"""What decoding raises for an answer that is no JSON of the expected form, or is nested without end."""
+
 T = TypeVar("T")
 
 
@@ -106,12 +109,12 @@ class Reflector(Generic[T]):
             except ExpiredError as error:
                 self._version = ""
                 self._trouble(f"listing again: {error}")
-            except (ClusterError, msgspec.MsgspecError) as error:
+            except (ClusterError, *UNREADABLE) as error:
                 if self._absence_ends and isinstance(error, RefusedError) and error.code == NOT_FOUND:
                     raise
                 retry_after_s = error.retry_after_s if isinstance(error, RefusedError) else None
                 self._is_doubtful = True
-                if isinstance(error, msgspec.MsgspecError):
+                if isinstance(error, UNREADABLE):
                     self._version = ""  # what could not be read may have been a deletion
                 self._trouble(f"trying again: {self._describe(error)}")
             await self._backoff.pause(retry_after_s)
