@@ -41,6 +41,7 @@ class Cluster:
         self.paths = dict(PATHS)
         self.version = 100
         self.oldest = 0
+        self.server_version = "v1.36.3"
         self.forbidden: set[str] = set()
         self.requests: list[Request] = []
         self._objects: dict[str, dict[tuple[str, str], Object]] = {}
@@ -111,7 +112,9 @@ class Cluster:
         self.requests.append(request)
         path = request.path
         plural = path.rpartition("/")[2]
-        if path in self.paths and plural in self.forbidden:
+        if path == "/version":
+            await reply.whole(200, {"major": "1", "minor": "36", "gitVersion": self.server_version})
+        elif path in self.paths and plural in self.forbidden:
             message = f'{plural} is forbidden: User "ann" cannot list resource "{plural}" at the cluster scope'
             await reply.whole(403, status(403, "Forbidden", message))
         elif path in self.paths and request.is_watch:

@@ -14,7 +14,7 @@ from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
     from podfence.kube.config import Connection
-    from podfence.manifests.served import ServedItem
+    from podfence.kube.reading import ClusterReading
 
 _KEPT = "podfence.cluster"
 
@@ -41,7 +41,7 @@ def chosen() -> Connection:
     return found
 
 
-def read_live(*, quiet: bool) -> list[ServedItem]:
+def read_live(*, quiet: bool) -> ClusterReading:
     """List everything that is read of the chosen cluster, and say how far it is once it takes long.
 
     Raises ``PodfenceError`` when a list fails: an answer without it would be wrong.

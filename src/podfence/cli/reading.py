@@ -41,6 +41,7 @@ def read_manifests(
     that cannot be read and input without any Kubernetes object; ``StrictError`` when ``strict`` and something would
     be refused.
     """
+    from podfence.cli.judging import server_for
     from podfence.manifests.collector import paused_gc
     from podfence.manifests.gather import gather
     from podfence.manifests.load import load
@@ -50,7 +51,8 @@ def read_manifests(
         loaded = load(paths, stdin=stdin, namespace=namespace or "default", pod_ranges=ranges)
     else:
         with paused_gc():
-            loaded = gather(read_live(quiet=quiet), pod_ranges=ranges)
+            live = read_live(quiet=quiet)
+            loaded = gather(live.items, pod_ranges=ranges, server=server_for(live.version))
     if not quiet:
         say_problems(loaded)
         say_other_policies(loaded)

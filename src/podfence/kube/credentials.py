@@ -36,8 +36,8 @@ _UNAUTHORIZED = 401
 class Token(Protocol):
     """Gives the bearer token of the moment."""
 
-    async def current(self, *, fresh: bool = False) -> str | None:
-        """Give the token; ``fresh`` says that the last one was refused. ``None`` when another way is used."""
+    async def current(self, *, refused: str | None = None) -> str | None:
+        """Give the token, another than that which was refused if there is one; ``None`` when another way is used."""
 
 
 class Fixed:
@@ -46,7 +46,7 @@ class Fixed:
     def __init__(self, token: str) -> None:
         self._token = token
 
-    async def current(self, *, fresh: bool = False) -> str | None:  # noqa: ARG002 (nothing newer can be had)
+    async def current(self, *, refused: str | None = None) -> str | None:  # noqa: ARG002 (nothing newer can be had)
         """Give the token."""
         return self._token
 
@@ -60,9 +60,9 @@ class FromFile:
         self._token = ""
         self._read_at = float("-inf")
 
-    async def current(self, *, fresh: bool = False) -> str | None:
+    async def current(self, *, refused: str | None = None) -> str | None:
         """Give the token, read again when it is old. Raises ``PodfenceError`` when it never could be read."""
-        if fresh or self._clock() - self._read_at >= TOKEN_FILE_AGE_S:
+        if refused == self._token or self._clock() - self._read_at >= TOKEN_FILE_AGE_S:
             try:
                 self._token = Path(self._file).read_text(encoding="utf-8").strip()  # noqa: ASYNC240 (a few hundred bytes of a local file)
             except (OSError, UnicodeDecodeError) as error:
@@ -109,12 +109,10 @@ class FromPlugin:
         self._status: Status | None = None
         self._running = asyncio.Lock()
 
-    async def current(self, *, fresh: bool = False) -> str | None:
+    async def current(self, *, refused: str | None = None) -> str | None:
         """Give the token, ``None`` when the plugin gives a certificate. Raises ``PodfenceError``."""
-        before = self._status
-        async with self._running:
-            refused = fresh and self._status is before
-            if self._status is None or refused or self._is_over(self._status):
+        async with self._running:  # many requests at once must not run it many times
+            if self._status is None or self._status.token == refused or self._is_over(self._status):
                 self._status = await self._ask()
                 self._show(self._status)
         return self._status.token or None
@@ -209,9 +207,9 @@ class Credentials(httpx2.Auth):
         self._token = token
         self._headers = list(headers)
 
-    async def headers(self, *, fresh: bool = False) -> list[tuple[str, str]]:
-        """Give the headers that say who asks; ``fresh`` says that the last ones were refused."""
-        token = await self._token.current(fresh=fresh) if self._token is not None else None
+    async def headers(self, *, refused: str | None = None) -> list[tuple[str, str]]:
+        """Give the headers that say who asks; ``refused`` is a token that the server did not take."""
+        token = await self._token.current(refused=refused) if self._token is not None else None
         return [*self._headers, ("Authorization", f"Bearer {token}")] if token else list(self._headers)
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
@@ -219,5 +217,6 @@ class Credentials(httpx2.Auth):
         request.headers.update(await self.headers())
         response = yield request
         if response.status_code == _UNAUTHORIZED and self._token is not None:
-            request.headers.update(await self.headers(fresh=True))
+            refused = request.headers.get("Authorization", "").removeprefix("Bearer ")
+            request.headers.update(await self.headers(refused=refused))
             yield request

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from podfence.kube.client import Client, ClusterError, RefusedError
 from podfence.kube.config import Connection
-from podfence.kube.kinds import LISTED, Kind
+from podfence.kube.kinds import LISTED, POLICIES, Kind
 from podfence.kube.listing import explained, list_all, served_version
 from podfence.manifests.served import ServedItem
 
@@ -17,10 +18,17 @@ AT_ONCE = 4
 """Lists at once: the server is shared, and decoding is ours alone anyway."""
 
 
+class ClusterReading(msgspec.Struct, frozen=True):
+    """What a cluster holds, in the order of the kinds, and the version of its server (``v1.36.3``)."""
+
+    items: list[ServedItem]
+    version: str
+
+
 def read_cluster(
     connection: Connection, kinds: Sequence[Kind] = LISTED, *, on_page: Callable[[int, int], None] = lambda *_: None
-) -> list[ServedItem]:
-    """List kinds of a cluster, in all namespaces, in the order of the kinds; runs an event loop of its own.
+) -> ClusterReading:
+    """List kinds of a cluster in all namespaces; runs an event loop of its own.
 
     ``on_page`` hears how many objects were read and how many are known to come. Raises ``ClusterError``, also when
     a list is forbidden: an answer without all policies, pods and namespaces would be wrong.
@@ -28,7 +36,7 @@ def read_cluster(
     return asyncio.run(_read(connection, kinds, on_page))
 
 
-async def _read(connection: Connection, kinds: Sequence[Kind], on_page: Callable[[int, int], None]) -> list[ServedItem]:
+async def _read(connection: Connection, kinds: Sequence[Kind], on_page: Callable[[int, int], None]) -> ClusterReading:
     progress: dict[str, tuple[int, int]] = {}
     turn = asyncio.Semaphore(AT_ONCE)
 
@@ -43,12 +51,26 @@ async def _read(connection: Connection, kinds: Sequence[Kind], on_page: Callable
     async with Client(connection) as client:
         tasks = [asyncio.ensure_future(read_one(client, kind)) for kind in kinds]
         try:
+            version = await _version(client)
             found = await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-    return [item for items in found for item in items]
+    return ClusterReading([item for items in found for item in items], version)
+
+
+class _Version(msgspec.Struct, frozen=True, rename="camel"):
+    git_version: str = ""
+
+
+async def _version(client: Client) -> str:
+    """Ask for the version of the server; empty where a proxy in between hides it."""
+    try:
+        told = msgspec.json.decode(await client.get("/version"), type=_Version).git_version
+    except (RefusedError, msgspec.MsgspecError):
+        return ""
+    return told if re.match(r"v[0-9]{1,4}\.[0-9]{1,4}\b", told) else ""
 
 
 async def read_kind(
@@ -59,12 +81,17 @@ async def read_kind(
     if version is None:
         return []
     api_version = kind.api_version(version)
+
+    def read(raw: msgspec.Raw) -> ServedItem:
+        item = ServedItem(api_version, kind.name, raw)
+        if kind in POLICIES:
+            item.plain()  # a policy that cannot be read at all must not be found out half-way through an answer
+        return item
+
     try:
-        listed = await list_all(
-            client, kind.path(version), lambda raw: ServedItem(api_version, kind.name, raw), on_page=on_page
-        )
+        listed = await list_all(client, kind.path(version), read, on_page=on_page)
     except RefusedError as error:
         raise explained(error, kind) from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ClusterError(f"{client.connection.name} answers with no list of {kind.resource}: {error}") from None
     return listed.items

@@ -54,7 +54,9 @@ def decoded(item: Item, wanted: type[Read]) -> tuple[Read, FieldProblems]:
         return salvage(item.plain(), wanted, problems), problems
     except RecursionError:
         problems.append(FieldProblem("", f"nested deeper than {MAX_DEPTH} levels"))
-        return wanted(), problems
+    except msgspec.MsgspecError as error:
+        problems.append(FieldProblem("", f"cannot be decoded: {error}"))
+    return wanted(), problems
 
 
 def converted_policy(

@@ -45,9 +45,24 @@ class ServedItem(Item):
         return ()
 
     def plain(self) -> dict[str, object]:
-        """Build the object; see ``Item.plain``. Raises ``RecursionError`` where it is nested too deep."""
-        return {"apiVersion": self.api_version, "kind": self.kind} | _PLAIN.decode(self._raw)
+        """Build the object; see ``Item.plain``.
+
+        Raises ``RecursionError`` where it is nested too deep, and ``msgspec.MsgspecError`` for what is no object.
+        """
+        try:
+            value = _PLAIN.decode(self._raw)
+        except UnicodeDecodeError:
+            value = _PLAIN.decode(self._as_text())
+        return {"apiVersion": self.api_version, "kind": self.kind} | value
 
     def decode(self, into: type[T]) -> T:
         """Build the object as a msgspec type; see ``Item.decode``."""
-        return cast("T", decoder_of(cast("Hashable", into)).decode(self._raw))
+        decoder = decoder_of(cast("Hashable", into))
+        try:
+            return cast("T", decoder.decode(self._raw))
+        except UnicodeDecodeError:
+            return cast("T", decoder.decode(self._as_text()))
+
+    def _as_text(self) -> bytes:
+        """Give the object with its bytes that are no text replaced, as Go's own decoder does."""
+        return bytes(self._raw).decode("utf-8", "replace").encode()

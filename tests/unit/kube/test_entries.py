@@ -35,8 +35,8 @@ def read(kind: Kind, text: bytes | dict[str, Any]) -> Any:  # noqa: ANN401 (any 
         (BASELINE_ADMIN_NETWORK_POLICIES, Tier.BASELINE),
     ],
 )
-def test_a_cluster_policy_that_is_no_text_denies_everybody(kind: Kind, tier: Tier) -> None:
-    policy = read(kind, b'{"metadata":{"name":"odd"},"spec":"\xff"}').value
+def test_a_cluster_policy_that_no_decoder_takes_denies_everybody(kind: Kind, tier: Tier) -> None:
+    policy = read(kind, b'{"metadata":{"name":"odd"},"spec":1e999}').value
     assert isinstance(policy, Policy)
     assert policy.tier is tier
     assert closed_subject(policy).namespace is None
@@ -45,8 +45,8 @@ def test_a_cluster_policy_that_is_no_text_denies_everybody(kind: Kind, tier: Tie
         assert (rule.action, rule.peers, rule.ports) == (Action.DENY, None, None)
 
 
-def test_a_network_policy_that_is_no_text_isolates_its_namespace() -> None:
-    policy = read(NETWORK_POLICIES, b'{"metadata":{"name":"odd","namespace":"shop"},"spec":"\xff"}').value
+def test_a_network_policy_that_no_decoder_takes_isolates_its_namespace() -> None:
+    policy = read(NETWORK_POLICIES, b'{"metadata":{"name":"odd","namespace":"shop"},"spec":1e999}').value
     assert (policy.ingress, policy.egress) == ((), ())
     assert closed_subject(policy).namespace == "shop"
 
@@ -66,3 +66,8 @@ def test_a_field_of_the_wrong_type_is_left_out_and_named() -> None:
 def test_a_pod_that_ended_does_not_matter(phase: str) -> None:
     entry = read(PODS, {"metadata": {"name": "web", "namespace": "shop"}, "status": {"phase": phase}})
     assert (entry.key, entry.value) == (("shop", "web"), None)
+
+
+def test_bytes_that_are_no_text_are_replaced_as_go_does() -> None:
+    text = b'{"metadata":{"name":"web","namespace":"shop","labels":{"a":"\xff"}}}'
+    assert read(PODS, text).value.labels == (("a", "\ufffd"),)
