@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from podfence.manifests.documents import Item, Skipped, Unparsed
+from podfence.model.source import position_of
 
 _SEPARATOR = re.compile(r"(?m)^---(?=[ \t\n]|\Z)")
 _MARKS = (
@@ -37,7 +38,8 @@ def silent(data: bytes, readings: Sequence[Any], *, named: bool) -> str | None:
 
 
 def _line(reading: Item | Unparsed) -> int:
-    return (reading.position if isinstance(reading, Unparsed) else reading.source.position()).line
+    position = reading.position if isinstance(reading, Unparsed) else position_of(reading.source)
+    return 0 if position is None else position.line
 
 
 def _wanted(data: bytes) -> Iterator[tuple[int, int, int]]:

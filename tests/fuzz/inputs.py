@@ -24,6 +24,7 @@ from podfence.manifests.inputs import read_data, read_inputs
 from podfence.manifests.loaded import Loaded
 from podfence.model.net import PRIVATE_IPV4
 from podfence.model.snapshot import Snapshot
+from podfence.model.source import position_of
 from tests.fuzz import manifests
 from tests.fuzz.damage import ALIKE, damaged, damaged_value, packed
 from tests.fuzz.expected import silent
@@ -240,7 +241,7 @@ def gathered(readings: Any) -> Loaded:  # noqa: ANN401 (what read_data gives)
         slices = len(gathering._endpoint_slices) + len(gathering._duplicates)
         gathering.add(reading)
         if isinstance(reading, Item):
-            reading.source.position()
+            position_of(reading.source)
             changed = len(gathering._endpoint_slices) + len(gathering._duplicates) != slices
             dropped += (reading.api_version, reading.kind) in SLICES and not changed
     loaded = gathering.loaded(PRIVATE_IPV4)
@@ -251,7 +252,7 @@ def gathered(readings: Any) -> Loaded:  # noqa: ANN401 (what read_data gives)
         parts = {"pods": pods, "named": named, "twice": len(loaded.duplicates), "unknown": unknown, "dropped": dropped}
         raise BrokenPromiseError(f"{loaded.objects} objects, but {parts}")
     for problem in loaded.problems:
-        if problem.position.line < 1 or problem.position.column < 1:
+        if problem.position is None or problem.position.line < 1 or problem.position.column < 1:
             raise BrokenPromiseError(f"a problem nowhere: {problem}")
     return loaded
 

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import io
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from podfence.cli.options import Output, inputs, outputs, require_paths, talk, write_outputs
+from podfence.cli.live import read_live, searched, shown_namespace
+from podfence.cli.options import Output, inputs, outputs, talk, write_outputs
 from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
+    from podfence.kube.reading import ClusterReading
     from podfence.lint.finding import Findings
     from podfence.manifests.validation.admission import Server
-
-STRICT_SINCE = (1, 36)
-"""Kubernetes refuses ambiguous CIDRs from this version on."""
-
-_VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:[.+-].*)?\Z")
 
 
 @click.command(short_help="What the API server would reject or warn about.")
@@ -61,34 +57,25 @@ def command(
     """Say what the API server would refuse or warn about, with file, line and column.
 
     Every policy is judged as kubectl apply would have it judged, unknown and repeated fields included; of other
-    objects what decides about connections. Exit codes: 0 nothing found, 1 findings at or above --fail-on,
-    2 the input could not be read.
+    objects what decides about connections. Without PATH what the live cluster holds is judged, which may be older
+    than the server's rules. Exit codes: 0 nothing found, 1 findings at or above --fail-on, 2 the input could not be
+    read.
     """
-    del all_namespaces  # files are read whole; it narrows what a live cluster shows
+    from podfence.cli.judging import server_for
     from podfence.manifests.manual.rule import Severity
 
-    server = server_for(kubernetes_version, crd_channel)
-    findings, lines = _check(require_paths(paths), server, namespace or "default")
+    if paths:
+        findings, lines = _check(paths, server_for(kubernetes_version, crd_channel), namespace or "default")
+    else:
+        live = read_live(quiet=quiet)
+        shown = shown_namespace(paths, namespace, all_namespaces=all_namespaces)
+        findings, lines = _check_live(live, server_for(kubernetes_version or live.version, crd_channel), shown)
+    if not findings.objects and not findings.findings:
+        raise PodfenceError(f"no Kubernetes objects in {searched(paths)}{_reason(findings)}")
     _tell(findings, lines, outputs, color, show_defaults=show_defaults, quiet=quiet, verbose=verbose)
     if strict and findings.at_least(Severity.ERROR):
         return 2
     return int(findings.at_least(None if fail_on == "never" else Severity(fail_on)))
-
-
-def server_for(version: str | None, channel: str) -> Server:
-    """Choose the server to judge for: strict about CIDRs from 1.36 on. Raises ``PodfenceError``."""
-    from podfence.manifests.validation.admission import Server
-    from podfence.manifests.validation.cluster_policy import Channel
-    from podfence.manifests.validation.ip_block import CidrRegime
-
-    regime = CidrRegime.STRICT
-    if version is not None and version != "latest":
-        match = _VERSION.match(version)
-        if match is None:
-            raise PodfenceError(f"--kubernetes-version {version}: no version; write 1.35 or v1.36.3")
-        if (int(match[1]), int(match[2])) < STRICT_SINCE:
-            regime = CidrRegime.LENIENT
-    return Server(regime, Channel(channel))
 
 
 def _check(paths: tuple[str, ...], server: Server, namespace: str) -> tuple[Findings, Callable[[str], Sequence[str]]]:
@@ -100,9 +87,24 @@ def _check(paths: tuple[str, ...], server: Server, namespace: str) -> tuple[Find
     stdin = sys.stdin.buffer.read() if "-" in paths else b""
     with paused_gc():
         findings = check(read_inputs(paths, stdin=io.BytesIO(stdin)), server, namespace)
-    if not findings.objects and not findings.findings:
-        raise PodfenceError(f"no Kubernetes objects in {', '.join(paths)}{_reason(findings)}")
     return findings, line_reader(stdin)
+
+
+def _check_live(
+    live: ClusterReading, server: Server, namespace: str | None
+) -> tuple[Findings, Callable[[str], Sequence[str]]]:
+    """Judge what a cluster holds: all of it, or a namespace and what has none."""
+    from podfence.lint.run import check
+    from podfence.manifests.collector import paused_gc
+    from podfence.manifests.gather import CLUSTER_SCOPED
+
+    with paused_gc():
+        shown = (
+            item
+            for item in live.items
+            if namespace is None or item.kind in CLUSTER_SCOPED or item.namespace == namespace
+        )
+        return check(shown, server), lambda _: ()
 
 
 def _reason(findings: Findings) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from podfence.cli.live import searched, shown_namespace
 from podfence.cli.names import complete_endpoint
 from podfence.cli.options import Output, inputs, max_memory, outputs, pod_cidr, talk
 from podfence.cli.progress import Progress
@@ -69,6 +70,7 @@ def command(
 
     An ENDPOINT is NS/NAME, NS/KIND/NAME, NS/service/NAME, node/NAME, an address, internet, or an id of -o json.
     With -n, only the endpoints of that namespace and what they connect with are shown, and NS/ may be left out.
+    Without PATH the live cluster is read.
     Exit codes: 0 fine, 2 the question could not be answered.
     """
     from podfence.cli.memory import memory_limit
@@ -77,7 +79,7 @@ def command(
 
     if depth is not None and not focus:
         raise click.UsageError("--depth has no effect without --focus ENDPOINT")
-    shown = None if all_namespaces else namespace
+    shown = shown_namespace(paths, namespace, all_namespaces=all_namespaces)
     with Progress(wanted=not quiet) as progress:
         progress.step("reading")
         loaded = read_manifests(
@@ -92,7 +94,7 @@ def command(
         progress.step("comparing pods")
         connectivity = _connectivity(loaded, by, memory_limit(max_memory))
         progress.step("finding connections")
-        focused = _focused(connectivity, focus, namespace, paths)
+        focused = _focused(connectivity, focus, shown, paths)
         excerpt = _excerpt(connectivity, focused, depth or 1, shown, exposed=exposed)
         asked = Asked(focus=focus, focused=focused, exposed=exposed, namespace=shown)
         for output in outputs:
@@ -111,13 +113,13 @@ def _connectivity(loaded: Loaded, by: str, limit: int) -> Connectivity:
 
 
 def _focused(
-    connectivity: Connectivity, focus: Sequence[str], namespace: str | None, paths: Sequence[str]
+    connectivity: Connectivity, focus: Sequence[str], namespace: str | None, paths: tuple[str, ...]
 ) -> frozenset[int]:
     if not focus:
         return frozenset()
     from podfence.engine.focus import Focus
 
-    finder = Focus(connectivity, ", ".join(paths))
+    finder = Focus(connectivity, searched(paths))
     return frozenset(number for text in focus for number in finder.find(text, namespace))
 
 

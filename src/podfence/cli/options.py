@@ -14,11 +14,10 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from podfence.cli.live import keep
 from podfence.model.error import PodfenceError
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-NO_CLUSTER = "give PATHs: files, folders, or - for standard input (reading a live cluster comes with the agent)"
 
 _SIZE = re.compile(r"([0-9]+)\s*(B|K|KB|KiB|M|MB|MiB|G|GB|GiB)?\Z", re.IGNORECASE)
 _POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3}
@@ -68,19 +67,41 @@ class SizeType(click.ParamType[int]):
 
 
 def inputs(command: Decorated) -> Decorated:
-    """Add PATH, -n, -A, --strict: ``paths``, ``namespace``, ``all_namespaces``, ``strict``."""
+    """Add PATH, -n, -A, --strict: ``paths``, ``namespace``, ``all_namespaces``, ``strict``.
+
+    --kubeconfig and --context are added as well; ``cli.live`` keeps what they say.
+    """
     for decorate in (
+        click.option(
+            "--context",
+            metavar="NAME",
+            expose_value=False,
+            callback=keep,
+            help="Without PATHs: the context of the cluster to read (default: the current one).",
+        ),
+        click.option(
+            "--kubeconfig",
+            metavar="FILE",
+            expose_value=False,
+            callback=keep,
+            help="Without PATHs: where the context is (default: KUBECONFIG, else ~/.kube/config).",
+        ),
         click.option(
             "--strict",
             is_flag=True,
             help="Exit 2 when the API server would refuse an object of the input.",
         ),
-        click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces (the default with PATHs)."),
+        click.option(
+            "-A",
+            "--all-namespaces",
+            is_flag=True,
+            help="All namespaces (the default with PATHs, and where the context names none).",
+        ),
         click.option(
             "-n",
             "--namespace",
             metavar="NAMESPACE",
-            help="Namespace of objects that name none (default: default).",
+            help="Namespace of objects that name none (default: default); of a cluster, the one to show.",
         ),
         click.argument("paths", nargs=-1, metavar="[PATH]..."),
     ):
@@ -135,13 +156,6 @@ def max_memory(command: Decorated) -> Decorated:
         type=SizeType(),
         help="Refuse what would need more, such as 2GiB (default: half of what the machine has).",
     )(command)
-
-
-def require_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the paths; without any the live cluster would be meant, which raises ``PodfenceError`` for now."""
-    if not paths:
-        raise PodfenceError(NO_CLUSTER)
-    return paths
 
 
 def write_outputs(outputs: Iterable[Output], texts: Mapping[str, Callable[[bool], str]]) -> None:

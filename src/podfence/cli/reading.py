@@ -1,4 +1,7 @@
-"""From PATHs to a snapshot for the commands that answer from one; what was noticed goes to standard error."""
+"""From PATHs, or from a cluster without any, to a snapshot for the commands that answer from one.
+
+What was noticed on the way goes to standard error.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, BinaryIO
 
-from podfence.cli.options import require_paths
+from podfence.cli.live import read_live, searched
 from podfence.model.error import PodfenceError
 from podfence.model.net import PRIVATE_IPV4, AddressRange, parse_cidr, union
 from podfence.model.text import one_line
@@ -34,20 +37,29 @@ def read_manifests(
 ) -> Loaded:
     """Read a snapshot and say on standard error what the API server would refuse, once for each place.
 
-    Raises ``PodfenceError`` without any path, for a path that cannot be opened and for input without any
-    Kubernetes object; ``StrictError`` when ``strict`` and something would be refused.
+    Without any path the live cluster is read. Raises ``PodfenceError`` for a path that cannot be opened, a cluster
+    that cannot be read and input without any Kubernetes object; ``StrictError`` when ``strict`` and something would
+    be refused.
     """
+    from podfence.cli.judging import server_for
+    from podfence.manifests.collector import paused_gc
+    from podfence.manifests.gather import gather
     from podfence.manifests.load import load
 
     ranges = pod_ranges(pod_cidrs)
-    loaded = load(require_paths(paths), stdin=stdin, namespace=namespace or "default", pod_ranges=ranges)
+    if paths:
+        loaded = load(paths, stdin=stdin, namespace=namespace or "default", pod_ranges=ranges)
+    else:
+        with paused_gc():
+            live = read_live(quiet=quiet)
+            loaded = gather(live.items, pod_ranges=ranges, server=server_for(live.version))
     if not quiet:
         say_problems(loaded)
         say_other_policies(loaded)
     if verbose:
         say_left_out(loaded)
     if not loaded.objects:
-        raise PodfenceError(f"no Kubernetes objects in {', '.join(paths)}{_reason(loaded)}")
+        raise PodfenceError(f"no Kubernetes objects in {searched(paths)}{_reason(loaded)}")
     if strict and loaded.problems:
         raise StrictError("--strict: the API server would refuse some of the input; podfence check says what")
     return loaded

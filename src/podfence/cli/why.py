@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from podfence.cli.live import searched, shown_namespace
 from podfence.cli.names import complete_endpoint
 from podfence.cli.options import Output, inputs, max_memory, outputs, pod_cidr, talk, write_outputs
 from podfence.cli.progress import Progress
@@ -58,10 +59,9 @@ def command(
                  internet         every public address
     PORT         80, 53/UDP, http (by name), icmp, other
 
-    An argument that stands for several endpoints is allowed only if all are. Exit codes: 0 allowed, 1 denied,
-    2 there is no answer.
+    An argument that stands for several endpoints is allowed only if all are. Without PATH the live cluster is
+    read. Exit codes: 0 allowed, 1 denied, 2 there is no answer.
     """  # noqa: D301 (click marks a paragraph that must not be wrapped with a backspace)
-    del all_namespaces  # one question needs little beyond what was read
     from podfence.cli.memory import memory_limit
     from podfence.cli.reading import read_manifests
     from podfence.engine.directory import Directory
@@ -70,6 +70,7 @@ def command(
     from podfence.engine.resolve import resolve
 
     asked = parse_port(port)
+    home = shown_namespace(paths, namespace, all_namespaces=all_namespaces)
     with Progress(wanted=not quiet) as progress:
         progress.step("reading")
         loaded = read_manifests(
@@ -81,8 +82,8 @@ def command(
             quiet=quiet,
             verbose=verbose,
         )
-        directory = Directory(loaded.snapshot, searched=", ".join(paths))
-        start, end = (resolve(directory, text, namespace) for text in (source, destination))
+        directory = Directory(loaded.snapshot, searched=searched(paths))
+        start, end = (resolve(directory, text, home) for text in (source, destination))
         found = _with_refusals(explain(directory, start, end, asked), loaded)
         remedy = (
             None if found.verdict.allowed else _remedy(directory, loaded, found, memory_limit(max_memory), progress)
@@ -108,9 +109,12 @@ def _with_refusals(found: Explanation, loaded: Loaded) -> Explanation:
         ):
             continue
         where = f" at {problem.path}" if problem.path else ""
+        place = problem.position
+        if place is not None:
+            where += f" ({place.file}:{place.line})"
         notes.setdefault(
             ref.identity,
-            f"the API server refuses {ref.kind} {ref.name}{where} ({problem.position.file}:{problem.position.line}); "
+            f"the API server refuses {ref.kind} {ref.name}{where}; "
             f"what cannot be read fails closed, so that it opens nothing",
         )
     return msgspec.structs.replace(found, notes=(*found.notes, *notes.values()))

@@ -21,14 +21,15 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     """One thing to tell: the rule (id and name), how bad it is, one line, and where.
 
     ``path`` is the field as the API server names it. ``hint`` adds what a person may want to know, ``fix`` is a
-    whole manifest for ``kubectl apply``. ``ref`` and ``object_position`` are ``None`` for a text that is no object.
+    whole manifest for ``kubectl apply``. ``ref`` and ``object_position`` are ``None`` for a text that is no object,
+    ``position`` and ``object_position`` for an object that a server sent.
     """
 
     rule: str
     name: str
     severity: Severity
     message: str
-    position: Position
+    position: Position | None
     path: str = ""
     hint: str = ""
     ref: ObjectRef | None = None

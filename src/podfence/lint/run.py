@@ -62,7 +62,8 @@ class _Run:
                         yield reading
 
     def _file(self, file: str) -> None:
-        self._files.setdefault(file, len(self._files))
+        if file:  # what a server sends stands in none
+            self._files.setdefault(file, len(self._files))
 
     def _policy(self, item: Item) -> bool:
         api = api_of(item.api_version, item.kind)
@@ -115,10 +116,13 @@ class _Run:
             skipped=tuple(self._skipped),
         )
 
-    def _place(self, finding: Finding) -> tuple[int, int, int, str]:
+    def _place(self, finding: Finding) -> tuple[int, int, int, str, str, str]:
+        """Give the sort key: the place in the input, or the name of the object where a server sent it."""
         position = finding.position
+        if position is None:
+            return (0, 0, 0, f"{finding.ref}", finding.path, finding.rule)
         order = self._files.get(position.file, len(self._files))
-        return (order, position.line, position.column, finding.rule)
+        return (order, position.line, position.column, finding.rule, "", "")
 
 
 def _once(findings: Iterable[Finding]) -> list[Finding]:

@@ -85,8 +85,8 @@ class Item(ABC):
 
     @property
     @abstractmethod
-    def source(self) -> Source:
-        """The text of the object; it can be kept without keeping the file."""
+    def source(self) -> Source | None:
+        """The text of the object, kept without keeping the file; ``None`` when a server sent it."""
 
     @property
     @abstractmethod

@@ -13,13 +13,13 @@ class Fault(msgspec.Struct, frozen=True, gc=False):
     """What is wrong: ``message`` is one line, ``path`` exactly the field that the API server names.
 
     ``hint`` is what the server does not say (did you mean ...), empty when there is none. ``object_position`` is
-    where the object begins; it and ``ref`` are ``None`` for a text that is no object. ``fix`` is a whole manifest
-    that mends the fault, where there is only one way to.
+    where the object begins; it and ``ref`` are ``None`` for a text that is no object, and it and ``position`` for an
+    object that a server sent. ``fix`` is a whole manifest that mends the fault, where there is only one way to.
     """
 
     rule: Rule
     message: str
-    position: Position
+    position: Position | None
     path: str = ""
     hint: str = ""
     ref: ObjectRef | None = None

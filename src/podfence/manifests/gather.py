@@ -5,38 +5,34 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
 from podfence.manifests import wire
-from podfence.manifests.convert import cluster, cluster_policies, pods, services, workloads
+from podfence.manifests.convert import cluster, pods, services, workloads
 from podfence.manifests.convert.assembly import assemble
-from podfence.manifests.convert.cluster_policies import cluster_policy
 from podfence.manifests.convert.fields import FieldProblem, FieldProblems
-from podfence.manifests.convert.network_policies import network_policy
 from podfence.manifests.convert.ownership import WorkloadKey
 from podfence.manifests.convert.sharing import Shared
 from podfence.manifests.convert.workloads import WorkloadRecord
 from podfence.manifests.documents import Item, Skipped, Unparsed
-from podfence.manifests.field_path import MAX_DEPTH
-from podfence.manifests.judge import as_sent, judge_policy, judge_repeats
+from podfence.manifests.extraction import POLICY_CONVERTERS, ConvertPolicy, converted_policy, decoded, metadata_of
+from podfence.manifests.judge import judge_policy, judge_repeats
 from podfence.manifests.kinds import api_of, misnamed
 from podfence.manifests.loaded import Duplicate, Identity, Loaded, Problem
 from podfence.manifests.manual.rule import Severity
 from podfence.manifests.oddity import CLUSTER_POLICIES, may_be_refused
-from podfence.manifests.salvage import salvage
 from podfence.manifests.validation.admission import Server
 from podfence.model.net import PRIVATE_IPV4, AddressRange
 from podfence.model.objects import EndpointSlice, Namespace, Node, ObjectRef, Service
 from podfence.model.policy import Policy
 from podfence.model.snapshot import Snapshot
+from podfence.model.source import position_of
 
 Read = TypeVar("Read", bound=wire.Object)
 Key = TypeVar("Key", bound=Hashable)
 Kept = TypeVar("Kept")
-
-ConvertPolicy = Callable[[Mapping[str, Any], ObjectRef, FieldProblems], Policy]
 
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?\Z")
 _NO_META = wire.ObjectMeta()
@@ -135,7 +131,7 @@ class Gathering:
 
     def add_pod(self, item: Item) -> None:
         """Take a Pod in."""
-        read, problems = _decode(item, wire.Pod)
+        read, problems = decoded(item, wire.Pod)
         namespace, name = self._identify(item, read.metadata, problems)
         siblings = self._pods.setdefault(namespace, {})
         self._keep(siblings, name, pods.pod_record(read, item.file, self._shared, problems), item, (namespace, name))
@@ -143,7 +139,7 @@ class Gathering:
 
     def add_namespace(self, item: Item) -> None:
         """Take a Namespace in."""
-        read, problems = _decode(item, wire.Object)
+        read, problems = decoded(item, wire.Object)
         _, name = self._identify(item, read.metadata, problems)
         labels = (read.metadata or _NO_META).labels
         self._keep(self._namespaces, name, cluster.namespace(name, labels), item, (None, name))
@@ -151,21 +147,21 @@ class Gathering:
 
     def add_node(self, item: Item) -> None:
         """Take a Node in."""
-        read, problems = _decode(item, wire.Node)
+        read, problems = decoded(item, wire.Node)
         _, name = self._identify(item, read.metadata, problems)
         self._keep(self._nodes, name, cluster.node(read, name, self._shared, problems), item, (None, name))
         self._note(problems, item, (None, name))
 
     def add_service(self, item: Item) -> None:
         """Take a Service in."""
-        read, problems = _decode(item, wire.Service)
+        read, problems = decoded(item, wire.Service)
         place = self._identify(item, read.metadata, problems)
         self._keep(self._services, place, services.service(read, *place, self._shared, problems), item, place)
         self._note(problems, item, place)
 
     def add_endpoint_slice(self, item: Item) -> None:
         """Take an EndpointSlice in, unless it belongs to no Service."""
-        read, problems = _decode(item, wire.EndpointSlice)
+        read, problems = decoded(item, wire.EndpointSlice)
         place = self._identify(item, read.metadata, problems)
         converted = services.endpoint_slice(read, place[0], problems)
         if converted is not None:
@@ -179,7 +175,7 @@ class Gathering:
         convert: Callable[[Read, Shared, FieldProblems], WorkloadRecord],
     ) -> None:
         """Take a workload in."""
-        read, problems = _decode(item, wanted)
+        read, problems = decoded(item, wanted)
         namespace, name = self._identify(item, read.metadata, problems)
         record = convert(read, self._shared, problems)
         self._keep(self._workloads, (namespace, item.kind, name), record, item, (namespace, name))
@@ -189,8 +185,8 @@ class Gathering:
         """Take a policy in, with its plain value and its text."""
         value: Mapping[str, Any] = item.plain()
         problems: FieldProblems = []
-        place = self._identify(item, _metadata(value, problems), problems)
-        policy, value = _converted(value, ObjectRef(item.kind, *place, item.source), convert, problems)
+        place = self._identify(item, metadata_of(value, problems), problems)
+        policy, value = converted_policy(value, ObjectRef(item.kind, *place, item.source), convert, problems)
         identity = policy.ref.identity
         self._keep(self._policies, identity, policy, item, place)
         self._documents[identity] = value
@@ -202,7 +198,7 @@ class Gathering:
         message = misnamed(item.api_version, item.kind)
         if message is None:
             return []
-        position = item.source.position("kind")
+        position = position_of(item.source, "kind")
         return [Problem(position, message, path="kind", rule="api-version-unknown")]
 
     def _note_namespace(self, item: Item) -> None:
@@ -263,42 +259,7 @@ class Gathering:
 def _located(problems: FieldProblems, item: Item, place: tuple[str | None, str]) -> list[Problem]:
     source = item.source
     ref = ObjectRef(item.kind, *place, source)
-    return [Problem(source.position(problem.path), problem.message, ref, problem.path) for problem in problems]
-
-
-def _decode(item: Item, wanted: type[Read]) -> tuple[Read, FieldProblems]:
-    problems: FieldProblems = []
-    try:
-        return item.decode(wanted), problems
-    except msgspec.MsgspecError:
-        pass
-    try:
-        return salvage(item.plain(), wanted, problems), problems
-    except RecursionError:
-        problems.append(FieldProblem("", f"nested deeper than {MAX_DEPTH} levels"))
-        return wanted(), problems
-
-
-def _converted(
-    value: Mapping[str, Any], ref: ObjectRef, convert: ConvertPolicy, problems: FieldProblems
-) -> tuple[Policy, Mapping[str, Any]]:
-    """Convert a policy, and give the value that it was made of; kubectl sends a port that JSON writes as 80.0 as 80."""
-    found: FieldProblems = []
-    policy = convert(value, ref, found)
-    if found:
-        found, value = [], cast("Mapping[str, Any]", as_sent(value))
-        policy = convert(value, ref, found)
-    problems.extend(found)
-    return policy, value
-
-
-def _metadata(value: Mapping[str, Any], problems: FieldProblems) -> wire.ObjectMeta:
-    match value.get("metadata"):
-        case {"name": str(name), "namespace": str(namespace)}:
-            return wire.ObjectMeta(name=name, namespace=namespace)
-        case {"name": str(name), **others} if "namespace" not in others:
-            return wire.ObjectMeta(name=name)
-    return salvage({"metadata": value.get("metadata")}, wire.Object, problems).metadata or _NO_META
+    return [Problem(position_of(source, problem.path), problem.message, ref, problem.path) for problem in problems]
 
 
 def _in_order(kept: dict[Any, Kept]) -> tuple[Kept, ...]:
@@ -325,10 +286,6 @@ def _policy(convert: ConvertPolicy) -> Take:
     return lambda gathering, item: gathering.add_policy(item, convert)
 
 
-def _cluster_policy(dialect: cluster_policies.Dialect) -> Take:
-    return _policy(lambda value, ref, problems: cluster_policy(value, ref, dialect, problems))
-
-
 _APPS = ("apps/v1", "apps/v1beta2", "apps/v1beta1", "extensions/v1beta1")
 
 _READERS: tuple[tuple[str, tuple[str, ...], Take], ...] = (
@@ -344,14 +301,7 @@ _READERS: tuple[tuple[str, tuple[str, ...], Take], ...] = (
     ("ReplicationController", ("v1",), _workload(wire.Replicated, workloads.replicated)),
     ("Job", ("batch/v1", "extensions/v1beta1"), _workload(wire.Job, workloads.job)),
     ("CronJob", ("batch/v1", "batch/v1beta1", "batch/v2alpha1"), _workload(wire.CronJob, workloads.cron_job)),
-    ("NetworkPolicy", ("networking.k8s.io/v1", "extensions/v1beta1"), _policy(network_policy)),
-    ("AdminNetworkPolicy", ("policy.networking.k8s.io/v1alpha1",), _cluster_policy(cluster_policies.ADMIN)),
-    (
-        "BaselineAdminNetworkPolicy",
-        ("policy.networking.k8s.io/v1alpha1",),
-        _cluster_policy(cluster_policies.BASELINE_ADMIN),
-    ),
-    ("ClusterNetworkPolicy", ("policy.networking.k8s.io/v1alpha2",), _cluster_policy(cluster_policies.CLUSTER)),
+    *((kind, (version,), _policy(convert)) for (version, kind), convert in POLICY_CONVERTERS.items()),
 )
 _KIND_NAMES = frozenset(kind for kind, _, _ in _READERS)
 _KINDS = {(version, kind): take for kind, versions, take in _READERS for version in versions}

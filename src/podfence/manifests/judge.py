@@ -33,7 +33,7 @@ from podfence.manifests.validation.field_names import suggestion
 from podfence.manifests.write import write_yaml
 from podfence.manifests.yaml_text import YamlItem
 from podfence.model.objects import ObjectRef
-from podfence.model.source import Position
+from podfence.model.source import Position, position_of
 
 _CLUSTER_SCOPED = frozenset({"Namespace", "Node", *(api.kind for api in Api if not api.builtin)})
 
@@ -210,8 +210,8 @@ class _Judge:
         fix: str | None = None,
     ) -> None:
         source = self._item.source
-        where = position or source.position("" if path == NO_FIELD else path)
-        self._faults.append(Fault(BY_NAME[rule], message, where, path, hint, self._ref, source.position(), fix))
+        where = position or position_of(source, "" if path == NO_FIELD else path)
+        self._faults.append(Fault(BY_NAME[rule], message, where, path, hint, self._ref, position_of(source), fix))
 
 
 def _occurrence(merged: list[DuplicateKey], key: DuplicateKey) -> int:

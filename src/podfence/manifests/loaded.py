@@ -19,11 +19,12 @@ Identity = tuple[str, str | None, str]
 class Problem(msgspec.Struct, frozen=True, gc=False):
     """One thing that the API server would refuse or that could not be read, in one line.
 
-    ``ref`` and ``path`` tell the object and its field; ``ref`` is ``None`` for text that is no object at all.
+    ``ref`` and ``path`` tell the object and its field; ``ref`` is ``None`` for text that is no object at all,
+    ``position`` for an object that stands in no text because a server sent it.
     ``rule`` names the rule that is broken where it is not simply that a field cannot be read.
     """
 
-    position: Position
+    position: Position | None
     message: str
     ref: ObjectRef | None = None
     path: str = ""
@@ -32,7 +33,8 @@ class Problem(msgspec.Struct, frozen=True, gc=False):
     def __str__(self) -> str:
         about = f"{self.ref.kind} {self.ref}: " if self.ref is not None else ""
         field = f"{self.path}: " if self.path and self.path not in self.message else ""
-        return f"{self.position}: {about}{field}{self.message}"
+        where = f"{self.position}: " if self.position is not None else ""
+        return f"{where}{about}{field}{self.message}"
 
 
 class Duplicate(msgspec.Struct, frozen=True, gc=False):

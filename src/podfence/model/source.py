@@ -38,3 +38,8 @@ class Source(Protocol):
         The position of a field is its key's, of a list item the item's, of a missing field its nearest
         existing parent's; the empty path is the object itself.
         """
+
+
+def position_of(source: Source | None, path: str = "") -> Position | None:
+    """Find a field of an object by its path; ``None`` for an object without a text, as a server sends it."""
+    return None if source is None else source.position(path)

@@ -28,7 +28,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity.value,
         "message": message,
         "ref": None if finding.ref is None else ref_json(finding.ref, finding.object_position),
-        "position": position_json(finding.position),
+        "position": None if finding.position is None else position_json(finding.position),
         "path": finding.path,
         "fix": finding.fix,
     }

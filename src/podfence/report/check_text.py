@@ -42,7 +42,8 @@ def _lines(findings: Findings, terminal: Terminal, lines: Lines, *, quiet: bool,
 
 def _verdict(findings: Findings, terminal: Terminal) -> str:
     counts = findings.summary
-    looked_at = f"{_count(findings.files, 'file')}, {_count(findings.policies, 'policy', 'policies')}"
+    policies = _count(findings.policies, "policy", "policies")
+    looked_at = f"{_count(findings.files, 'file')}, {policies}" if findings.files else policies
     total = ", ".join(_count(count, severity.value) for severity, count in counts.items() if count)
     if counts[Severity.ERROR]:
         return f"{terminal.paint('REFUSED', 'error')}  {looked_at}: {total}."
@@ -66,7 +67,8 @@ def _finding(finding: Finding, terminal: Terminal, lines: Lines) -> Iterator[str
     severity = terminal.paint(finding.severity.value, finding.severity.value)
     rule = f"{finding.rule} {terminal.paint(finding.name, 'name')}"
     about = f"  {finding.ref.kind} {finding.ref}" if finding.ref is not None else ""
-    yield f"{terminal.paint(str(finding.position), 'name')}  {severity}  {rule}{terminal.paint(about, 'context')}"
+    where = f"{terminal.paint(str(finding.position), 'name')}  " if finding.position is not None else ""
+    yield f"{where}{severity}  {rule}{terminal.paint(about, 'context')}"
     message = f"{finding.path}: {finding.message}" if _needs_path(finding) else finding.message
     yield from _wrapped(message, terminal)
     yield from _excerpt(finding, terminal, lines)
@@ -91,17 +93,20 @@ def _wrapped(text: str, terminal: Terminal) -> list[str]:
 
 
 def _excerpt(finding: Finding, terminal: Terminal, lines: Lines) -> Iterator[str]:
+    if finding.position is None:
+        return
     text = lines(finding.position.file)
     last = finding.position.line
     if not 0 < last <= len(text):
         return
     gutter = len(str(last))
     width = terminal.width - gutter - 5
-    start = _window(finding.position.column - 1, width)
+    column = finding.position.column - 1
+    start = _window(column, width)
     for number in range(max(1, last - _BEFORE), last + 1):
         margin = terminal.paint(f"  {number:>{gutter}} {terminal.bar} ", "context")
         yield (margin + _printable(text[number - 1], start, width)).rstrip()
-    marks = _marks(finding, text[last - 1], start, width)
+    marks = _marks(finding, column, text[last - 1], start, width)
     if marks:
         margin = terminal.paint(f"  {'':>{gutter}} {terminal.bar} ", "context")
         yield margin + terminal.paint(marks, finding.severity.value)
@@ -120,10 +125,10 @@ def _window(column: int, width: int) -> int:
     return 0 if column < width * 3 // 4 else column - width // 3
 
 
-def _marks(finding: Finding, line: str, window: int, width: int) -> str:
+def _marks(finding: Finding, column: int, line: str, window: int, width: int) -> str:
     """Underline the value of the field at fault, or its key where the rule is about the key."""
     line = line[window : window + width + 1]
-    start = finding.position.column - 1 - window
+    start = column - window
     key = _KEY.match(line, start)
     end = len(line.rstrip())
     if key is not None and finding.name in _SPEAKS_OF_THE_KEY:

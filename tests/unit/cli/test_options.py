@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from podfence.cli.options import Output, OutputType, SizeType, require_paths
-from podfence.model.error import PodfenceError
+from podfence.cli.options import Output, OutputType, SizeType
 
 
 @pytest.mark.parametrize(
@@ -27,8 +26,3 @@ def test_an_output_is_a_format_and_perhaps_a_file() -> None:
     kind = OutputType(("text", "json"))
     assert kind.convert("json", None, None) == Output("json")
     assert kind.convert("json=a=b", None, None) == Output("json", "a=b")
-
-
-def test_without_paths_one_line_says_what_to_give() -> None:
-    with pytest.raises(PodfenceError, match="give PATHs"):
-        require_paths(())

@@ -15,6 +15,7 @@ from podfence.manifests.collector import paused_gc
 from podfence.manifests.documents import Item, Skipped, Unparsed
 from podfence.manifests.inputs import Reading, read_data, read_inputs
 from podfence.model.error import PodfenceError
+from podfence.model.source import position_of
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n"
 POD_JSON = '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}'
@@ -114,7 +115,7 @@ def test_half_a_surrogate_pair_is_replaced_as_go_does() -> None:
 def test_yaml_behind_one_json_value_is_read_with_its_lines() -> None:
     _, second = named(POD_JSON + "\n---\n" + POD)
     assert isinstance(second, Item)
-    assert str(second.source.position("metadata.name")) == "f.yaml:6:3"
+    assert str(position_of(second.source, "metadata.name")) == "f.yaml:6:3"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -128,8 +129,8 @@ def test_every_encoding_and_line_break_gives_the_same_objects_and_positions(
     assert isinstance(first, Item)
     assert isinstance(second, Item)
     assert first.plain()["metadata"] == {"name": "a", "é": {"b": 1}}
-    assert str(first.source.position("metadata.é.b")) == "f.yaml:5:7"
-    assert str(second.source.position("metadata.name")) == "f.yaml:10:3"
+    assert str(position_of(first.source, "metadata.é.b")) == "f.yaml:5:7"
+    assert str(position_of(second.source, "metadata.name")) == "f.yaml:10:3"
 
 
 def test_a_gzip_bomb_and_a_broken_gzip_are_one_line() -> None:
@@ -191,6 +192,7 @@ def exercised(readings: Iterator[Reading]) -> None:
             plain = reading.plain()
             json.dumps(plain, ensure_ascii=False).encode()
             assert isinstance(plain["apiVersion"], str)
+            assert reading.source is not None
             assert reading.source.position().line >= 1
             assert reading.source.position("spec.ingress[0].from[1]").line >= 1
             assert all(again.first <= again.second for again in reading.duplicates)

@@ -16,7 +16,7 @@ from podfence.manifests.field_path import Mark
 from podfence.manifests.json_item import JsonItem, JsonText
 from podfence.manifests.json_scan import depth, load, scan, without_lone_surrogates
 from podfence.manifests.json_text import JsonError, read_json_text
-from podfence.model.source import Position
+from podfence.model.source import Position, position_of
 
 POD = '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "é"}, "spec": {"ports": [80, {"port": 81}]}}'
 
@@ -76,14 +76,15 @@ def check_marks(text: bytes, value: object, mark: Mark) -> None:
     [("", f"1:{len(POD) + 1}"), (" ", f"1:{len(POD) + 2}"), ("\n", "2:1"), ("\r\n  ", "2:3")],
 )
 def test_values_one_behind_the_other_are_all_read(gap: str, second: str) -> None:
-    assert [str(item.source.position()) for item in items(POD + gap + POD)] == ["f.json:1:1", f"f.json:{second}"]
+    assert [str(position_of(item.source)) for item in items(POD + gap + POD)] == ["f.json:1:1", f"f.json:{second}"]
 
 
 @pytest.mark.parametrize("indent", ["", "\n", "\n\t  ", "\r\n"])
 def test_items_of_a_list_know_their_place(indent: str) -> None:
     text = listed(POD, POD, POD, indent=indent)
     for item in items(text):
-        position = item.source.position("spec.ports[1].port")
+        position = position_of(item.source, "spec.ports[1].port")
+        assert position is not None
         line = text.split("\n")[position.line - 1]
         assert line[position.column - 1 :].startswith('"port": 81')
         assert item.plain() == json.loads(POD)
@@ -115,7 +116,7 @@ def test_a_list_whose_items_stand_twice_is_read_by_the_last_and_named() -> None:
     assert isinstance(fault, Unparsed)
     assert fault.kept
     assert isinstance(item, Item)
-    assert str(item.source.position()) == f"f.json:1:{text.index(POD) + 1}"
+    assert str(position_of(item.source)) == f"f.json:1:{text.index(POD) + 1}"
 
 
 def test_items_in_any_form_get_their_heads() -> None:

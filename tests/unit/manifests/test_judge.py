@@ -30,6 +30,11 @@ def only(text: str) -> Finding:
     return finding
 
 
+def line_of(finding: Finding) -> int:
+    assert finding.position is not None
+    return finding.position.line
+
+
 def test_a_fault_stands_at_its_field() -> None:
     finding = only(POLICY.format(name="web") + "  ingress:\n  - ports:\n    - protocol: TCP\n      port: 0\n")
     assert (finding.rule, finding.path, str(finding.position)) == (
@@ -91,7 +96,7 @@ def test_a_wrong_type_is_told_in_plain_words_and_in_the_servers() -> None:
 
 def test_E18_a_key_written_twice_is_an_error_though_kubectl_drops_it() -> None:
     finding = only(POLICY.format(name="web") + "  policyTypes: [Ingress]\n  policyTypes: [Egress]\n")
-    assert (finding.rule, finding.path, finding.position.line) == ("PF004", "spec.policyTypes", 8)
+    assert (finding.rule, finding.path, line_of(finding)) == ("PF004", "spec.policyTypes", 8)
     assert "line 7 is lost" in finding.message
 
 
@@ -109,7 +114,7 @@ def test_a_missing_separator_names_both_objects() -> None:
 def test_two_missing_separators_are_two_findings() -> None:
     text = "".join(POLICY.format(name=name) for name in ("a", "b", "c"))
     findings = judge(text).findings
-    assert [(finding.rule, finding.position.line) for finding in findings] == [("PF005", 7), ("PF005", 13)]
+    assert [(finding.rule, line_of(finding)) for finding in findings] == [("PF005", 7), ("PF005", 13)]
     assert ["a and NetworkPolicy b" in findings[0].message, "b and NetworkPolicy c" in findings[1].message] == [
         True,
         True,
@@ -173,7 +178,7 @@ def test_the_namespace_of_the_reference_is_the_given_one_unless_it_names_its_own
 
 def test_two_objects_of_one_name_are_named_both() -> None:
     finding = only(POLICY.format(name="web") + "---\n" + POLICY.format(name="web"))
-    assert (finding.rule, finding.severity.value, finding.position.line) == ("PF214", "warning", 8)
+    assert (finding.rule, finding.severity.value, line_of(finding)) == ("PF214", "warning", 8)
     assert "a.yaml:1:1" in finding.message
 
 
@@ -185,7 +190,7 @@ def test_two_generated_names_are_two_objects() -> None:
 def test_a_pod_that_cannot_be_read_is_a_finding() -> None:
     text = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  labels: {a: 1}\n"
     finding = only(text)
-    assert (finding.rule, finding.path, finding.position.line) == ("PF007", "metadata.labels.a", 5)
+    assert (finding.rule, finding.path, line_of(finding)) == ("PF007", "metadata.labels.a", 5)
 
 
 @pytest.mark.parametrize(

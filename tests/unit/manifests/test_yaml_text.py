@@ -5,7 +5,7 @@ import pytest
 
 from podfence.manifests.documents import DuplicateKey, Item, NoObject, Template, Unparsed
 from podfence.manifests.yaml_text import read_yaml_text
-from podfence.model.source import Position
+from podfence.model.source import Position, position_of
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {}\n"
 
@@ -29,7 +29,7 @@ def test_a_document_that_does_not_parse_costs_only_itself() -> None:
     assert str(broken) == "f.yaml:6:1: not YAML: a tab starts the line; indent with spaces"
     assert isinstance(first, Item)
     assert isinstance(last, Item)
-    assert str(last.source.position("metadata.name")) == "f.yaml:11:3"
+    assert str(position_of(last.source, "metadata.name")) == "f.yaml:11:3"
 
 
 def test_an_open_quote_ends_with_its_document() -> None:
@@ -58,15 +58,15 @@ def test_a_list_yields_its_items_with_their_own_places() -> None:
     text = "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: a}\n"
     text += "- apiVersion: v1\n  kind: Pod\n  metadata: {name: b}\n"
     first, second = items(text)
-    assert str(first.source.position()) == "f.yaml:4:3"
-    assert str(second.source.position("metadata.name")) == "f.yaml:9:14"
+    assert str(position_of(first.source)) == "f.yaml:4:3"
+    assert str(position_of(second.source, "metadata.name")) == "f.yaml:9:14"
 
 
 def test_items_of_a_typed_list_take_what_they_leave_out_from_it() -> None:
     (item,) = items("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicyList\nitems:\n- metadata: {name: a}\n")
     assert (item.api_version, item.kind) == ("networking.k8s.io/v1", "NetworkPolicy")
     assert item.plain() == {"apiVersion": item.api_version, "kind": item.kind, "metadata": {"name": "a"}}
-    assert str(item.source.position("metadata.name")) == "f.yaml:4:14"
+    assert str(position_of(item.source, "metadata.name")) == "f.yaml:4:14"
 
 
 def test_lists_within_lists_are_taken_apart() -> None:
@@ -161,7 +161,7 @@ def test_an_item_decodes_into_a_type_strictly() -> None:
 def test_a_crd_with_plain_equals_signs_is_read() -> None:
     (item,) = items("apiVersion: v1\nkind: A\nenum:\n- =\n- '!='\nwide: [" + "=, " * 2_000 + "=]\n")
     assert item.plain()["enum"] == ["=", "!="]
-    assert item.source.position("wide[2000]") == Position("f.yaml", 6, 8 + 2_000 * 3)
+    assert position_of(item.source, "wide[2000]") == Position("f.yaml", 6, 8 + 2_000 * 3)
 
 
 @pytest.mark.parametrize("text", ["a: [1,", "a:\n  b: [{c: 1, d:", "a: {", 'a: "', "a: [é"])

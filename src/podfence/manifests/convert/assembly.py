@@ -6,7 +6,7 @@ belongs to and how many nodes a DaemonSet has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from podfence.manifests.convert.ownership import Ownership, WorkloadKey
 from podfence.manifests.convert.pods import PodRecord
@@ -54,42 +54,57 @@ def _pod_objects(records: PodRecords, ownership: Ownership, with_pods: set[Workl
                 with_pods.add(key)
             if record.ended:
                 continue
-            addresses = record.addresses
-            if lost and (namespace, name) in lost:
-                addresses = tuple(item for item in addresses if item not in lost[namespace, name])
-            yield Pod(
-                namespace=namespace,
-                name=name,
-                labels=record.labels,
-                named_ports=record.named_ports,
-                addresses=addresses,
-                node=record.node,
-                host_network=record.host_network,
-                workload=("Pod", name) if key is None else key[1:],
-            )
+            workload = ("Pod", name) if key is None else key[1:]
+            yield pod_of(namespace, name, record, workload, lost.get((namespace, name), ()) if lost else ())
+
+
+def pod_of(namespace: str, name: str, record: PodRecord, workload: tuple[str, str], lost: Collection[int] = ()) -> Pod:
+    """Make a pod of the snapshot out of its record, without the addresses that are another's."""
+    addresses = record.addresses
+    if lost:
+        addresses = tuple(item for item in addresses if item not in lost)
+    return Pod(
+        namespace=namespace,
+        name=name,
+        labels=record.labels,
+        named_ports=record.named_ports,
+        addresses=addresses,
+        node=record.node,
+        host_network=record.host_network,
+        workload=workload,
+    )
+
+
+Claim = tuple[bool, str, str]
+
+
+def claim(namespace: str, name: str, record: PodRecord) -> Claim:
+    """Rank the pods that list one address, the least is whose it is: a Running pod's, else the first's (row S63)."""
+    return (not record.running, namespace, name)
+
+
+def claims_addresses(record: PodRecord) -> bool:
+    """Tell whether a pod may hold an address: a hostNetwork pod has its node's and takes it from nobody."""
+    return not record.ended and not record.host_network
 
 
 def _lost_addresses(records: PodRecords) -> dict[tuple[str, str], set[int]]:
-    """Tell which pods list an address that is another's: a Running pod's, else the first pod's (row S63).
-
-    A hostNetwork pod has its node's address and takes it from nobody.
-    """
+    """Tell which pods list an address that is another's."""
     lost: dict[tuple[str, str], set[int]] = {}
     if not _any_shared(records):
         return lost
-    holders: dict[int, tuple[bool, str, str]] = {}
+    holders: dict[int, Claim] = {}
     for namespace in sorted(records):
         for name, record in sorted(records[namespace].items()):
-            if record.ended or record.host_network:
+            if not claims_addresses(record):
                 continue
-            claim = (record.running, namespace, name)
+            own = claim(namespace, name, record)
             for address in record.addresses:
-                holder = holders.setdefault(address, claim)
-                if holder is claim:
+                holder = holders.setdefault(address, own)
+                if holder is own:
                     continue
-                loser = holder if record.running and not holder[0] else claim
-                holders[address] = claim if loser is holder else holder
-                lost.setdefault(loser[1:], set()).add(address)
+                holders[address] = min(holder, own)
+                lost.setdefault(max(holder, own)[1:], set()).add(address)
     return lost
 
 

@@ -80,10 +80,30 @@ class Ownership:
         return None
 
     def _deployment(self, namespace: str, replica_set: str, labels: dict[str, str]) -> WorkloadKey | None:
-        template_hash = labels.get(_TEMPLATE_HASH)
-        if not template_hash or not replica_set.endswith(f"-{template_hash}"):
+        name = _deployment_name(replica_set, labels)
+        if name is None:
             return None
-        key = (namespace, "Deployment", replica_set.removesuffix(f"-{template_hash}"))
+        key = (namespace, "Deployment", name)
         record = self._workloads.get(key)
         matches = record is not None and record.selector is not None and record.selector.matches(labels)
         return key if matches else None
+
+
+def workload_by_name(owner: Owner | None, pod: str, labels: Labels) -> tuple[str, str]:
+    """Name the workload of a pod, kind and name, where no workload was read: by its controller alone.
+
+    A ReplicaSet whose name ends in the hash among the pod's labels was made by a Deployment. Of a Job it cannot be
+    told whether a CronJob made it.
+    """
+    if owner is None or owner.group not in _GROUPS.get(owner.kind, ()):
+        return ("Pod", pod)
+    if owner.kind == "ReplicaSet" and (name := _deployment_name(owner.name, dict(labels))) is not None:
+        return ("Deployment", name)
+    return (owner.kind, owner.name)
+
+
+def _deployment_name(replica_set: str, labels: Mapping[str, str]) -> str | None:
+    template_hash = labels.get(_TEMPLATE_HASH)
+    if not template_hash or not replica_set.endswith(f"-{template_hash}"):
+        return None
+    return replica_set.removesuffix(f"-{template_hash}")

@@ -1,0 +1,75 @@
+"""The live cluster as input: which one the options mean, and everything in it as items.
+
+``--kubeconfig`` and ``--context`` are kept beside the command instead of among its arguments, so that whatever reads
+PATHs reads a cluster as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from podfence.model.error import PodfenceError
+
+if TYPE_CHECKING:
+    from podfence.kube.config import Connection
+    from podfence.kube.reading import ClusterReading
+
+_KEPT = "podfence.cluster"
+
+
+def keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    """Keep the value of an option for ``chosen``; a callback of click."""
+    context.meta.setdefault(_KEPT, {})[option.name] = value
+
+
+def _kept() -> dict[str, Any]:
+    context = click.get_current_context(silent=True)
+    kept: dict[str, Any] = {} if context is None else context.meta.setdefault(_KEPT, {})
+    return kept
+
+
+def chosen() -> Connection:
+    """Give the connection to the cluster that the options mean. Raises ``PodfenceError`` with what to do."""
+    kept = _kept()
+    if "connection" not in kept:
+        from podfence.kube.config import connection
+
+        kept["connection"] = connection(kept.get("kubeconfig"), kept.get("context"))
+    found: Connection = kept["connection"]
+    return found
+
+
+def read_live(*, quiet: bool) -> ClusterReading:
+    """List everything that is read of the chosen cluster, and say how far it is once it takes long.
+
+    Raises ``PodfenceError`` when a list fails: an answer without it would be wrong.
+    """
+    from podfence.cli.progress import Progress
+    from podfence.kube.client import UnreachableError
+    from podfence.kube.config import GIVE_PATHS
+    from podfence.kube.reading import read_cluster
+
+    connection = chosen()
+    try:
+        with Progress(wanted=not quiet) as progress:
+            return read_cluster(
+                connection, on_page=lambda done, total: progress.step("listing the cluster", total, done)
+            )
+    except UnreachableError as error:
+        raise PodfenceError(f"{error}; {GIVE_PATHS}") from None
+
+
+def searched(paths: tuple[str, ...]) -> str:
+    """Name the input for people: the PATHs, or the cluster where there are none."""
+    return ", ".join(paths) if paths else chosen().name
+
+
+def shown_namespace(paths: tuple[str, ...], namespace: str | None, *, all_namespaces: bool = False) -> str | None:
+    """Give the namespace to narrow an answer to, ``None`` for all: of a cluster that which its context names."""
+    if all_namespaces:
+        return None
+    if namespace is not None or paths:
+        return namespace
+    return chosen().namespace or None
