@@ -55,7 +55,7 @@ def create_registry(
     if journal is not None:
         journal.load_into(storage)
     maker = making or Making()
-    strategies = Strategies(storage, maker, ServiceAddresses(storage, service_cidrs))
+    strategies = Strategies(storage, ServiceAddresses(storage, service_cidrs))
     registry = Registry(storage, Catalogue(tuple(builtin_resources())), Admissions(server), maker, strategies)
     create_first_namespaces(registry)
     return registry

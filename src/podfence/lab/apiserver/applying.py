@@ -12,7 +12,6 @@ from podfence.lab.apiserver.ownership.managers import Manager, Owned, read_manag
 from podfence.lab.apiserver.ownership.updates import is_owned_through
 from podfence.lab.apiserver.registry import Registry, Written, check_name, check_namespace
 from podfence.lab.apiserver.resources import ApiResource
-from podfence.lab.apiserver.schemaless import without_nulls
 from podfence.lab.apiserver.status import bad_request
 from podfence.lab.apiserver.storage import Entry, Key
 
@@ -104,3 +103,12 @@ def _store(
     if entry is None:
         return insert(registry, resource, key[0], value, options, faults, managed)
     return replace(registry, resource, entry, value, options, faults, subresource, managed)
+
+
+def without_nulls(value: Object) -> Object:
+    """Drop the fields of an object that are null, at any depth of objects."""
+    return {
+        name: without_nulls(entry) if isinstance(entry, dict) else entry
+        for name, entry in value.items()
+        if entry is not None
+    }

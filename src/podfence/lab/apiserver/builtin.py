@@ -50,10 +50,10 @@ def _core() -> Iterator[ApiResource]:
     yield core("Node", "nodes", "no", namespaced=False, subresources=(_STATUS,))
     yield core("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=(_STATUS,), returns_deleted=True)
     yield core("PersistentVolume", "persistentvolumes", "pv", namespaced=False, subresources=(_STATUS,))
-    pod = {"categories": _ALL, "subresources": _POD_PARTS, "returns_deleted": True, "has_generation": True}
+    pod = {"categories": _ALL, "subresources": _POD_PARTS, "returns_deleted": True}
     yield core("Pod", "pods", "po", **pod)
-    yield core("PodTemplate", "podtemplates", returns_deleted=True, has_generation=True)
-    workload = {"categories": _ALL, "subresources": (_SCALE, _STATUS), "has_generation": True}
+    yield core("PodTemplate", "podtemplates", returns_deleted=True)
+    workload = {"categories": _ALL, "subresources": (_SCALE, _STATUS)}
     yield core("ReplicationController", "replicationcontrollers", "rc", **workload)
     yield core("ResourceQuota", "resourcequotas", "quota", subresources=(_STATUS,), returns_deleted=True)
     yield core("Secret", "secrets")
@@ -74,7 +74,6 @@ def _workloads() -> Iterator[ApiResource]:
             short_names=(short,),
             categories=_ALL,
             subresources=parts,
-            has_generation=True,
         )
     yield ApiResource("apps", "v1", "ControllerRevision", "controllerrevisions", namespaced=True)
     for kind, plural, shorts in (("CronJob", "cronjobs", ("cj",)), ("Job", "jobs", ())):
@@ -83,7 +82,6 @@ def _workloads() -> Iterator[ApiResource]:
             short_names=shorts,
             categories=_ALL,
             subresources=(_STATUS,),
-            has_generation=True,
         )
     yield ApiResource(
         *("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", True),
@@ -110,40 +108,34 @@ def _cluster() -> Iterator[ApiResource]:
         yield ApiResource(
             *("admissionregistration.k8s.io", "v1", kind, f"{kind.lower()}s", False),
             categories=("api-extensions",),
-            has_generation=True,
         )
     yield ApiResource(
         *("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", False),
         short_names=("crd", "crds"),
         categories=("api-extensions",),
         subresources=(_STATUS,),
-        has_generation=True,
         unconditional_update=False,
     )
     lease = ApiResource("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True, create_on_update=True)
     yield lease
-    yield ApiResource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", namespaced=True, has_generation=True)
+    yield ApiResource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", namespaced=True)
     yield ApiResource("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", False, short_names=("pc",))
     yield ApiResource("storage.k8s.io", "v1", "StorageClass", "storageclasses", False, short_names=("sc",))
 
 
 def _networking() -> Iterator[ApiResource]:
     group = "networking.k8s.io"
-    yield ApiResource(group, "v1", "IngressClass", "ingressclasses", namespaced=False, has_generation=True)
+    yield ApiResource(group, "v1", "IngressClass", "ingressclasses", namespaced=False)
     yield ApiResource(
         *(group, "v1", "Ingress", "ingresses", True),
         short_names=("ing",),
         subresources=(_STATUS,),
-        has_generation=True,
     )
-    yield ApiResource(
-        *(group, "v1", "NetworkPolicy", "networkpolicies", True), short_names=("netpol",), has_generation=True
-    )
+    yield ApiResource(*(group, "v1", "NetworkPolicy", "networkpolicies", True), short_names=("netpol",))
     yield ApiResource(
         *("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", True),
         short_names=("pdb",),
         subresources=(_STATUS,),
-        has_generation=True,
     )
 
 

@@ -65,16 +65,17 @@ def replace(
     """Take a decoded and defaulted object in the place of a stored one; ``managed`` as for ``insert``."""
     old = entry.value
     _check_identity(resource, entry, value)
-    new = _with_identity(_through(resource, value, old, subresource), old, unconditional=resource.unconditional_update)
-    if not subresource:
-        new = registry.strategies.changed(resource.resource, new, old)
+    part = subresource if subresource == "status" else ""
     admission = registry.admissions.of(resource)
-    causes = tuple(admission.validate_update(new, old))
+    new = _with_identity(value, old, unconditional=resource.unconditional_update)
+    if not part:
+        new = registry.strategies.changed(resource.resource, new, old)
+    new = admission.prepare_update(new, old, part)
+    causes = tuple(admission.validate_update(new, old, part))
     if causes:
         raise invalid(resource.group, resource.kind, entry.key[1], causes)
     warnings = (*faults, *registry.warnings(admission, new))
     kept = registry.keep(resource, new)
-    _count_generation(resource, kept, old, subresource)
     _own(registry, resource, kept, old, options, subresource, managed)
     return Written(_store(registry, resource, entry, kept, options), warnings)
 
@@ -87,29 +88,6 @@ def _check_identity(resource: ApiResource, entry: Entry, value: Object) -> None:
     if uid and uid != own:
         why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {own}"
         raise conflict(resource.group, resource.plural, entry.key[1], why)
-
-
-# Kinds whose labels and annotations can be written with their status.
-_LABELLED_BY_STATUS = frozenset({"pods", "nodes", "namespaces"})
-
-
-def _through(resource: ApiResource, value: Object, old: Object, subresource: str) -> Object:
-    """Take from the sent object only what the subresource, or the lack of one, lets through."""
-    if subresource == "status":
-        through = {name: entry for name, entry in old.items() if name != "status"}
-        if "status" in value:
-            through["status"] = value["status"]
-        metadata = dict(old["metadata"])
-        if "managedFields" in value["metadata"]:
-            metadata["managedFields"] = value["metadata"]["managedFields"]
-        if resource.plural in _LABELLED_BY_STATUS and not resource.group:
-            for name in ("labels", "annotations"):
-                metadata |= {name: value["metadata"].get(name)}
-        return through | {"metadata": {name: entry for name, entry in metadata.items() if entry is not None}}
-    if resource.subresource("status") is None:
-        return value
-    through = {name: entry for name, entry in value.items() if name != "status"}
-    return through | ({"status": old["status"]} if "status" in old else {})
 
 
 def _with_identity(new: Object, old: Object, *, unconditional: bool) -> Object:
@@ -126,19 +104,6 @@ def _with_identity(new: Object, old: Object, *, unconditional: bool) -> Object:
     if "namespace" in before and not metadata.get("namespace"):
         metadata["namespace"] = before["namespace"]
     return {**new, "metadata": metadata}
-
-
-def _count_generation(resource: ApiResource, kept: Object, old: Object, subresource: str) -> None:
-    if not resource.has_generation:
-        return
-    generation = old["metadata"].get("generation", 1)
-    if subresource != "status" and _desired(kept) != _desired(old):
-        generation += 1
-    kept["metadata"]["generation"] = generation
-
-
-def _desired(value: Object) -> Object:
-    return {name: entry for name, entry in value.items() if name not in {"metadata", "status"}}
 
 
 def _own(

@@ -70,12 +70,7 @@ def _with_identity(registry: Registry, resource: ApiResource, value: Object) -> 
     if metadata.get("generateName") and not metadata.get("name"):
         metadata["name"] = registry.making.name(metadata["generateName"])
     metadata |= {"uid": registry.making.uid(), "creationTimestamp": registry.now()}
-    if resource.has_generation:
-        metadata["generation"] = 1
-    new = {**value, "metadata": metadata}
-    if resource.subresource("status") is not None:
-        new.pop("status", None)
-    return new
+    return {**value, "metadata": metadata}
 
 
 def _own(

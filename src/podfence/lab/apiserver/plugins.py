@@ -1,7 +1,6 @@
-"""The admission plugins that change or refuse objects before they are validated.
+"""The admission plugins that must know what is in the store: NamespaceLifecycle, ServiceAccount and Priority.
 
-Those that a real server has switched on and that a lab can feel: NamespaceLifecycle, ServiceAccount (its name
-only; no token is mounted), Priority and DefaultTolerationSeconds.
+They change or refuse objects before these are validated. No token is mounted into pods: the lab asks nobody for one.
 """
 
 from __future__ import annotations
@@ -35,57 +34,39 @@ def admit_namespace(storage: Storage, resource: ApiResource, namespace: str, nam
 
 
 def admit_pod(storage: Storage, pod: Object) -> Object:
-    """Give a new pod its service account, priority and default tolerations."""
-    metadata = pod["metadata"]
+    """Give a new pod its service account and the priority of its class."""
     spec = dict(pod.get("spec") or {})
-    _set_service_account(storage, metadata, spec)
-    _set_priority(storage, metadata, spec)
-    _add_tolerations(spec)
+    _set_service_account(storage, pod["metadata"], spec)
+    _set_priority(storage, pod["metadata"], spec)
     return {**pod, "spec": spec}
 
 
 def _set_service_account(storage: Storage, metadata: Object, spec: Object) -> None:
     name = spec.get("serviceAccountName") or "default"
     namespace = metadata.get("namespace", "")
+    account = storage.get(SERVICE_ACCOUNTS, (namespace, name))
     # The controller that makes the default account may not have come to this namespace yet.
-    if name != "default" and storage.get(SERVICE_ACCOUNTS, (namespace, name)) is None:
+    if account is None and name != "default":
         looked_up = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
         raise forbidden("", "pods", metadata.get("name", ""), looked_up)
     spec["serviceAccountName"] = spec["serviceAccount"] = name
+    if account is not None and account.value.get("imagePullSecrets"):
+        spec.setdefault("imagePullSecrets", account.value["imagePullSecrets"])
 
 
-_SYSTEM_PRIORITIES: Final = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+_SYSTEM_CLASSES: Final = frozenset({"system-cluster-critical", "system-node-critical"})
 
 
 def _set_priority(storage: Storage, metadata: Object, spec: Object) -> None:
     name = spec.get("priorityClassName")
-    if not name:
-        spec.setdefault("priority", 0)
-        spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    if not name or name in _SYSTEM_CLASSES:
         return
     found = storage.get(PRIORITY_CLASSES, ("", name))
-    if found is None and name not in _SYSTEM_PRIORITIES:
+    if found is None:
         raise forbidden("", "pods", metadata.get("name", ""), f"no PriorityClass with name {name} was found")
-    spec["priority"] = found.value.get("value", 0) if found else _SYSTEM_PRIORITIES[name]
-    spec.setdefault(
-        "preemptionPolicy", (found.value.get("preemptionPolicy") if found else "") or "PreemptLowerPriority"
-    )
-
-
-_TOLERATED: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
-_TOLERATION_S: Final = 300
-
-
-def _add_tolerations(spec: Object) -> None:
-    given = list(spec.get("tolerations") or ())
-    for key in _TOLERATED:
-        tolerated = any(
-            each.get("key") in {key, None, ""} and each.get("effect") in {"NoExecute", None, ""} for each in given
-        )
-        if not tolerated:
-            new = {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _TOLERATION_S}
-            given.append(new)
-    spec["tolerations"] = given
+    spec["priority"] = found.value.get("value", 0)
+    if found.value.get("preemptionPolicy"):
+        spec.setdefault("preemptionPolicy", found.value["preemptionPolicy"])
 
 
 def refuse_immortal(name: str) -> StatusError | None:

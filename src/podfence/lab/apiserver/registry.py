@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from podfence.lab.apiserver.admission import Admission, Admissions
-from podfence.lab.apiserver.merge_types import BUILTIN, MergeType
+from podfence.lab.apiserver.admission import Admissions
+from podfence.lab.apiserver.merge_types import MergeType, of_builtin
 from podfence.lab.apiserver.names import Making, rfc3339
 from podfence.lab.apiserver.options import WriteOptions
 from podfence.lab.apiserver.resources import ApiResource, Catalogue
@@ -22,6 +22,7 @@ from podfence.lab.apiserver.strategies import Strategies
 from podfence.lab.apiserver.tables.choice import builtin_columns
 from podfence.lab.apiserver.tables.table import TableColumns
 from podfence.manifests.validation.decoding import Decoded
+from podfence.manifests.validation.kinds import Admission
 
 Object = dict[str, Any]
 
@@ -29,7 +30,7 @@ SERVER_METADATA: Final = (
     *("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"),
     "managedFields",
 )
-"""Metadata that clients cannot set, in the order in which it is stored behind what they can."""
+"""Metadata that clients cannot set."""
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -70,7 +71,9 @@ class Registry:
 
     def merge_type(self, resource: ApiResource) -> MergeType:
         """Tell how objects of a resource are merged."""
-        return self.merge_types.get((resource.api_version, resource.kind), BUILTIN)
+        return self.merge_types.get((resource.api_version, resource.kind)) or of_builtin(
+            resource.api_version, resource.kind
+        )
 
     def find(self, resource: ApiResource, key: Key) -> Entry:
         """Find an object; raises 404."""
@@ -87,7 +90,7 @@ class Registry:
         ``repeated`` are the paths of keys that the text has twice. Raises 400 with the server's words.
         """
         admission = self.admissions.of(resource)
-        decoded = admission.decode(value, strict=options.validation != "Ignore")
+        decoded = admission.decode(value, strict=options.validation != "Ignore", sort=False)
         faults = self._faults(resource, decoded, options, repeated)
         object_ = decoded.value
         object_["metadata"] = dict(object_.get("metadata") or {})
@@ -113,16 +116,10 @@ class Registry:
         return [said.message for said in admission.warnings(value)]
 
     def keep(self, resource: ApiResource, value: Object) -> Object:
-        """Bring an accepted object into the form that is stored, with all that only the server knows."""
-        stored = self.admissions.of(resource).stored(value)
-        metadata = dict(stored["metadata"])
-        for name in SERVER_METADATA:
-            if value["metadata"].get(name) is not None:
-                metadata[name] = value["metadata"][name]
-        kept: Object = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
-        kept |= {name: entry for name, entry in stored.items() if name not in kept}
-        if "status" in value:
-            kept["status"] = value["status"]
+        """Bring an accepted object into the form that is stored."""
+        kept: Object = {"kind": resource.kind, "apiVersion": resource.api_version}
+        kept |= self.admissions.of(resource).stored(value)
+        kept["metadata"] = {name: entry for name, entry in kept["metadata"].items() if entry not in ({}, [], None)}
         return kept
 
 

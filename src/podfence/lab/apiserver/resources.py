@@ -38,7 +38,6 @@ class ApiResource(msgspec.Struct, frozen=True):
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: tuple[Subresource, ...] = ()
-    has_generation: bool = False
     unconditional_update: bool = True
     create_on_update: bool = False
     returns_deleted: bool = False
