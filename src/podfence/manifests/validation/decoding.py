@@ -44,12 +44,36 @@ class Findings:
 
     def refuse(self, value: object, go_type: str, path: str, owner: str, *, number: str = "number") -> None:
         """Note a value that does not fit a Go type; Go reads on and reports the first such fault."""
-        self.wrong.append(wrong_type(path, type_message(_described(value, number), go_type, path, owner)))
+        message = type_message(_described(value, number), go_type, path, owner)
+        self.wrong.append(wrong_type(plain_path(path), message))
+
+    def note(self, path: str, message: str) -> None:
+        """Note a fault with a message of its own; Go reads on."""
+        self.wrong.append(wrong_type(plain_path(path), message))
+
+    def end(self, path: str, message: str) -> None:
+        """Note a fault of a type that reads itself: Go reads no further, so it outranks every other fault."""
+        cause = wrong_type(plain_path(path), message)
+        self.fatal.append(cause)
+        self.wrong.append(cause)
+
+
+def plain_path(path: str) -> str:
+    """Give the path of a field as the API has it, without the names of embedded Go structs.
+
+    While a value is decoded, those stand in parentheses, ``(ProbeHandler).httpGet``, and map keys in ``[[key]]``.
+    """
+    return _KEY.sub(r".\1", _EMBEDDED.sub("", path)) if "(" in path or "[[" in path else path
+
+
+_KEY = re.compile(r"\[\[(.*?)\]\]")
+_EMBEDDED = re.compile(r"\([A-Z]\w*\)\.")
+_INDEX = re.compile(r"\[[0-9]+\]|\[\[.*?\]\]|[()]")
 
 
 def type_message(found: str, go_type: str, path: str, owner: str) -> str:
-    """Write Go's message for a value of the wrong type; list indexes do not occur in it."""
-    field = re.sub(r"\[[0-9]+\]", "", path)
+    """Write Go's message for a value of the wrong type; list indexes and map keys do not occur in it."""
+    field = _INDEX.sub("", path)
     return f"json: cannot unmarshal {found} into Go struct field {owner}.{field} of type {go_type}"
 
 
@@ -159,18 +183,18 @@ class NumberOrText(msgspec.Struct, frozen=True):
 
 
 class Time(msgspec.Struct, frozen=True):
-    """A time in RFC 3339; only its type and rough form matter, since the server sets all times itself."""
+    """A time in RFC 3339; only its type and rough form matter. ``micro`` is for times that have six decimals."""
+
+    micro: bool = False
 
     def decode(self, value: object, path: str, owner: str, findings: Findings) -> str:
         """Take a text that looks like a time."""
-        complaint = _time_complaint(value) if isinstance(value, str) else ""
+        complaint = _time_complaint(value, micro=self.micro) if isinstance(value, str) else ""
         if isinstance(value, str) and not complaint:
             return value
         if not isinstance(value, str):
             complaint = type_message(_described(value, "number"), "string", path, owner)
-        cause = wrong_type(path, complaint)
-        findings.fatal.append(cause)
-        findings.wrong.append(cause)
+        findings.end(path, complaint)
         return ""
 
     def zero(self) -> str:
@@ -178,18 +202,23 @@ class Time(msgspec.Struct, frozen=True):
         return ""
 
 
-_LAYOUT = (
+_DATE = (
     *(("2006", "[0-9]{4}"), ("-", "-"), ("01", "[0-9]{2}"), ("-", "-"), ("02", "[0-9]{2}"), ("T", "T")),
-    *(("15", "[0-9]{2}"), (":", ":"), ("04", "[0-9]{2}"), (":", ":"), ("05", "[0-9]{2}([.,][0-9]+)?")),
-    ("Z07:00", "Z|[+-][0-9]{2}:[0-9]{2}"),
+    *(("15", "[0-9]{2}"), (":", ":"), ("04", "[0-9]{2}"), (":", ":")),
 )
+_ZONE = ("Z07:00", "Z|[+-][0-9]{2}:[0-9]{2}")
+_LAYOUTS = {
+    False: ("2006-01-02T15:04:05Z07:00", (*_DATE, ("05", "[0-9]{2}([.,][0-9]+)?"), _ZONE)),
+    True: ("2006-01-02T15:04:05.000000Z07:00", (*_DATE, ("05", "[0-9]{2}"), (".000000", r"[.,][0-9]{6}"), _ZONE)),
+}
 
 
-def _time_complaint(text: str) -> str:
+def _time_complaint(text: str, *, micro: bool) -> str:
     """Say what Go has against a time in RFC 3339, nothing when it can be read."""
-    start = f'parsing time "{text}" as "2006-01-02T15:04:05Z07:00": cannot parse '
+    layout, elements = _LAYOUTS[micro]
+    start = f'parsing time "{text}" as "{layout}": cannot parse '
     rest = text
-    for element, pattern in _LAYOUT:
+    for element, pattern in elements:
         match = re.match(pattern, rest)
         if match is None:
             return f'{start}"{rest}" as "{element}"'
@@ -233,7 +262,7 @@ class MapOf(msgspec.Struct, frozen=True):
     def _refuse(self, item: object, path: str, key: str, owner: str, findings: Findings) -> None:
         # Go's message names the map's field only; the finding names the key as well.
         message = type_message(_described(item, "number"), self.value.go_type, path, owner)
-        findings.wrong.append(wrong_type(f"{path}.{key}", message))
+        findings.wrong.append(wrong_type(f"{plain_path(path)}.{key}", message))
 
     def zero(self) -> dict[str, str]:
         """Give an empty map."""
@@ -263,26 +292,32 @@ class ListOf(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A Go struct of package ``v1``: fields by their JSON names, which are case-sensitive (row E19)."""
+    """A Go struct: fields by their JSON names, which are case-sensitive (row E19).
+
+    ``embedded`` names the embedded struct in which Go finds a field: it is part of Go's messages, not of the API.
+    """
 
     name: str
     fields: Mapping[str, GoType]
+    package: str = "v1"
+    embedded: Mapping[str, str] = {}
 
     def decode(self, value: object, path: str, owner: str, findings: Findings) -> dict[str, Any]:
         """Take an object; fields that are null or unknown are left out of the result."""
         if not isinstance(value, dict):
-            findings.refuse(value, f"v1.{self.name}", path, owner)
+            findings.refuse(value, f"{self.package}.{self.name}", path, owner)
             return {}
         decoded = {}
-        fields = self.fields
+        fields, embedded = self.fields, self.embedded
         prefix = f"{path}." if path else ""
         for key in sorted(value) if findings.sort else value:
             go_type = fields.get(key)
             item = value[key]
             if go_type is None:
-                findings.strict.append(unknown_field(prefix + key))
+                findings.strict.append(unknown_field(plain_path(prefix + key)))
             elif item is not None:
-                decoded[key] = go_type.decode(item, prefix + key, self.name, findings)
+                at = f"{prefix}({embedded[key]}).{key}" if key in embedded else prefix + key
+                decoded[key] = go_type.decode(item, at, self.name, findings)
         return decoded
 
     def zero(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ semantics 1.3 and 1.5; k8s.io/apimachinery pkg/api/validation).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from podfence.manifests.validation.cause import Cause, forbidden, invalid, required, shown, too_long
@@ -25,6 +25,8 @@ MAX_GENERATED_BASE = 58
 GENERATED_SUFFIX = "xxxxx"
 """Stands for the five random characters that the server adds to ``generateName``."""
 
+NOT_NEGATIVE = "must be greater than or equal to 0"
+
 STANDARD_FINALIZERS = frozenset({"orphan", "foregroundDeletion", "kubernetes"})
 IMMUTABLE = ("name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds")
 """What an update may not change; a creationTimestamp is not compared but put back."""
@@ -39,15 +41,25 @@ def with_generated_name(metadata: Metadata) -> dict[str, Any]:
     return named
 
 
-def validate_metadata(metadata: Metadata, *, namespaced: bool, builtin: bool) -> Iterator[Cause]:
+NameRule = Callable[[str], tuple[str, ...]]
+"""Gives the server's complaints about the name of an object."""
+
+
+def validate_metadata(
+    metadata: Metadata, *, namespaced: bool, builtin: bool, name_rule: NameRule = dns_subdomain_complaints
+) -> Iterator[Cause]:
     """Judge the metadata of a new object, in the server's order.
 
-    ``builtin`` is true for NetworkPolicy, whose bare finalizer names must be standard ones; for custom
+    ``builtin`` is true for kinds of Kubernetes itself, whose bare finalizer names must be standard ones; for custom
     resources the server only warns (``finalizer_warnings``).
     """
-    yield from _names(metadata)
+    yield from _names(metadata, name_rule)
     if namespaced:
         yield from _namespace(metadata.get("namespace") or "")
+    elif metadata.get("namespace"):
+        yield forbidden("metadata.namespace", "not allowed on this type", "metadata-namespace")
+    if (metadata.get("generation") or 0) < 0:
+        yield invalid("metadata.generation", metadata["generation"], NOT_NEGATIVE, "metadata-generation")
     yield from _content(metadata)
     finalizers = metadata.get("finalizers") or ()
     yield from _finalizers(finalizers)
@@ -95,18 +107,18 @@ def _no_new_finalizers(new: Metadata, old: Metadata) -> Iterator[Cause]:
         yield forbidden("metadata.finalizers", detail, "metadata-finalizers")
 
 
-def _names(metadata: Metadata) -> Iterator[Cause]:
+def _names(metadata: Metadata, name_rule: NameRule) -> Iterator[Cause]:
     base = metadata.get("generateName") or ""
     if base:
         # A trailing dash is fine in a base; the server replaces it and the character before it for the check.
         masked = base[:-2] + "a" if len(base) > 1 and base.endswith("-") else base
-        for complaint in dns_subdomain_complaints(masked):
+        for complaint in name_rule(masked):
             yield invalid("metadata.generateName", base, complaint, "metadata-name")
     name = metadata.get("name") or ""
     if not name:
         yield required("metadata.name", "name or generateName is required", "metadata-name")
     else:
-        for complaint in dns_subdomain_complaints(name):
+        for complaint in name_rule(name):
             yield invalid("metadata.name", name, complaint, "metadata-name")
 
 

@@ -14,6 +14,8 @@ _DNS_SUBDOMAIN = _DNS_LABEL + r"(\." + _DNS_LABEL + ")*"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_QUALIFIED})?"
 
+_DNS_1035_LABEL = "[a-z]([-a-z0-9]*[a-z0-9])?"
+_dns_1035_label = re.compile(_DNS_1035_LABEL).fullmatch
 _dns_label = re.compile(_DNS_LABEL).fullmatch
 _dns_subdomain = re.compile(_DNS_SUBDOMAIN).fullmatch
 _qualified = re.compile(_QUALIFIED).fullmatch
@@ -53,6 +55,27 @@ def dns_label_complaints(text: str) -> tuple[str, ...]:
                 f"{_ALPHANUMERIC_ENDS} (e.g. 'my-name',  or '123-abc', regex used for validation is '{_DNS_LABEL}')"
             )
     return tuple(complaints)
+
+
+def service_name_complaints(text: str) -> tuple[str, ...]:
+    """Judge the name of a Service: a DNS label in the sense of RFC 1035, which starts with a letter."""
+    complaints = []
+    if byte_length(text) > MAX_LABEL:
+        complaints.append(_no_more_than(MAX_LABEL, "characters"))
+    if not _dns_1035_label(text):
+        complaints.append(
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
+            "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for "
+            f"validation is '{_DNS_1035_LABEL}')"
+        )
+    return tuple(complaints)
+
+
+def path_segment_complaints(text: str) -> tuple[str, ...]:
+    """Judge a name that need only fit into a URL, as those of roles."""
+    if text in {".", ".."}:
+        return (f"may not be '{text}'",)
+    return tuple(f"may not contain '{part}'" for part in "/%" if part in text)
 
 
 def dns_subdomain_complaints(text: str, unit: str = "characters") -> tuple[str, ...]:

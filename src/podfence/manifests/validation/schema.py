@@ -42,6 +42,8 @@ class Schema(msgspec.Struct, frozen=True):
     min_properties: int | None = None
     max_properties: int | None = None
     is_set: bool = False
+    is_atomic: bool = False
+    list_keys: tuple[str, ...] = ()
     default: str | None = None
     rules: tuple[Rule, ...] = ()
 

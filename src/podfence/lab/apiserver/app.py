@@ -1,0 +1,156 @@
+"""The API server put together: its HTTP application, and how it is served on sockets that are already open.
+
+It speaks plain HTTP without authentication: whoever can reach the sockets may do everything.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from podfence.lab.apiserver import discovery, openapi
+from podfence.lab.apiserver.admission import Admissions
+from podfence.lab.apiserver.bootstrap import create_first_namespaces
+from podfence.lab.apiserver.builtin import builtin_resources
+from podfence.lab.apiserver.http.answers import Form, answer, page_not_found, refusal, wanted_form
+from podfence.lab.apiserver.http.dispatch import Dispatch
+from podfence.lab.apiserver.http.request_info import request_info
+from podfence.lab.apiserver.names import Making
+from podfence.lab.apiserver.registry import Registry
+from podfence.lab.apiserver.resources import Catalogue
+from podfence.lab.apiserver.service_addresses import DEFAULT_CIDRS, ServiceAddresses
+from podfence.lab.apiserver.sqlite_journal import SqliteJournal
+from podfence.lab.apiserver.status import StatusError
+from podfence.lab.apiserver.storage import Storage
+from podfence.lab.apiserver.strategies import Strategies
+from podfence.lab.interface import PodRuntime
+from podfence.manifests.validation.admission import NEWEST, Server
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_DISCOVERY = "APIGroupDiscoveryList"
+
+
+def create_registry(
+    *,
+    data: Path | None = None,
+    server: Server = NEWEST,
+    service_cidrs: Sequence[str] = DEFAULT_CIDRS,
+    making: Making | None = None,
+) -> Registry:
+    """Make the objects' side of a server; ``data`` is the SQLite file that keeps them, if one does.
+
+    ``server`` says how CIDRs are judged and which channel the policy CRDs are of; ``service_cidrs`` are where
+    Services get their addresses, the default family first. Raises ``PodfenceError`` when the file cannot be used.
+    """
+    journal = SqliteJournal(data) if data else None
+    storage = Storage(journal)
+    if journal is not None:
+        journal.load_into(storage)
+    maker = making or Making()
+    strategies = Strategies(storage, ServiceAddresses(storage, service_cidrs))
+    registry = Registry(storage, Catalogue(tuple(builtin_resources())), Admissions(server), maker, strategies)
+    create_first_namespaces(registry)
+    return registry
+
+
+def create_app(registry: Registry, runtime: PodRuntime | None = None) -> Starlette:
+    """Make the HTTP application over a registry; ``runtime`` gives the logs of pods."""
+    return Starlette(routes=_Server(registry, runtime).routes())
+
+
+class _Server:
+    """The handlers of all paths."""
+
+    def __init__(self, registry: Registry, runtime: PodRuntime | None) -> None:
+        self._catalogue = registry.catalogue
+        self._dispatch = Dispatch(registry, runtime)
+
+    def routes(self) -> list[Route]:
+        """Give the routes; every path that is not named is that of a resource, or nobody's."""
+        return [
+            Route("/version", self._version),
+            *(Route(f"/{name}", self._health) for name in ("healthz", "livez", "readyz")),
+            Route("/api", self._api),
+            Route("/apis", self._apis),
+            Route("/openapi/v3", self._openapi_paths),
+            Route("/openapi/v3/{path:path}", self._openapi_document),
+            Route("/{path:path}", self._resource, methods=_METHODS),
+        ]
+
+    async def _version(self, _: Request) -> Response:
+        return answer(discovery.version_info())
+
+    async def _health(self, _: Request) -> Response:
+        return PlainTextResponse("ok")
+
+    async def _api(self, request: Request) -> Response:
+        form = wanted_form(request, (_DISCOVERY,))
+        return self._aggregated([""], form) if form.transformation else answer(discovery.api_versions())
+
+    async def _apis(self, request: Request) -> Response:
+        form = wanted_form(request, (_DISCOVERY,))
+        if form.transformation:
+            return self._aggregated(discovery.group_names(self._catalogue), form)
+        return answer(discovery.api_group_list(self._catalogue))
+
+    def _aggregated(self, groups: list[str], form: Form) -> Response:
+        response = answer(discovery.aggregated(self._catalogue, groups, form.version))
+        kind = f"application/json;g=apidiscovery.k8s.io;v={form.version};as={_DISCOVERY}"
+        response.headers["content-type"] = kind
+        return response
+
+    async def _openapi_paths(self, _: Request) -> Response:
+        return answer(openapi.paths(self._catalogue))
+
+    async def _openapi_document(self, request: Request) -> Response:
+        parts = request.path_params["path"].split("/")
+        group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
+        return _found(openapi.document(self._catalogue, group, version))
+
+    async def _resource(self, request: Request) -> Response:
+        info = request_info(request.method, request.url.path, request.query_params)
+        if info is None:
+            return self._description(request.url.path)
+        try:
+            return await self._dispatch.answer(info, request)
+        except StatusError as error:
+            return refusal(error)
+
+    def _description(self, path: str) -> Response:
+        match path.strip("/").split("/"):
+            case ["api", version]:
+                return _found(discovery.api_resource_list(self._catalogue, "", version))
+            case ["apis", group]:
+                return _found(discovery.api_group(self._catalogue, group))
+            case ["apis", group, version]:
+                return _found(discovery.api_resource_list(self._catalogue, group, version))
+        return page_not_found()
+
+
+def _found(value: dict[str, Any] | None) -> Response:
+    return page_not_found() if value is None else answer(value)
+
+
+async def serve(
+    app: Starlette, sockets: Sequence[socket.socket], protocol: type | str = "h11", grace_s: int = 1
+) -> None:
+    """Serve an application on listening sockets until the task is cancelled; ``protocol`` is uvicorn's HTTP class."""
+    config = uvicorn.Config(
+        app,
+        http=protocol,  # type: ignore[arg-type]
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=300,
+        timeout_graceful_shutdown=grace_s,
+    )
+    await uvicorn.Server(config).serve(sockets=list(sockets))

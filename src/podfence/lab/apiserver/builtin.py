@@ -1,0 +1,156 @@
+"""The resources that are part of Kubernetes, as far as the lab serves them, and the policy CRDs' resources.
+
+Names, short names, categories, verbs and subresources are those of a real server (``kubectl api-resources``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from podfence.lab.apiserver.resources import ApiResource, Subresource
+
+_ALL = ("all",)
+_STATUS = Subresource("status", ("get", "patch", "update"))
+_SCALE = Subresource("scale", ("get", "patch", "update"), "autoscaling", "v1", "Scale")
+
+
+def _streams(name: str, kind: str) -> Subresource:
+    return Subresource(name, ("create", "get"), kind=kind)
+
+
+_POD_PARTS = (
+    _streams("attach", "PodAttachOptions"),
+    Subresource("binding", ("create",), kind="Binding"),
+    Subresource("ephemeralcontainers", ("get", "patch", "update")),
+    Subresource("eviction", ("create",), "policy", "v1", "Eviction"),
+    _streams("exec", "PodExecOptions"),
+    Subresource("log", ("get",)),
+    _streams("portforward", "PodPortForwardOptions"),
+    Subresource("resize", ("get", "patch", "update")),
+    _STATUS,
+)
+_TOKEN = Subresource("token", ("create",), "authentication.k8s.io", "v1", "TokenRequest")
+
+
+def _core() -> Iterator[ApiResource]:
+    def core(kind: str, plural: str, short: str = "", *, namespaced: bool = True, **more: object) -> ApiResource:
+        names = tuple(short.split())
+        return ApiResource("", "v1", kind, plural, namespaced, short_names=names, **more)  # type: ignore[arg-type]
+
+    yield core("Binding", "bindings", verbs=("create",))
+    yield core("ConfigMap", "configmaps", "cm")
+    yield core("Endpoints", "endpoints", "ep", create_on_update=True)
+    yield core("Event", "events", "ev", create_on_update=True)
+    yield core("LimitRange", "limitranges", "limits", create_on_update=True)
+    finalize = Subresource("finalize", ("update",))
+    without_collection = ("create", "delete", "get", "list", "patch", "update", "watch")
+    yield core(
+        "Namespace", "namespaces", "ns", namespaced=False, verbs=without_collection, subresources=(finalize, _STATUS)
+    )
+    yield core("Node", "nodes", "no", namespaced=False, subresources=(_STATUS,))
+    yield core("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=(_STATUS,), returns_deleted=True)
+    yield core("PersistentVolume", "persistentvolumes", "pv", namespaced=False, subresources=(_STATUS,))
+    pod = {"categories": _ALL, "subresources": _POD_PARTS, "returns_deleted": True}
+    yield core("Pod", "pods", "po", **pod)
+    yield core("PodTemplate", "podtemplates", returns_deleted=True)
+    workload = {"categories": _ALL, "subresources": (_SCALE, _STATUS)}
+    yield core("ReplicationController", "replicationcontrollers", "rc", **workload)
+    yield core("ResourceQuota", "resourcequotas", "quota", subresources=(_STATUS,), returns_deleted=True)
+    yield core("Secret", "secrets")
+    yield core("ServiceAccount", "serviceaccounts", "sa", subresources=(_TOKEN,), returns_deleted=True)
+    yield core("Service", "services", "svc", categories=_ALL, subresources=(_STATUS,), returns_deleted=True)
+
+
+def _workloads() -> Iterator[ApiResource]:
+    scaled = (_SCALE, _STATUS)
+    for kind, plural, short, parts in (
+        ("DaemonSet", "daemonsets", "ds", (_STATUS,)),
+        ("Deployment", "deployments", "deploy", scaled),
+        ("ReplicaSet", "replicasets", "rs", scaled),
+        ("StatefulSet", "statefulsets", "sts", scaled),
+    ):
+        yield ApiResource(
+            *("apps", "v1", kind, plural, True),
+            short_names=(short,),
+            categories=_ALL,
+            subresources=parts,
+        )
+    yield ApiResource("apps", "v1", "ControllerRevision", "controllerrevisions", namespaced=True)
+    for kind, plural, shorts in (("CronJob", "cronjobs", ("cj",)), ("Job", "jobs", ())):
+        yield ApiResource(
+            *("batch", "v1", kind, plural, True),
+            short_names=shorts,
+            categories=_ALL,
+            subresources=(_STATUS,),
+        )
+    yield ApiResource(
+        *("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", True),
+        short_names=("hpa",),
+        categories=_ALL,
+        subresources=(_STATUS,),
+    )
+
+
+def _reviews() -> Iterator[ApiResource]:
+    for group, kind, plural, namespaced in (
+        ("authentication.k8s.io", "SelfSubjectReview", "selfsubjectreviews", False),
+        ("authentication.k8s.io", "TokenReview", "tokenreviews", False),
+        ("authorization.k8s.io", "LocalSubjectAccessReview", "localsubjectaccessreviews", True),
+        ("authorization.k8s.io", "SelfSubjectAccessReview", "selfsubjectaccessreviews", False),
+        ("authorization.k8s.io", "SelfSubjectRulesReview", "selfsubjectrulesreviews", False),
+        ("authorization.k8s.io", "SubjectAccessReview", "subjectaccessreviews", False),
+    ):
+        yield ApiResource(group, "v1", kind, plural, namespaced, verbs=("create",))
+
+
+def _cluster() -> Iterator[ApiResource]:
+    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+        yield ApiResource(
+            *("admissionregistration.k8s.io", "v1", kind, f"{kind.lower()}s", False),
+            categories=("api-extensions",),
+        )
+    yield ApiResource(
+        *("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", False),
+        short_names=("crd", "crds"),
+        categories=("api-extensions",),
+        subresources=(_STATUS,),
+        unconditional_update=False,
+    )
+    lease = ApiResource("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True, create_on_update=True)
+    yield lease
+    yield ApiResource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", namespaced=True)
+    yield ApiResource("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", False, short_names=("pc",))
+    yield ApiResource("storage.k8s.io", "v1", "StorageClass", "storageclasses", False, short_names=("sc",))
+
+
+def _networking() -> Iterator[ApiResource]:
+    group = "networking.k8s.io"
+    yield ApiResource(group, "v1", "IngressClass", "ingressclasses", namespaced=False)
+    yield ApiResource(
+        *(group, "v1", "Ingress", "ingresses", True),
+        short_names=("ing",),
+        subresources=(_STATUS,),
+    )
+    yield ApiResource(*(group, "v1", "NetworkPolicy", "networkpolicies", True), short_names=("netpol",))
+    yield ApiResource(
+        *("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", True),
+        short_names=("pdb",),
+        subresources=(_STATUS,),
+    )
+
+
+def _rbac() -> Iterator[ApiResource]:
+    group = "rbac.authorization.k8s.io"
+    for kind, namespaced in (
+        ("ClusterRoleBinding", False),
+        ("ClusterRole", False),
+        ("RoleBinding", True),
+        ("Role", True),
+    ):
+        yield ApiResource(group, "v1", kind, f"{kind.lower()}s", namespaced, create_on_update=True)
+
+
+def builtin_resources() -> Iterator[ApiResource]:
+    """Give every resource that needs no CRD."""
+    for resources in (_core, _cluster, _workloads, _reviews, _networking, _rbac):
+        yield from resources()

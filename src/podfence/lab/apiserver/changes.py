@@ -1,0 +1,135 @@
+"""Changes objects: PUT, PATCH and apply end here, on the object itself or on one of its subresources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from podfence.lab.apiserver.creation import create
+from podfence.lab.apiserver.deletion import is_ready_to_go
+from podfence.lab.apiserver.options import WriteOptions
+from podfence.lab.apiserver.ownership.managers import Manager
+from podfence.lab.apiserver.ownership.updates import managed_after_update
+from podfence.lab.apiserver.registry import SERVER_METADATA, Registry, Written, check_name, check_namespace
+from podfence.lab.apiserver.resources import ApiResource
+from podfence.lab.apiserver.status import conflict, invalid
+from podfence.lab.apiserver.storage import Entry, Key
+
+Object = dict[str, Any]
+
+
+def update(
+    registry: Registry,
+    resource: ApiResource,
+    key: Key,
+    body: Object,
+    options: WriteOptions,
+    subresource: str = "",
+    repeated: Iterable[str] = (),
+) -> Written:
+    """Replace an object as a PUT does; raises ``StatusError`` with the server's refusal."""
+    value, faults = registry.read(resource, body, options, repeated)
+    check_name(value, key[1])
+    check_namespace(resource, value, key[0])
+    if resource.create_on_update and not subresource and registry.storage.get(resource.resource, key) is None:
+        value["metadata"].pop("resourceVersion", None)
+        return create(registry, resource, key[0], value, options)
+    entry = registry.find(resource, key)
+    return replace(registry, resource, entry, value, options, faults, subresource)
+
+
+def patch(
+    registry: Registry,
+    resource: ApiResource,
+    key: Key,
+    change: Callable[[Object], Object],
+    options: WriteOptions,
+    subresource: str = "",
+) -> Written:
+    """Change an object by a function from its old value to the new one."""
+    entry = registry.find(resource, key)
+    value, faults = registry.read(resource, change(entry.value), options)
+    return replace(registry, resource, entry, value, options, faults, subresource)
+
+
+def replace(
+    registry: Registry,
+    resource: ApiResource,
+    entry: Entry,
+    value: Object,
+    options: WriteOptions,
+    faults: list[str],
+    subresource: str = "",
+    managed: list[Object] | None = None,
+) -> Written:
+    """Take a decoded and defaulted object in the place of a stored one; ``managed`` as for ``insert``."""
+    old = entry.value
+    _check_identity(resource, entry, value)
+    part = subresource if subresource == "status" else ""
+    admission = registry.admissions.of(resource)
+    new = _with_identity(value, old, unconditional=resource.unconditional_update)
+    if not part:
+        new = registry.strategies.changed(resource.resource, new, old)
+    new = admission.prepare_update(new, old, part)
+    causes = tuple(admission.validate_update(new, old, part))
+    if causes:
+        raise invalid(resource.group, resource.kind, entry.key[1], causes)
+    warnings = (*faults, *registry.warnings(admission, new))
+    kept = registry.keep(resource, new)
+    _own(registry, resource, kept, old, options, subresource, managed)
+    return Written(_store(registry, resource, entry, kept, options), warnings)
+
+
+def _check_identity(resource: ApiResource, entry: Entry, value: Object) -> None:
+    wanted = value["metadata"].get("resourceVersion")
+    if wanted and wanted != "0" and wanted != str(entry.revision):
+        raise conflict(resource.group, resource.plural, entry.key[1])
+    uid, own = value["metadata"].get("uid"), entry.value["metadata"].get("uid")
+    if uid and uid != own:
+        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {own}"
+        raise conflict(resource.group, resource.plural, entry.key[1], why)
+
+
+def _with_identity(new: Object, old: Object, *, unconditional: bool) -> Object:
+    """Fill in what an update leaves out or cannot change."""
+    metadata, before = dict(new["metadata"]), old["metadata"]
+    for name in SERVER_METADATA:
+        if name == "managedFields" or (name == "resourceVersion" and not unconditional):
+            continue
+        given = metadata.get(name)
+        if name in {"generation", "creationTimestamp", "resourceVersion", "deletionTimestamp"} or not given:
+            metadata.pop(name, None)
+            if name in before:
+                metadata[name] = before[name]
+    if "namespace" in before and not metadata.get("namespace"):
+        metadata["namespace"] = before["namespace"]
+    return {**new, "metadata": metadata}
+
+
+def _own(
+    registry: Registry,
+    resource: ApiResource,
+    kept: Object,
+    old: Object,
+    options: WriteOptions,
+    subresource: str,
+    managed: list[Object] | None,
+) -> None:
+    if managed is None:
+        manager = Manager(options.manager, "Update", resource.api_version, subresource)
+        managed = managed_after_update(kept, old, registry.merge_type(resource), manager, registry.now())
+    kept["metadata"].pop("managedFields", None)
+    if managed:
+        kept["metadata"]["managedFields"] = managed
+
+
+def _store(registry: Registry, resource: ApiResource, entry: Entry, kept: Object, options: WriteOptions) -> Object:
+    old = entry.value
+    kept["metadata"]["resourceVersion"] = str(entry.revision)
+    if kept == old or options.dry_run:
+        return old if kept == old else kept
+    if is_ready_to_go(resource, kept):
+        del kept["metadata"]["resourceVersion"]
+        registry.storage.put(resource.resource, entry.key, kept)
+        return registry.storage.remove(resource.resource, entry.key).value
+    return registry.storage.put(resource.resource, entry.key, kept).value

@@ -1,0 +1,1 @@
+"""The API over HTTP: requests taken apart, handlers for the verbs, answers put together."""

@@ -1,0 +1,120 @@
+"""Finds the handler of a request for a resource: verb by verb, subresource by subresource."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from podfence.lab.apiserver.http import logs, subresources
+from podfence.lab.apiserver.http.answers import answer, page_not_found
+from podfence.lab.apiserver.http.bodies import as_object, read_body
+from podfence.lab.apiserver.http.reading import get, list_objects
+from podfence.lab.apiserver.http.request_info import RequestInfo
+from podfence.lab.apiserver.http.watching import watch
+from podfence.lab.apiserver.http.writing import delete_collection, delete_object, patch_object, post, put
+from podfence.lab.apiserver.registry import Registry
+from podfence.lab.apiserver.resources import ApiResource
+from podfence.lab.apiserver.reviews import KINDS, review
+from podfence.lab.apiserver.status import bad_request, method_not_allowed
+from podfence.lab.interface import PodRuntime
+
+_STREAMS = frozenset({"exec", "attach", "portforward"})
+
+
+class Dispatch:
+    """Answers requests for resources."""
+
+    def __init__(self, registry: Registry, runtime: PodRuntime | None) -> None:
+        self._registry = registry
+        self._runtime = runtime
+
+    async def answer(self, info: RequestInfo, request: Request) -> Response:
+        """Answer a request; raises ``StatusError`` for a refusal."""
+        resource = self._registry.catalogue.find(info.group, info.version, info.plural)
+        if resource is None or not _fits(resource, info):
+            return page_not_found()
+        if info.subresource:
+            return await self._part(resource, info, request)
+        if info.verb not in resource.verbs:
+            raise method_not_allowed()
+        if resource.kind in KINDS:
+            return answer(review(resource.kind, as_object(await read_body(request))), 201)
+        return await self._whole(resource, info, request)
+
+    async def _whole(self, resource: ApiResource, info: RequestInfo, request: Request) -> Response:
+        registry, key = self._registry, (info.namespace or "", info.name)
+        match info.verb:
+            case "get":
+                return get(registry, resource, key, request)
+            case "list":
+                return list_objects(registry, resource, info.namespace, request)
+            case "watch":
+                return watch(registry, resource, info.namespace, info.name, request)
+            case "create":
+                return await post(registry, resource, info.namespace or "", request)
+            case "update":
+                return await put(registry, resource, key, "", request)
+            case "patch":
+                return await patch_object(registry, resource, key, "", request)
+            case "delete":
+                return await delete_object(registry, resource, key, request)
+        return await delete_collection(registry, resource, info.namespace, request)
+
+    async def _part(self, resource: ApiResource, info: RequestInfo, request: Request) -> Response:
+        part = resource.subresource(info.subresource)
+        if part is None or not info.name:
+            return page_not_found()
+        if info.verb not in part.verbs:
+            raise method_not_allowed()
+        key = (info.namespace or "", info.name)
+        if part.name in _STREAMS:
+            raise bad_request("Upgrade request required")
+        special = await self._special(resource, key, part.name, request)
+        if special is not None:
+            return special
+        if info.verb == "get":
+            return get(self._registry, resource, key, request)
+        if info.verb == "update":
+            return await put(self._registry, resource, key, part.name, request)
+        return await patch_object(self._registry, resource, key, part.name, request)
+
+    async def _special(
+        self, resource: ApiResource, key: tuple[str, str], part: str, request: Request
+    ) -> Response | None:
+        registry = self._registry
+        match part:
+            case "scale" if request.method == "GET":
+                return answer(subresources.scale_of(registry.find(resource, key)))
+            case "scale":
+                return await subresources.change_scale(registry, resource, key, request)
+            case "eviction":
+                return await subresources.evict(registry, resource, key, request)
+            case "binding":
+                return await subresources.bind(registry, resource, key, request)
+            case "token":
+                return await subresources.issue_token(registry, resource, key, request)
+            case "finalize":
+                body = as_object(await read_body(request))
+                return answer(subresources.finalize_namespace(registry, resource, key, body))
+            case "log":
+                return self._log(resource, key, request)
+        return None
+
+    def _log(self, resource: ApiResource, key: tuple[str, str], request: Request) -> Response:
+        pod = self._registry.find(resource, key).value
+        if self._runtime is None:
+            raise logs.no_runtime()
+        return logs.log_answer(self._runtime, pod, request.query_params, self._registry.making.now())
+
+
+def _fits(resource: ApiResource, info: RequestInfo) -> bool:
+    """Tell whether the path names a namespace where, and only where, the resource has one."""
+    if not resource.namespaced:
+        return info.namespace is None
+    if info.namespace is not None:
+        return True
+    if info.verb in {"list", "watch", "deletecollection"} and not info.name:
+        return True
+    if info.name:
+        return False
+    raise method_not_allowed()

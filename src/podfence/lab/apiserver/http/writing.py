@@ -1,0 +1,219 @@
+"""POST, PUT, PATCH and DELETE of objects: their options and bodies, and what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from podfence.lab.apiserver.applying import apply
+from podfence.lab.apiserver.changes import patch, update
+from podfence.lab.apiserver.creation import create
+from podfence.lab.apiserver.deletion import Deleted, delete
+from podfence.lab.apiserver.http.answers import answer, wanted_form
+from podfence.lab.apiserver.http.bodies import (
+    Body,
+    as_object,
+    media_type,
+    read_body,
+    read_json,
+    read_text,
+    read_yaml_body,
+)
+from podfence.lab.apiserver.http.reading import selection_of
+from podfence.lab.apiserver.http.request_info import flag, number
+from podfence.lab.apiserver.http.views import OBJECT_FORMS
+from podfence.lab.apiserver.options import DeleteOptions, Preconditions, WriteOptions
+from podfence.lab.apiserver.patches.json_patch import PatchError, apply_json_patch
+from podfence.lab.apiserver.patches.merge_patch import apply_merge_patch
+from podfence.lab.apiserver.patches.strategic import apply_strategic_patch
+from podfence.lab.apiserver.registry import Registry, Written
+from podfence.lab.apiserver.resources import ApiResource
+from podfence.lab.apiserver.status import (
+    StatusError,
+    bad_request,
+    resource_details,
+    success,
+    unsupported_media_type,
+)
+from podfence.lab.apiserver.storage import Key
+
+Object = dict[str, Any]
+
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
+APPLY_PATCH: Final = "application/apply-patch+yaml"
+_MAX_MANAGER: Final = 128
+
+
+def write_options(request: Request, kind: str) -> WriteOptions:
+    """Read the options of a writing request from its query; ``kind`` names them in complaints."""
+    query = request.query_params
+    dry_runs = [text for text in query.getlist("dryRun") if text]
+    if any(text != "All" for text in dry_runs):
+        raise _bad_option(kind, "dryRun", f'Unsupported value: "{dry_runs[0]}": supported values: "All"')
+    validation = query.get("fieldValidation") or "Warn"
+    if validation not in {"Ignore", "Warn", "Strict"}:
+        supported = 'supported values: "Ignore", "Strict", "Warn"'
+        raise _bad_option(kind, "fieldValidation", f'Unsupported value: "{validation}": {supported}')
+    return WriteOptions(_manager(request), bool(dry_runs), validation, flag(query, "force"))
+
+
+def _bad_option(kind: str, field: str, why: str) -> StatusError:
+    return StatusError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {field}: {why}')
+
+
+def _manager(request: Request) -> str:
+    """Name who writes: as it says, or by its program."""
+    given = request.query_params.get("fieldManager")
+    return (given or request.headers.get("user-agent", "unknown").partition("/")[0])[:_MAX_MANAGER]
+
+
+async def post(registry: Registry, resource: ApiResource, namespace: str, request: Request) -> Response:
+    """Create an object."""
+    options = write_options(request, "CreateOptions")
+    body = await read_body(request)
+    value = checked_object(resource, body)
+    return written(request, create(registry, resource, namespace, value, options, body.repeated))
+
+
+async def put(registry: Registry, resource: ApiResource, key: Key, subresource: str, request: Request) -> Response:
+    """Replace an object."""
+    options = write_options(request, "UpdateOptions")
+    body = await read_body(request)
+    value = checked_object(resource, body)
+    return written(request, update(registry, resource, key, value, options, subresource, body.repeated))
+
+
+def written(request: Request, outcome: Written) -> Response:
+    """Answer with what was written."""
+    form = wanted_form(request, ())
+    return answer(outcome.value, 201 if outcome.created else 200, warnings=outcome.warnings, form=form)
+
+
+def checked_object(resource: ApiResource, body: Body) -> Object:
+    """Take a body for an object of a resource; raises 400 when it is of another kind."""
+    value = as_object(body)
+    kind, api_version = value.get("kind") or resource.kind, value.get("apiVersion") or resource.api_version
+    if (kind, api_version) != (resource.kind, resource.api_version):
+        given, wanted = _kind_text(api_version, kind), _kind_text(resource.api_version, resource.kind)
+        if kind != resource.kind:
+            raise bad_request(f'no kind "{kind}" is registered for version "{api_version}" in scheme')
+        raise bad_request(
+            f"the API version in the data ({api_version}) does not match the expected API version ({resource.api_version})"
+        )
+    return value
+
+
+def _kind_text(api_version: str, kind: str) -> str:
+    return f"{api_version}, Kind={kind}"
+
+
+# Patches
+
+
+async def patch_object(
+    registry: Registry, resource: ApiResource, key: Key, subresource: str, request: Request
+) -> Response:
+    """Patch an object in any of the four formats."""
+    options = write_options(request, "PatchOptions")
+    form = media_type(request)
+    text = await read_text(request)
+    if form == APPLY_PATCH:
+        body = read_yaml_body(text)
+        value = as_object(body)
+        return written(request, apply(registry, resource, key, value, options, subresource, body.repeated))
+    change = patch_of(registry, resource, form, text)
+    return written(request, patch(registry, resource, key, change, options, subresource))
+
+
+def patch_of(registry: Registry, resource: ApiResource, form: str, text: bytes) -> Callable[[Object], Object]:
+    """Give the function that a patch is; raises 415 for formats that the kind does not know."""
+    known = [JSON_PATCH, MERGE_PATCH, *([] if resource.custom else [STRATEGIC_PATCH]), APPLY_PATCH]
+    if form not in known:
+        raise unsupported_media_type(known)
+    change = read_json(text).value
+    if form != JSON_PATCH and not isinstance(change, dict):
+        raise bad_request("json: cannot unmarshal into Go value of type map[string]interface {}")
+    merge_type = registry.merge_type(resource)
+
+    def apply_to(value: Object) -> Object:
+        try:
+            match form:
+                case "application/json-patch+json":
+                    return apply_json_patch(value, change)
+                case "application/merge-patch+json":
+                    return apply_merge_patch(value, change)
+            return apply_strategic_patch(value, change, merge_type)
+        except PatchError as error:
+            raise _patch_refusal(error) from error
+
+    return apply_to
+
+
+def _patch_refusal(error: PatchError) -> StatusError:
+    if error.unreadable:
+        return bad_request(f"error decoding patch: {error.message}")
+    cause = {"reason": "UnexpectedServerResponse", "message": error.message}
+    message = "the server rejected our request due to an error in our request"
+    return StatusError(422, "Invalid", message, {"causes": [cause]})
+
+
+# Deletions
+
+
+async def delete_object(registry: Registry, resource: ApiResource, key: Key, request: Request) -> Response:
+    """Delete an object."""
+    outcome = delete(registry, resource, key, await delete_options(request))
+    return _deleted(request, resource, outcome)
+
+
+def _deleted(request: Request, resource: ApiResource, outcome: Deleted) -> Response:
+    if outcome.gone and not resource.returns_deleted:
+        metadata = outcome.value["metadata"]
+        return answer(success(resource_details(resource.group, resource.plural, metadata["name"], metadata["uid"])))
+    return answer(outcome.value, form=wanted_form(request, OBJECT_FORMS))
+
+
+async def delete_options(request: Request) -> DeleteOptions:
+    """Read the options of a deletion, from the body or, where there is none, from the query."""
+    body: Object = {}
+    if await read_text(request):
+        body = as_object(await read_body(request))
+    query = request.query_params
+    propagation = body.get("propagationPolicy") or query.get("propagationPolicy", "")
+    orphans = body.get("orphanDependents")
+    if orphans is not None and not propagation:
+        propagation = "Orphan" if orphans else "Background"
+    if propagation not in {"", "Background", "Foreground", "Orphan"}:
+        supported = 'supported values: "Foreground", "Background", "Orphan", "nil"'
+        raise _bad_option("DeleteOptions", "propagationPolicy", f'Unsupported value: "{propagation}": {supported}')
+    grace_s = body.get("gracePeriodSeconds")
+    return DeleteOptions(
+        number(query, "gracePeriodSeconds") if grace_s is None else int(grace_s),
+        propagation,
+        _preconditions(body),
+        bool(body.get("dryRun") or query.get("dryRun")),
+    )
+
+
+def _preconditions(body: Mapping[str, Any]) -> Preconditions:
+    given = body.get("preconditions") or {}
+    return Preconditions(given.get("uid") or "", given.get("resourceVersion") or "")
+
+
+async def delete_collection(
+    registry: Registry, resource: ApiResource, namespace: str | None, request: Request
+) -> Response:
+    """Delete all objects that the selectors choose."""
+    options = await delete_options(request)
+    selection = selection_of(resource, request.query_params)
+    entries = registry.storage.collection(resource.resource).in_order(namespace)
+    chosen = [entry for entry in entries if selection.matches(entry.value)]
+    deleted = [delete(registry, resource, entry.key, options).value for entry in chosen]
+    metadata = {"resourceVersion": str(registry.storage.revision)}
+    head = {"kind": resource.kind_of_list, "apiVersion": resource.api_version, "metadata": metadata}
+    return answer({**head, "items": deleted})

@@ -1,0 +1,139 @@
+"""Reading and the last step of writing: the objects under the rules that hold for every resource.
+
+The verbs that change objects stand in modules of their own (``creation``, ``changes``, ``deletion``); they share
+what is here: the store, the catalogue, the judges, clock and chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from podfence.lab.apiserver.admission import Admissions
+from podfence.lab.apiserver.merge_types import MergeType, of_builtin
+from podfence.lab.apiserver.names import Making, rfc3339
+from podfence.lab.apiserver.options import WriteOptions
+from podfence.lab.apiserver.resources import ApiResource, Catalogue
+from podfence.lab.apiserver.status import bad_request, not_found
+from podfence.lab.apiserver.storage import Entry, Key, Storage
+from podfence.lab.apiserver.strategies import Strategies
+from podfence.lab.apiserver.tables.choice import builtin_columns
+from podfence.lab.apiserver.tables.table import TableColumns
+from podfence.manifests.validation.decoding import Decoded
+from podfence.manifests.validation.kinds import Admission
+
+Object = dict[str, Any]
+
+SERVER_METADATA: Final = (
+    *("uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"),
+    "managedFields",
+)
+"""Metadata that clients cannot set."""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """The outcome of a write: the object as stored, and what the client is warned of."""
+
+    value: Object
+    warnings: tuple[str, ...] = ()
+    created: bool = False
+
+
+class Registry:
+    """All that the verbs work on."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        catalogue: Catalogue,
+        admissions: Admissions,
+        making: Making,
+        strategies: Strategies,
+    ) -> None:
+        self.storage = storage
+        self.strategies = strategies
+        self.catalogue = catalogue
+        self.admissions = admissions
+        self.making = making
+        self.merge_types: dict[tuple[str, str], MergeType] = {}
+        self.custom_columns: dict[tuple[str, str], TableColumns] = {}
+
+    def now(self) -> str:
+        """Give the time as objects write it."""
+        return rfc3339(self.making.now())
+
+    def columns(self, resource: ApiResource) -> TableColumns:
+        """Tell how objects of a resource are shown in tables."""
+        found = self.custom_columns.get((resource.api_version, resource.kind))
+        return found or builtin_columns(resource.resource)
+
+    def merge_type(self, resource: ApiResource) -> MergeType:
+        """Tell how objects of a resource are merged."""
+        return self.merge_types.get((resource.api_version, resource.kind)) or of_builtin(
+            resource.api_version, resource.kind
+        )
+
+    def find(self, resource: ApiResource, key: Key) -> Entry:
+        """Find an object; raises 404."""
+        entry = self.storage.get(resource.resource, key)
+        if entry is None:
+            raise not_found(resource.group, resource.plural, key[1])
+        return entry
+
+    def read(
+        self, resource: ApiResource, value: Object, options: WriteOptions, repeated: Iterable[str] = ()
+    ) -> tuple[Object, list[str]]:
+        """Decode an object and fill in its defaults; gives it with the warnings about its text.
+
+        ``repeated`` are the paths of keys that the text has twice. Raises 400 with the server's words.
+        """
+        admission = self.admissions.of(resource)
+        decoded = admission.decode(value, strict=options.validation != "Ignore", sort=False)
+        faults = self._faults(resource, decoded, options, repeated)
+        object_ = decoded.value
+        object_["metadata"] = dict(object_.get("metadata") or {})
+        object_ |= {"apiVersion": resource.api_version, "kind": resource.kind}
+        return admission.default(object_), faults
+
+    def _faults(
+        self, resource: ApiResource, decoded: Decoded, options: WriteOptions, repeated: Iterable[str]
+    ) -> list[str]:
+        start = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+        if decoded.wrong_types:
+            raise bad_request(start + decoded.wrong_types[0].message)
+        if options.validation == "Ignore":
+            return []
+        faults = [f'duplicate field "{path}"' for path in repeated]
+        faults += (cause.message for cause in decoded.strict)
+        if faults and options.validation == "Strict":
+            raise bad_request(f"{start}strict decoding error: {', '.join(faults)}")
+        return faults
+
+    def warnings(self, admission: Admission, value: Object) -> list[str]:
+        """Give what the server warns of when it accepts an object."""
+        return [said.message for said in admission.warnings(value)]
+
+    def keep(self, resource: ApiResource, value: Object) -> Object:
+        """Bring an accepted object into the form that is stored."""
+        kept: Object = {"kind": resource.kind, "apiVersion": resource.api_version}
+        kept |= self.admissions.of(resource).stored(value)
+        kept["metadata"] = {name: entry for name, entry in kept["metadata"].items() if entry not in ({}, [], None)}
+        return kept
+
+
+def check_name(value: Object, name: str) -> None:
+    """Refuse an object that has another name than the request's path."""
+    own = value["metadata"].get("name")
+    if not own:
+        value["metadata"]["name"] = name
+    elif own != name:
+        raise bad_request(f"the name of the object ({own}) does not match the name on the URL ({name})")
+
+
+def check_namespace(resource: ApiResource, value: Object, namespace: str) -> None:
+    """Refuse an object that has another namespace than the request's path."""
+    own = value["metadata"].get("namespace")
+    if resource.namespaced and own and own != namespace:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")

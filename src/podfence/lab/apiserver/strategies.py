@@ -1,0 +1,38 @@
+"""What single resources need of the store when they are created or changed: pods and Services.
+
+What belongs to a kind alone (defaults, status, generation, validation) is in its admission.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from podfence.lab.apiserver.plugins import NAMESPACES, admit_pod
+from podfence.lab.apiserver.service_addresses import SERVICES, ServiceAddresses
+from podfence.lab.apiserver.storage import Storage
+from podfence.lab.interface import Resource
+
+Object = dict[str, Any]
+
+PODS: Final = Resource("", "pods")
+
+
+class Strategies:
+    """Prepares objects of special kinds before they are validated."""
+
+    def __init__(self, storage: Storage, addresses: ServiceAddresses) -> None:
+        self._storage = storage
+        self._addresses = addresses
+
+    def new(self, resource: Resource, value: Object) -> Object:
+        """Prepare a new object."""
+        if resource == PODS:
+            return admit_pod(self._storage, value)
+        return self._addresses.for_new(value) if resource == SERVICES else value
+
+    def changed(self, resource: Resource, new: Object, old: Object) -> Object:
+        """Prepare a changed object."""
+        if resource == NAMESPACES:
+            # Only the subresource finalize changes what a namespace waits for.
+            return {**new, "spec": old.get("spec", {})}
+        return self._addresses.for_changed(new, old) if resource == SERVICES else new

@@ -1,0 +1,1 @@
+"""Objects as kubectl prints them: the columns that the server chooses for each kind."""

@@ -1,0 +1,1 @@
+"""What the API server fills in, by the type that gets it."""

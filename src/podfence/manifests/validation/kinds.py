@@ -1,0 +1,198 @@
+"""The way of any object through the API server: decode, default, prepare, validate, warn, store.
+
+``admission_for`` finds what one kind goes through. The policy kinds have their own module (``admission``); every other
+built-in kind is its record in the table of types, its defaults, its strategy and its rules. All of it is pure, works
+on plain data as JSON gives it, and changes nothing that it is given.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Protocol
+
+import msgspec
+
+from podfence.manifests.types import RecordType, type_of
+from podfence.manifests.validation import admission
+from podfence.manifests.validation.admission import Api, Server, Warned
+from podfence.manifests.validation.cause import Cause
+from podfence.manifests.validation.decoding import Decoded, decode_record
+from podfence.manifests.validation.defaults.walk import with_record_defaults
+from podfence.manifests.validation.go_types import go_record
+from podfence.manifests.validation.go_values import settle, written
+from podfence.manifests.validation.metadata import (
+    owner_reference_warnings,
+    unique_owner_references,
+    validate_metadata,
+    validate_metadata_update,
+    with_generated_name,
+)
+from podfence.manifests.validation.rules.catalogue import rules_of
+from podfence.manifests.validation.rules.interface import Rules
+from podfence.manifests.validation.scope import is_namespaced
+from podfence.manifests.validation.strategy import Strategy, strategy_of
+
+Object = dict[str, Any]
+
+
+class Admission(Protocol):
+    """What the server does with objects of one kind, step by step and in this order.
+
+    ``decode`` takes a JSON value; ``default`` takes what decoding gave; ``prepare`` (for a create) and
+    ``prepare_update`` take a defaulted object; validation, warnings and ``stored`` take a prepared one.
+    """
+
+    @property
+    def namespaced(self) -> bool:
+        """Tell whether objects of the kind are in namespaces."""
+
+    def decode(self, value: Object, *, strict: bool = True, sort: bool = True) -> Decoded:
+        """Decode a JSON value; ``sort`` is for values that were YAML, whose keys the server sorts."""
+
+    def default(self, value: Object) -> Object:
+        """Fill in the defaults."""
+
+    def prepare(self, value: Object, namespace: str = "default") -> Object:
+        """Do what a create does before it validates: name, namespace, status and what only the server may set."""
+
+    def prepare_update(self, new: Object, old: Object, subresource: str = "") -> Object:
+        """Do what an update does before it validates: keep what it may not change, count the generation.
+
+        ``subresource`` is ``""`` or ``"status"``.
+        """
+
+    def validate_create(self, value: Object) -> tuple[Cause, ...]:
+        """Judge a new object; no causes mean that it is fine."""
+
+    def validate_update(self, new: Object, old: Object, subresource: str = "") -> tuple[Cause, ...]:
+        """Judge a changed object."""
+
+    def warnings(self, value: Object) -> tuple[Warned, ...]:
+        """Give what the server warns of when it accepts a decoded and defaulted object."""
+
+    def stored(self, value: Object) -> Object:
+        """Give the object as a GET shows it."""
+
+
+@functools.cache
+def admission_for(api_version: str, kind: str, server: Server = admission.NEWEST) -> Admission | None:
+    """Find how objects of a kind are admitted; ``None`` for kinds that are neither built in nor policies."""
+    for api in Api:
+        if (api.api_version, api.kind) == (api_version, kind):
+            return PolicyAdmission(api, server)
+    record = type_of(api_version, kind)
+    if record is None or "metadata" not in record.fields:
+        return None
+    name = f"{api_version}/{kind}"
+    return BuiltinAdmission(api_version, kind, record, rules_of(name), strategy_of(name), is_namespaced(name))
+
+
+class BuiltinAdmission(msgspec.Struct, frozen=True):
+    """How objects of one built-in kind are admitted."""
+
+    api_version: str
+    kind: str
+    record: RecordType
+    rules: Rules
+    strategy: Strategy
+    namespaced: bool
+
+    def decode(self, value: Object, *, strict: bool = True, sort: bool = True) -> Decoded:
+        """Decode a JSON value; see ``Admission``."""
+        return decode_record(go_record(self.record.name), value, strict=strict, sort=sort)
+
+    def default(self, value: Object) -> Object:
+        """Fill in the defaults; see ``Admission``."""
+        return with_record_defaults(self.record, settle(self.record, value))
+
+    def prepare(self, value: Object, namespace: str = "default") -> Object:
+        """Prepare a create; see ``Admission``."""
+        metadata = with_generated_name(value.get("metadata") or {})
+        for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
+            metadata.pop(name, None)
+        if self.namespaced:
+            metadata["namespace"] = metadata.get("namespace") or namespace
+        else:
+            metadata.pop("namespace", None)
+        if metadata.get("ownerReferences"):
+            metadata["ownerReferences"] = unique_owner_references(metadata["ownerReferences"])
+        return self.strategy.created({**value, "metadata": metadata})
+
+    def prepare_update(self, new: Object, old: Object, subresource: str = "") -> Object:
+        """Prepare an update; see ``Admission``."""
+        return self.strategy.updated(new, old, subresource)
+
+    def validate_create(self, value: Object) -> tuple[Cause, ...]:
+        """Judge a new object; see ``Admission``."""
+        metadata = validate_metadata(
+            value.get("metadata") or {}, namespaced=self.namespaced, builtin=True, name_rule=self.rules.name
+        )
+        return (*metadata, *self.rules.validate(value))
+
+    def validate_update(self, new: Object, old: Object, subresource: str = "") -> tuple[Cause, ...]:
+        """Judge a changed object; see ``Admission``."""
+        metadata = validate_metadata_update(new.get("metadata") or {}, old.get("metadata") or {}, builtin=True)
+        if subresource:
+            return tuple(metadata)
+        judge = self.rules.validate_update
+        return (*metadata, *(self.rules.validate(new) if judge is None else judge(new, old)))
+
+    def warnings(self, value: Object) -> tuple[Warned, ...]:
+        """Give what the server warns of; see ``Admission``."""
+        owners = owner_reference_warnings((value.get("metadata") or {}).get("ownerReferences") or ())
+        found = [Warned("metadata.ownerReferences", message, "owner-repeated") for message in owners]
+        return (*found, *(Warned(text.partition(":")[0], text, "") for text in self.rules.warnings(value)))
+
+    def stored(self, value: Object) -> Object:
+        """Give the object as a GET shows it; see ``Admission``."""
+        return {**written(self.record, value), "kind": self.kind, "apiVersion": self.api_version}
+
+
+class PolicyAdmission(msgspec.Struct, frozen=True):
+    """How objects of a policy kind are admitted; everything that matters is in ``admission``."""
+
+    api: Api
+    server: Server
+
+    @property
+    def namespaced(self) -> bool:
+        """Tell whether objects of the kind are in namespaces."""
+        return self.api.builtin
+
+    def decode(self, value: Object, *, strict: bool = True, sort: bool = True) -> Decoded:
+        """Decode a JSON value; see ``Admission``."""
+        return admission.decode(self.api, value, strict=strict, sort=sort, channel=self.server.channel)
+
+    def default(self, value: Object) -> Object:
+        """Fill in the defaults; see ``Admission``."""
+        return admission.default(self.api, value, self.server.channel)
+
+    def prepare(self, value: Object, namespace: str = "default") -> Object:
+        """Prepare a create; see ``Admission``."""
+        prepared = admission.prepare(self.api, value, namespace)
+        prepared.pop("status", None)
+        return {**prepared, "metadata": {**prepared["metadata"], "generation": 1}}
+
+    def prepare_update(self, new: Object, old: Object, subresource: str = "") -> Object:
+        """Prepare an update; see ``Admission``."""
+        return Strategy().updated(new, old, subresource)
+
+    def validate_create(self, value: Object) -> tuple[Cause, ...]:
+        """Judge a new object; see ``Admission``."""
+        return admission.validate_create(self.api, value, self.server)
+
+    def validate_update(self, new: Object, old: Object, subresource: str = "") -> tuple[Cause, ...]:
+        """Judge a changed object; see ``Admission``."""
+        del subresource
+        return admission.validate_update(self.api, new, old, self.server)
+
+    def warnings(self, value: Object) -> tuple[Warned, ...]:
+        """Give what the server warns of; see ``Admission``."""
+        return admission.warnings(self.api, value)
+
+    def stored(self, value: Object) -> Object:
+        """Give the object as a GET shows it, with all its metadata; see ``Admission``."""
+        shown = admission.stored(self.api, value)
+        kept = {**value["metadata"], **shown["metadata"]}
+        shown["metadata"] = {name: entry for name, entry in kept.items() if entry not in (None, "", [], {})}
+        return shown | ({"status": value["status"]} if value.get("status") else {})

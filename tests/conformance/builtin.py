@@ -1,0 +1,121 @@
+"""What the API server says about objects of built-in kinds: each is created, read back in both forms, and removed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
+
+from tests.conformance.answer import Line, status_of, steady
+from tests.conformance.client import Client
+from tests.conformance.corpus.builtin.cases import Sent
+from tests.conformance.corpus.text import Tree
+from tests.conformance.extras import etcd
+
+NAMESPACE = "default"
+KNOWN_TO_THE_SERVER = ("uid", "creationTimestamp", "managedFields", "resourceVersion")
+ALLOCATED = ("clusterIP", "clusterIPs", "healthCheckNodePort")
+
+
+class Kinds:
+    """Where the objects of each kind live: plural name and scope, from the server's discovery."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known: dict[tuple[str, str], tuple[str, bool]] = {}
+
+    def collection(self, api_version: str, kind: str, namespace: str = NAMESPACE) -> tuple[str, str]:
+        """Give the path of a collection, and the folder of its objects in etcd."""
+        root = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        if (api_version, kind) not in self._known:
+            for each in json.loads(self._client.request("GET", root).body)["resources"]:
+                if "/" not in each["name"]:
+                    self._known[api_version, each["kind"]] = (each["name"], each["namespaced"])
+        plural, namespaced = self._known[api_version, kind]
+        scope = f"/namespaces/{namespace}" if namespaced else ""
+        return f"{root}{scope}/{plural}", plural
+
+
+def ask_builtin(client: Client, kinds: Kinds, sent: Sent) -> Line:
+    """Create an object; gives the line to record."""
+    collection, plural = kinds.collection(sent.api_version, sent.kind)
+    response = client.request("POST", f"{collection}?fieldValidation=Strict", sent.manifest.encode())
+    found: Line = {"id": sent.id, "manifest": sent.manifest, "code": response.code}
+    manifest = json.loads(sent.manifest)
+    if response.code == 201:
+        name = json.loads(response.body)["metadata"]["name"]
+        path = f"{collection}/{quote(name, safe='')}"
+        stored = json.loads(client.request("GET", path).body)
+        found["stored"] = bare(stored, manifest)
+        remove(client, path, plural, name)
+    else:
+        status = status_of(response)
+        causes = status.get("details", {}).get("causes", []) if response.code == 422 else []
+        if causes:
+            found["causes"] = sorted([each.get("reason"), each.get("field"), each.get("message")] for each in causes)
+        else:
+            found["message"] = status.get("message")
+    if response.warnings:
+        found["warnings"] = list(response.warnings)
+    metadata = manifest.get("metadata")
+    return steady(found, metadata.get("generateName") if isinstance(metadata, dict) else None)
+
+
+def bare(stored: Tree, manifest: Tree) -> Tree:
+    """Take away what only this server knows: its bookkeeping, and the addresses and ports that it gave out."""
+    for name in KNOWN_TO_THE_SERVER:
+        stored["metadata"].pop(name, None)
+    spec, given = stored.get("spec"), manifest.get("spec") or {}
+    if stored["kind"] == "Service":
+        for name in ALLOCATED:
+            if name not in given:
+                spec.pop(name, None)
+        for at, port in enumerate(spec.get("ports", [])):
+            if not given["ports"][at].get("nodePort"):
+                port.pop("nodePort", None)
+    text = json.dumps(stored)
+    return json.loads(re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "UID", text))
+
+
+def remove(client: Client, path: str, plural: str, name: str) -> None:
+    """Delete an object for good, whatever would hold it back."""
+    client.request("DELETE", path, b'{"gracePeriodSeconds": 0, "propagationPolicy": "Background"}')
+    if client.request("GET", path).code == 404:
+        return
+    for folder in etcd_keys(client, plural, name):
+        etcd(client.etcd_port, "deleterange", {"key": base64.b64encode(folder).decode()})
+    for _ in range(200):
+        if client.request("GET", path).code == 404:
+            return
+    raise ValueError(f"{path} did not go")
+
+
+def etcd_keys(client: Client, plural: str, name: str) -> list[bytes]:
+    """Find the keys under which an object is stored."""
+    start, end = b"/registry/", b"/registry0"
+    keys = {"key": base64.b64encode(start).decode(), "range_end": base64.b64encode(end).decode(), "keys_only": True}
+    found = etcd(client.etcd_port, "range", keys)  # type: ignore[arg-type]
+    listed = [base64.b64decode(each["key"]) for each in found["kvs"]]
+    word = {"endpoints": b"services/endpoints", "nodes": b"minions"}.get(plural, plural.encode())
+    return [key for key in listed if word in key and key.endswith(b"/" + name.encode())]
+
+
+def ask_all(client: Client, sents: Sequence[Sent], workers: int = 4) -> list[Line]:
+    """Ask everything; objects of one kind one after the other, since many have the same name."""
+    kinds = Kinds(client)
+    locks: dict[str, threading.Lock] = {sent.kind: threading.Lock() for sent in sents}
+
+    def ask_one(group: list[Sent]) -> list[Line]:
+        with locks[group[0].kind]:
+            return [ask_builtin(client, kinds, sent) for sent in group]
+
+    groups: dict[str, list[Sent]] = {}
+    for sent in sents:
+        groups.setdefault(sent.kind, []).append(sent)
+    with ThreadPoolExecutor(workers) as pool:
+        lines = {line["id"]: line for found in pool.map(ask_one, groups.values()) for line in found}
+    return [lines[sent.id] for sent in sents]
