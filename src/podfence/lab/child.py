@@ -14,6 +14,7 @@ import sys
 import termios
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NoReturn
 
 import msgspec
@@ -132,7 +133,7 @@ def _keep_only(said: int) -> int:
 def _run(order: orders.Start, said: int) -> int:
     command = order.command
     path = find_program(command[0], order.environment)
-    if path is None and order.stand_in:
+    if order.stand_in and (path is None or command == order.stand_in):
         os.write(said, b"+stand-in")
         command, path = order.stand_in, order.stand_in[0]
     if path is None:
@@ -149,7 +150,7 @@ def _run(order: orders.Start, said: int) -> int:
 def find_program(name: str, environment: Mapping[str, str]) -> str | None:
     """Find a program as execvp does: a name with a slash is a path, others are looked up in PATH."""
     if "/" in name:
-        return name if os.path.exists(name) else None
+        return name if Path(name).exists() else None
     folders = environment.get("PATH", os.defpath).split(":")
-    paths = (os.path.join(folder, name) for folder in folders if folder)
-    return next((path for path in paths if os.access(path, os.X_OK) and not os.path.isdir(path)), None)
+    paths = (Path(folder, name) for folder in folders if folder)
+    return next((str(path) for path in paths if os.access(path, os.X_OK) and path.is_file()), None)

@@ -13,9 +13,7 @@ from pathlib import Path
 from podfence.lab import syscalls
 
 _MOST_DESCRIPTORS = 65536
-_NAMESPACES = (
-    syscalls.NEWUSER | syscalls.NEWNET | syscalls.NEWNS | syscalls.NEWPID | syscalls.NEWUTS | syscalls.NEWIPC
-)
+_NAMESPACES = syscalls.NEWUSER | syscalls.NEWNET | syscalls.NEWNS | syscalls.NEWPID | syscalls.NEWUTS | syscalls.NEWIPC
 
 
 def enter_ground() -> bool:
@@ -75,7 +73,7 @@ def _unshare_with_many_ids() -> bool:
 
 
 def _user_namespace() -> str:
-    return os.readlink("/proc/self/ns/user")
+    return str(Path("/proc/self/ns/user").readlink())
 
 
 _first_user_namespace = _user_namespace()

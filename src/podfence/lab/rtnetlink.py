@@ -130,9 +130,7 @@ def _route(network: str, index: int, gateway: str | None, kind: int = _UNICAST) 
     family, packed = _packed(str(destination.network_address))
     scope = _SCOPE_LINK if index and gateway is None and family == socket.AF_INET else _SCOPE_UNIVERSE
     flags = 0 if gateway is None else _RTNH_F_ONLINK
-    body = struct.pack(
-        "BBBBBBBBI", family, destination.prefixlen, 0, 0, _RT_TABLE_MAIN, _RT_STATIC, scope, kind, flags
-    )
+    body = struct.pack("BBBBBBBBI", family, destination.prefixlen, 0, 0, _RT_TABLE_MAIN, _RT_STATIC, scope, kind, flags)
     if destination.prefixlen:
         body += _attribute(_RTA_DST, packed)
     if index:

@@ -63,7 +63,7 @@ def enter_container_view(files: Mapping[str, str], *, is_machine_root: bool) -> 
     ``files`` are the pod's own hosts, resolv.conf and hostname. ``is_machine_root``: uid 0 here is uid 0 of the
     machine, for whom the kernel's switches in /proc would be writable.
     """
-    if os.path.ismount(SHARED):
+    if Path(SHARED).is_mount():
         syscalls.umount(SHARED)
     mount("tmpfs", "/pod", "tmpfs", _PRIVATE, "mode=755")
     write_pod_files(files)
@@ -102,11 +102,11 @@ def _link_etc(etc: Path) -> None:
     Files bound over /etc/resolv.conf would instead follow the machine's own link out of the view.
     """
     etc.mkdir()
-    for entry in os.listdir("/etc"):
-        if entry not in _POD_FILES:
-            (etc / entry).symlink_to(f"/.etc/{entry}")
-    for entry in _POD_FILES:
-        (etc / entry).symlink_to(f"/pod/{entry}")
+    for entry in Path("/etc").iterdir():
+        if entry.name not in _POD_FILES:
+            (etc / entry.name).symlink_to(f"/.etc/{entry.name}")
+    for name in _POD_FILES:
+        (etc / name).symlink_to(f"/pod/{name}")
 
 
 def _fill_dev(dev: Path) -> None:
@@ -140,11 +140,11 @@ def _protect_proc() -> None:
     bind = syscalls.MS_BIND
     for name in _READ_ONLY_PROC:
         path = f"/proc/{name}"
-        if os.path.exists(path):
+        if Path(path).exists():
             mount(path, path, flags=bind)
             mount(None, path, flags=bind | syscalls.MS_REMOUNT | syscalls.MS_RDONLY)
     for name in _UNREADABLE_PROC:
-        if os.path.exists(f"/proc/{name}"):
+        if Path("/proc", name).exists():
             mount("/dev/null", f"/proc/{name}", flags=bind)
 
 

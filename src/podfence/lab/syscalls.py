@@ -53,7 +53,7 @@ def _call(name: str, *arguments: object) -> None:
 
 
 def unshare(flags: int) -> None:
-    """Give this process new namespaces; a new pid namespace holds for its next child only."""
+    """Leave the namespaces of these kinds for new ones; a new pid namespace holds for its next child only."""
     _call("unshare", flags)
 
 
@@ -63,7 +63,7 @@ def setns(descriptor: int, kinds: int = 0) -> None:
 
 
 def mount(source: str | None, target: str, kind: str | None = None, flags: int = 0, options: str | None = None) -> None:
-    """Mount, bind or change a mount, see mount(2)."""
+    """Add a file system or a bind to the tree, or change one, as the manual of the call says."""
     texts = [None if text is None else os.fsencode(text) for text in (source, target, kind, options)]
     try:
         _call("mount", texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3])
@@ -81,9 +81,7 @@ def bind_read_only(source: str, target: str) -> None:
     mount(source, target, flags=MS_BIND | MS_REC)
     attributes = struct.pack("QQQQ", _MOUNT_ATTR_RDONLY_NOSUID, 0, 0, 0)
     try:
-        _call(
-            "syscall", _MOUNT_SETATTR, _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, attributes, len(attributes)
-        )
+        _call("syscall", _MOUNT_SETATTR, _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, attributes, len(attributes))
     except OSError:
         # Kernels before 5.12: only the top mount; what lies below keeps the rights that it has outside.
         mount(None, target, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID)

@@ -82,7 +82,10 @@ class Zygote:
                 key.data()
 
     def _take_order(self) -> None:
-        data, descriptors = orders.receive(self._channel)
+        try:
+            data, descriptors = orders.receive(self._channel)
+        except ConnectionResetError:
+            sys.exit(0)
         for descriptor in descriptors:
             os.close(descriptor)
         if not data:
@@ -125,9 +128,7 @@ class Zygote:
             pid = self._fork(order, joined)
             if not pid:
                 os.close(heard)
-                run_child(
-                    order, streams, said, network=network, joined=joined, is_machine_root=self._is_machine_root
-                )
+                run_child(order, streams, said, network=network, joined=joined, is_machine_root=self._is_machine_root)
         finally:
             if joined is not None:
                 os.close(joined)
@@ -159,7 +160,7 @@ class Zygote:
 
     def _hear(self, heard: int) -> None:
         """Learn from a child's pipe how its start went: nothing is good news."""
-        with open(heard, "rb", closefd=True) as pipe:  # noqa: PTH123 - a descriptor, not a path
+        with open(heard, "rb", closefd=True) as pipe:
             self._selector.unregister(heard)
             news = pipe.read()
         starting = self._starting.pop(heard)
@@ -220,7 +221,7 @@ class Zygote:
 
 def _begin_connect(opened: socket.socket, order: orders.OpenSocket) -> None:
     """Start connecting without waiting: whoever gets the socket waits."""
-    opened.setblocking(False)
+    opened.setblocking(False)  # noqa: FBT003 - it can only be given by position
     with contextlib.suppress(BlockingIOError):
         opened.connect((order.address, order.port))
 

@@ -22,30 +22,47 @@ from podfence.lab import orders
 from podfence.lab.zygote import Configuration
 from podfence.model.error import PodfenceError
 
+_KILLED = 137
+_BROKEN_PIPE = 32
+
 
 class Program:
     """A program that the zygote runs; a ``Process`` of the lab's interface. Its streams belong to the holder."""
 
-    def __init__(self, zygote: Zygote, order: orders.Start, started: orders.Started, descriptors: list[int]) -> None:
+    def __init__(
+        self,
+        zygote: Zygote,
+        order: orders.Start,
+        started: orders.Started,
+        descriptors: list[int],
+        end: asyncio.Future[int],
+    ) -> None:
         self._zygote = zygote
+        self._end = end
         self.number = order.number
         self.pid = started.pid
         self.is_stand_in = started.is_stand_in
         self.stdin: int | None = None
         self.stdout: int | None = None
         self.stderr: int | None = None
+        self._terminal = -1
         if order.tty:
             self.stdin = self.stdout = descriptors[0]
+            self._terminal = os.dup(descriptors[0])
+            end.add_done_callback(self._close_terminal)
         else:
             self.stdin = descriptors.pop(0) if order.stdin else None
             self.stdout, self.stderr = descriptors
-        self._is_terminal = order.tty
+
+    def _close_terminal(self, _: object) -> None:
+        os.close(self._terminal)
+        self._terminal = -1
 
     def resize(self, width: int, height: int) -> None:
         """Tell the terminal its size in characters; without one, or after its end, nothing happens."""
-        if self._is_terminal and self.stdout is not None:
-            with contextlib.suppress(OSError):
-                fcntl.ioctl(self.stdout, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+        if self._terminal >= 0:
+            with contextlib.suppress(OSError, struct.error):
+                fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
 
     def signal(self, number: int) -> None:
         """Send a signal to the program's process group."""
@@ -57,12 +74,13 @@ class Program:
 
     async def wait(self) -> int:
         """Wait for its end and give the exit code, 128 + n when signal n ended it."""
-        return await self._zygote.wait(self.number)
+        return await asyncio.shield(self._end)
 
     def close_streams(self) -> None:
         """Close the streams that were not taken by anybody (set to ``None``)."""
-        for descriptor in {self.stdin, self.stdout, self.stderr} - {None}:
-            os.close(descriptor or 0)
+        for descriptor in {self.stdin, self.stdout, self.stderr}:
+            if descriptor is not None:
+                os.close(descriptor)
         self.stdin = self.stdout = self.stderr = None
 
 
@@ -94,7 +112,7 @@ class Zygote:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        channel.setblocking(False)
+        channel.setblocking(False)  # noqa: FBT003 - it can only be given by position
         zygote = cls(channel, process)
         zygote._answers[0] = zygote._loop.create_future()
         zygote._loop.add_reader(channel, zygote._receive)
@@ -141,7 +159,7 @@ class Zygote:
             joins=None if joins is None else joins.number,
             stand_in=tuple(stand_in),
         )
-        self._ends[order.number] = self._loop.create_future()
+        end = self._ends[order.number] = self._loop.create_future()
         try:
             started, descriptors = await self._ask(order)
         except BaseException:
@@ -149,7 +167,7 @@ class Zygote:
             raise
         if not isinstance(started, orders.Started):
             raise TypeError(started)
-        return Program(self, order, started, descriptors)
+        return Program(self, order, started, descriptors, end)
 
     async def open_socket(
         self, place: str, address: str, port: int, protocol: str = "TCP", *, connect: bool = False
@@ -160,7 +178,7 @@ class Zygote:
         """
         descriptors = await self.ask(orders.OpenSocket(place, protocol, address, port, connect))
         opened = socket.socket(fileno=descriptors[0])
-        opened.setblocking(False)
+        opened.setblocking(False)  # noqa: FBT003 - it can only be given by position
         if connect and protocol == "TCP":
             try:
                 await self._loop.sock_connect(opened, (address, port))
@@ -172,10 +190,6 @@ class Zygote:
     def signal(self, number: int, signal: int, *, group: bool) -> None:
         """Send a signal to a program; does not wait and is no error after its end."""
         self._send(orders.encode(orders.OrderPacket(next(self._sequence), orders.Signal(number, signal, group))))
-
-    async def wait(self, number: int) -> int:
-        """Wait for the end of a program and give its exit code."""
-        return await asyncio.shield(self._ends[number])
 
     async def close(self) -> None:
         """End the lab: every program and namespace of it."""
@@ -230,7 +244,7 @@ class Zygote:
 
     def _take(self, packet: orders.ReportPacket, descriptors: list[int]) -> None:
         if isinstance(packet.report, orders.Ended):
-            end = self._ends.get(packet.report.number)
+            end = self._ends.pop(packet.report.number, None)
             if end is not None and not end.done():
                 end.set_result(packet.report.code)
             return
@@ -251,9 +265,10 @@ class Zygote:
         self._unsent.clear()
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_result((orders.Failed(32, "the lab's zygote has ended"), []))
+                answer.set_result((orders.Failed(_BROKEN_PIPE, "the lab's zygote has ended"), []))
         for end in self._ends.values():
             if not end.done():
-                end.set_result(137)
+                end.set_result(_KILLED)
+        self._ends.clear()
         if not self.ended.done():
             self.ended.set_result(None)

@@ -27,10 +27,10 @@ def main(arguments: Sequence[str], ready: Ready = ignore) -> int:
     try:
         flags, operands = parse_flags(arguments[1:], _FLAGS)
         timeout_s = parse_duration_s(flags["timeout"]) or _FOREVER_S
-        if len(operands) != 1:
-            raise UsageError(f"accepts 1 arg(s), received {len(operands)}")
     except (UsageError, ValueError) as error:
         return _say(f"Error: {error}")
+    if len(operands) != 1:
+        return _say(f"Error: accepts 1 arg(s), received {len(operands)}")
     return _connect(operands[0], flags, timeout_s)
 
 
@@ -53,7 +53,7 @@ def _connect(target: str, flags: dict[str, str], timeout_s: float) -> int:
     address = addresses[0][4]
     try:
         if protocol == "tcp":
-            socket.create_connection(address[:2], timeout_s).close()
+            socket.create_connection((str(address[0]), port), timeout_s).close()
         elif protocol == "udp":
             _exchange_datagram(addresses[0][0], address, flags["udp-data"], timeout_s)
         else:
