@@ -18,7 +18,7 @@ _REQUEST_ACK = 1 | 4
 _CREATE = 0x400 | 0x200
 _REPLACE = 0x400 | 0x100
 _NLMSG_ERROR = 2
-_NEWLINK, _DELLINK, _NEWADDR, _NEWROUTE, _DELROUTE = 16, 17, 20, 24, 25
+_NEWLINK, _NEWADDR, _NEWROUTE, _DELROUTE = 16, 20, 24, 25
 _IFLA_IFNAME, _IFLA_LINKINFO, _IFLA_NET_NS_FD = 3, 18, 28
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _IFA_PERMANENT_NO_DAD = 0x80 | 0x02
@@ -82,11 +82,6 @@ class Netlink:
 def link_up(index: int) -> Message:
     """Switch a link on."""
     return Message(_NEWLINK, 0, _link(index, up=True))
-
-
-def delete_link(index: int) -> Message:
-    """Remove a link, and with it its peer, its addresses and its routes."""
-    return Message(_DELLINK, 0, _link(index, up=False))
 
 
 def add_veth(index: int, name: str, peer_index: int, peer_name: str, peer_namespace: int) -> Message:

@@ -20,12 +20,27 @@ Ready = Callable[[], None]
 COMMANDS = {
     "/agnhost": "agnhost",
     "/pause": "pause",
+    "curl": "curl",
+    "curl-entrypoint": "curl_entrypoint",
+    "dig": "dig",
+    "echo-server": "websites",
+    "hello": "hello",
+    "hello-app": "websites",
+    "http-echo": "websites",
+    "httpd-foreground": "websites",
+    "nc": "nc",
+    "netcat": "nc",
+    "nginx": "websites",
+    "nslookup": "nslookup",
+    "ping": "ping",
     "serve-ports": "serve_ports",
+    "wget": "wget",
+    "whoami": "websites",
 }
 """Commands and their modules; those without a slash lie in a folder at the end of PATH."""
 
 
-_SUBCOMMANDS = ("connect", "porter")
+_SUBCOMMANDS = ("connect", "netexec", "porter", "serve_hostname")
 
 _KILLED_BY_SIGNAL = 2
 """Go programs, which most of these stand for, end with this code when a signal that they do not handle arrives."""

@@ -9,8 +9,10 @@ from podfence.lab.programs import Ready, ignore, run
 
 SUBCOMMANDS = {
     "connect": "connect",
+    "netexec": "netexec",
     "pause": "pause",
     "porter": "porter",
+    "serve-hostname": "serve_hostname",
 }
 
 
