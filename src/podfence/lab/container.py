@@ -1,0 +1,350 @@
+"""One container of a pod: its runs one after the other, its state as the API shows it, its probes and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from podfence.lab.attachment import ContainerStreams
+from podfence.lab.container_log import ContainerLog
+from podfence.lab.environment import MissingReferenceError
+from podfence.lab.images import Invocation
+from podfence.lab.interface import Object
+from podfence.lab.probes import ProbeRecord, ProbeTarget, Thresholds, read_all, run_probe
+from podfence.lab.zygote_client import Program, Zygote
+
+_START_ERROR = 128
+_BACK_OFF_S = (0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
+_BACK_OFF_RESET_S = 600.0
+_DRAIN_S = 2.0
+_EPOCH = "1970-01-01T00:00:00Z"
+_CREATE_FAILURE = (
+    "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+    "unable to start container process: "
+)
+
+
+class PodContext(msgspec.Struct, frozen=True):
+    """What the containers of a pod share: where they run, what they see, their pod's addresses."""
+
+    zygote: Zygote
+    place: str
+    node_place: str
+    hostname: str
+    files: dict[str, str]
+    addresses: tuple[str, ...]
+    host_addresses: tuple[str, ...]
+    environment: Callable[[Object], dict[str, str]]
+    invocation: Callable[[Object, dict[str, str]], Invocation]
+    grace_s: float
+
+
+class Container:
+    """A container and all its runs. ``changed`` is called whenever ``status`` would say something new."""
+
+    def __init__(self, spec: Object, context: PodContext, restart_policy: str, changed: Callable[[], None]) -> None:
+        self.spec = spec
+        self.name: str = spec["name"]
+        self._context = context
+        self._restart_policy = restart_policy
+        self._changed = changed
+        self._state: Object = {"waiting": {"reason": "PodInitializing"}}
+        self._last_state: Object = {}
+        self._restarts = -1
+        self._id = ""
+        self._kill_reason: str | None = None
+        self.is_ready = False
+        self.has_started = False
+        self.started = asyncio.Event()
+        self.log = ContainerLog()
+        self.previous_log: ContainerLog | None = None
+        self.streams: ContainerStreams | None = None
+        self.program: Program | None = None
+        self._environment: dict[str, str] = {}
+        self._stop_requested = asyncio.Event()
+
+    @property
+    def exit_code(self) -> int | None:
+        """The code with which it ended for good or for now, ``None`` while it runs or waits."""
+        ended = self._state.get("terminated")
+        return None if ended is None else int(ended["exitCode"])
+
+    @property
+    def was_started(self) -> bool:
+        """Whether it runs or has run."""
+        return self._restarts >= 0
+
+    @property
+    def will_restart(self) -> bool:
+        """Whether another run follows the one that has ended."""
+        code = self.exit_code
+        return not self._stop_requested.is_set() and (code is None or self._restarts_after(code))
+
+    def status(self) -> Object:
+        """Give its ``ContainerStatus``."""
+        image = self.spec.get("image", "")
+        return {
+            "name": self.name,
+            "image": image,
+            "imageID": f"lab://{image}" if self._id else "",
+            "containerID": self._id,
+            "ready": self.is_ready,
+            "started": self.has_started,
+            "restartCount": max(self._restarts, 0),
+            "state": self._state,
+            "lastState": self._last_state,
+        }
+
+    async def run(self) -> None:
+        """Run it again and again as its restart policy says; returns when it has ended for good."""
+        failures = 0
+        while not self._stop_requested.is_set():
+            began_s = time.monotonic()
+            await self._run_once()
+            if not self.will_restart:
+                return
+            failures = 0 if time.monotonic() - began_s > _BACK_OFF_RESET_S else failures
+            await self._back_off(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
+            failures += 1
+
+    async def stop(self, grace_s: float) -> None:
+        """End it: hook, SIGTERM to its first process, and after the grace period SIGKILL."""
+        self._stop_requested.set()
+        await self._end(grace_s)
+
+    async def exec(
+        self, command: Sequence[str], *, stdin: bool, tty: bool, environment: dict[str, str] | None = None
+    ) -> Program:
+        """Start another program in it; raises ``LookupError`` when it does not run, ``OSError`` from the start."""
+        if self.program is None:
+            raise LookupError(f"container {self.name} is not running")
+        return await self._context.zygote.run(
+            self._context.place,
+            command,
+            self._environment | (environment or {}),
+            stdin=stdin,
+            tty=tty,
+            folder=self.spec.get("workingDir") or "/",
+            joins=self.program,
+        )
+
+    def _restarts_after(self, code: int) -> bool:
+        return self._restart_policy == "Always" or (self._restart_policy == "OnFailure" and code != 0)
+
+    async def _run_once(self) -> None:
+        """Start it and wait for its end."""
+        self._restarts += 1
+        if self._restarts:
+            self.previous_log, self.log = self.log, ContainerLog()
+        try:
+            program = await self._start()
+        except MissingReferenceError as error:
+            self._restarts -= 1
+            self._set_state({"waiting": {"reason": "CreateContainerConfigError", "message": str(error)}})
+            await self._sleep(_BACK_OFF_S[1])
+        except (OSError, LookupError) as error:
+            text = error.strerror if isinstance(error, OSError) else str(error)
+            self._terminated(_START_ERROR, "StartError", _EPOCH, _CREATE_FAILURE + f"{text}: unknown")
+        else:
+            await self._attend(program)
+
+    async def _start(self) -> Program:
+        context = self._context
+        self._environment = context.environment(self.spec)
+        invocation = context.invocation(self.spec, self._environment)
+        self._environment["PATH"] = invocation.path
+        self._id = f"containerd://{uuid.uuid4().hex}{uuid.uuid4().hex}"
+        program = await context.zygote.run(
+            context.place,
+            invocation.command,
+            self._environment,
+            stdin=bool(self.spec.get("stdin")),
+            tty=bool(self.spec.get("tty")),
+            folder=self.spec.get("workingDir") or "/",
+            files=context.files,
+            hostname=context.hostname,
+            stand_in=invocation.stand_in,
+        )
+        log = self.log
+        self.streams = ContainerStreams(
+            program,
+            lambda data, stream: log.write(time.time(), data, stream),
+            is_terminal=bool(self.spec.get("tty")),
+            stdin_once=bool(self.spec.get("stdinOnce")),
+        )
+        self.program = program
+        return program
+
+    async def _attend(self, program: Program) -> None:
+        """Be with a running program until its end: hook, probes, streams."""
+        started_at = timestamp()
+        self._kill_reason = None
+        has_probe = {kind: bool(self.spec.get(kind)) for kind in ("startupProbe", "readinessProbe")}
+        self.has_started = not has_probe["startupProbe"]
+        self.is_ready = self.has_started and not has_probe["readinessProbe"]
+        self._set_state({"running": {"startedAt": started_at}})
+        if self.has_started:
+            self.started.set()
+        tasks = [asyncio.ensure_future(work) for work in self._side_work(program)]
+        code = await program.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self.streams is not None:
+            await self.streams.drained(_DRAIN_S)
+        self.log.close(time.time())
+        self.program = self.streams = None
+        self._terminated(code, "Completed" if code == 0 else "Error", started_at, self._kill_reason)
+
+    def _side_work(self, program: Program) -> list[Coroutine[Any, Any, None]]:
+        work = [self._probe(program)]
+        if hook := (self.spec.get("lifecycle") or {}).get("postStart"):
+            work.append(self._post_start(hook, program))
+        return work
+
+    async def _post_start(self, hook: Object, program: Program) -> None:
+        if await self._run_hook(hook, program, _BACK_OFF_RESET_S) is not None:
+            self._kill_reason = "PostStartHookError"
+            await self._end(self._context.grace_s)
+
+    async def _probe(self, program: Program) -> None:
+        """Run the startup probe, then the others side by side."""
+        target = self._target(program)
+        if probe := self.spec.get("startupProbe"):
+            if not await anext(_judgements(probe, target)):
+                await self._kill("startup", probe)
+                return
+            self.has_started = True
+            self.started.set()
+            self.is_ready = not self.spec.get("readinessProbe")
+            self._changed()
+        await asyncio.gather(self._watch_readiness(target), self._watch_liveness(target))
+
+    async def _watch_readiness(self, target: ProbeTarget) -> None:
+        if probe := self.spec.get("readinessProbe"):
+            async for is_ready in _judgements(probe, target):
+                if is_ready != self.is_ready:
+                    self.is_ready = is_ready
+                    self._changed()
+
+    async def _watch_liveness(self, target: ProbeTarget) -> None:
+        if probe := self.spec.get("livenessProbe"):
+            async for is_alive in _judgements(probe, target):
+                if not is_alive:
+                    await self._kill("liveness", probe)
+                    return
+
+    async def _kill(self, kind: str, probe: Object) -> None:
+        self._kill_reason = f"Container {self.name} failed {kind} probe, will be restarted"
+        grace_s = probe.get("terminationGracePeriodSeconds")
+        await self._end(self._context.grace_s if grace_s is None else grace_s)
+
+    async def _end(self, grace_s: float) -> None:
+        program = self.program
+        if program is None:
+            return
+        ended = asyncio.ensure_future(program.wait())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(grace_s, 0)):
+                if grace_s > 0:
+                    if hook := (self.spec.get("lifecycle") or {}).get("preStop"):
+                        await self._run_hook(hook, program, grace_s)
+                    program.signal_first(signal.SIGTERM)
+                    await asyncio.shield(ended)
+        if not ended.done():
+            program.signal_first(signal.SIGKILL)
+            await ended
+
+    async def _run_hook(self, hook: Object, program: Program, timeout_s: float) -> str | None:
+        if pause := hook.get("sleep"):
+            await asyncio.sleep(pause.get("seconds") or 0)
+            return None
+        return await run_probe(hook, self._target(program), timeout_s)
+
+    def _target(self, program: Program) -> ProbeTarget:
+        ports = {port["name"]: port["containerPort"] for port in self.spec.get("ports") or [] if port.get("name")}
+        return ProbeTarget(
+            zygote=self._context.zygote,
+            node_place=self._context.node_place,
+            address=self._context.addresses[0],
+            ports=ports,
+            exec=self._exec_for_probe,
+            is_stand_in=program.is_stand_in,
+        )
+
+    async def _exec_for_probe(self, command: Sequence[str], timeout_s: float) -> tuple[int, bytes]:
+        program = await self.exec(command, stdin=False, tty=False)
+        streams = [descriptor for descriptor in (program.stdout, program.stderr) if descriptor is not None]
+        try:
+            async with asyncio.timeout(timeout_s):
+                outputs = await asyncio.gather(*(read_all(descriptor) for descriptor in streams))
+                return await program.wait(), b"".join(outputs)
+        finally:
+            program.signal(signal.SIGKILL)
+            program.close_streams()
+
+    async def _back_off(self, wait_s: float) -> None:
+        if not wait_s:
+            return
+        self._last_state = self._state
+        message = f"back-off {_go_seconds(wait_s)} restarting failed container={self.name}"
+        self._set_state({"waiting": {"reason": "CrashLoopBackOff", "message": message}})
+        await self._sleep(wait_s)
+
+    async def _sleep(self, wait_s: float) -> None:
+        """Sleep, but no longer than until somebody stops the container."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._stop_requested.wait()
+
+    def _terminated(self, code: int, reason: str, started_at: str, message: str | None) -> None:
+        self.is_ready = self.has_started = False
+        ended: Object = {
+            "exitCode": code,
+            "reason": reason,
+            "startedAt": started_at,
+            "finishedAt": timestamp(),
+            "containerID": self._id,
+        }
+        if message:
+            ended["message"] = message
+        elif self.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError" and code:
+            ended["message"] = self.log.last_bytes(2048).decode(errors="replace")
+        self._set_state({"terminated": ended})
+
+    def _set_state(self, state: Object) -> None:
+        if "running" in state and "terminated" in self._state:
+            self._last_state = self._state
+        self._state = state
+        self._changed()
+
+
+async def _judgements(probe: Object, target: ProbeTarget) -> AsyncIterator[bool]:
+    """Probe on and on; gives a judgement whenever there are enough equal outcomes in a row."""
+    thresholds = Thresholds.of(probe)
+    record = ProbeRecord(thresholds)
+    await asyncio.sleep(thresholds.delay_s)
+    while True:
+        failure = await run_probe(probe, target, thresholds.timeout_s)
+        judgement = record.add(succeeded=failure is None)
+        if judgement is not None:
+            yield judgement
+        await asyncio.sleep(thresholds.period_s)
+
+
+def timestamp() -> str:
+    """Give the time as the API writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _go_seconds(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

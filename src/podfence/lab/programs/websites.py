@@ -1,0 +1,116 @@
+"""The web servers of usual images, as far as tutorials look: nginx, httpd, hello-app, http-echo, echo, whoami."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.go import UsageError, parse_flags
+from podfence.lab.programs.http import Handler, Request, Response, serve_http
+from podfence.lab.programs.listeners import Listeners
+
+_HTML = ("Content-Type", "text/html")
+_NGINX_PAGE = """<!DOCTYPE html>
+<html>
+<head>
+<title>Welcome to nginx!</title>
+</head>
+<body>
+<h1>Welcome to nginx!</h1>
+<p>This page is served by a stand-in for nginx in a podfence lab.</p>
+</body>
+</html>
+"""
+_NOT_FOUND = "<html>\n<head><title>404 Not Found</title></head>\n<body><h1>404 Not Found</h1></body>\n</html>\n"
+
+
+def main(arguments: Sequence[str], ready: Ready = ignore) -> int:
+    """Serve as the program by whose name it was started, until killed."""
+    name = Path(arguments[0]).name
+    try:
+        port, handler = _SITES[name](list(arguments[1:]))
+        listeners = Listeners()
+        listeners.tcp(port, serve_http(_logged(handler)))
+    except (OSError, UsageError, ValueError) as error:
+        print(f"{name}: {error}", file=sys.stderr, flush=True)
+        return 1
+    print(f"{name}: serving port {port}", file=sys.stderr, flush=True)
+    ready()
+    listeners.run()
+    return 0
+
+
+def _nginx(arguments: list[str]) -> tuple[int, Handler]:
+    """Answer like nginx: its welcome page at the root, 404 elsewhere; all its own options are accepted."""
+    ports = [word.removeprefix("--port=") for word in arguments if word.startswith("--port=")]
+    server = ("Server", "nginx/1.27.0")
+
+    def answer(request: Request) -> Response:
+        if request.path in {"/", "/index.html"}:
+            return Response(_NGINX_PAGE, headers=(server, _HTML))
+        return Response(_NOT_FOUND, 404, (server, _HTML))
+
+    return int(ports[0]) if ports else 80, answer
+
+
+def _httpd(_: list[str]) -> tuple[int, Handler]:
+    server = ("Server", "Apache/2.4.62 (Unix)")
+
+    def answer(request: Request) -> Response:
+        if request.path in {"/", "/index.html"}:
+            return Response("<html><body><h1>It works!</h1></body></html>\n", headers=(server, _HTML))
+        return Response(_NOT_FOUND, 404, (server, _HTML))
+
+    return 80, answer
+
+
+def _hello_app(_: list[str]) -> tuple[int, Handler]:
+    return 8080, lambda _request: Response(f"Hello, world!\nVersion: 1.0.0\nHostname: {socket.gethostname()}\n")
+
+
+def _http_echo(arguments: list[str]) -> tuple[int, Handler]:
+    flags, _ = parse_flags(arguments, {"text": "hello-world", "listen": ":5678", "status-code": "200"})
+    status = int(flags["status-code"])
+    return int(flags["listen"].rpartition(":")[2]), lambda _request: Response(f"{flags['text']}\n", status)
+
+
+def _echo_server(arguments: list[str]) -> tuple[int, Handler]:
+    flags, _ = parse_flags(arguments, {"port": "8080"})
+    return int(flags["port"]), lambda request: Response(_told(request) + request.body.decode(errors="replace"))
+
+
+def _whoami(arguments: list[str]) -> tuple[int, Handler]:
+    flags, _ = parse_flags(arguments, {"port": "80", "name": "", "verbose": "false"})
+    return int(flags["port"]), lambda request: Response(_told(request))
+
+
+def _told(request: Request) -> str:
+    """Tell a client what it sent, and who heard it."""
+    lines = [f"Hostname: {socket.gethostname()}", f"RemoteAddr: {request.client}", f"{request.method} {request.path}"]
+    return "\n".join([*lines, *(f"{name.title()}: {value}" for name, value in request.headers.items())]) + "\n\n"
+
+
+def _logged(handler: Handler) -> Handler:
+    """Write a line for each request, as these servers do."""
+
+    def answer(request: Request) -> Response:
+        response = handler(request)
+        agent = request.headers.get("user-agent", "-")
+        client = request.client.rpartition(":")[0]
+        print(f'{client} - "{request.method} {request.path} HTTP/1.1" {response.status} "{agent}"', flush=True)
+        return response
+
+    return answer
+
+
+_SITES: dict[str, Callable[[list[str]], tuple[int, Handler]]] = {
+    "nginx": _nginx,
+    "httpd-foreground": _httpd,
+    "hello-app": _hello_app,
+    "http-echo": _http_echo,
+    "echo-server": _echo_server,
+    "whoami": _whoami,
+}

@@ -1,0 +1,217 @@
+"""The pods of a lab on all its nodes: makes their networks, runs their containers, gives access to both.
+
+This is the process side of ``PodRuntime``, and what a kubelet and its container runtime do on a real node. It knows
+no API server: whoever has one calls ``create_sandbox``, ``start_containers`` and ``stop``, and hears of every change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+import msgspec
+
+from podfence.lab import orders
+from podfence.lab.addresses import AddressPool
+from podfence.lab.container import PodContext
+from podfence.lab.environment import Lookup, container_environment
+from podfence.lab.images import invocation
+from podfence.lab.interface import Object, Process
+from podfence.lab.pod import Pod
+from podfence.lab.pod_files import ClusterDns, pod_files, pod_hostname
+from podfence.lab.zygote_client import Zygote
+
+_DEFAULT_GRACE_S = 30.0
+_LOCALHOSTS = ("127.0.0.1", "::1")
+
+StatusChanged = Callable[[Object, Object], None]
+"""Hears of a pod (as it was given to ``create_sandbox``) and its new status."""
+
+
+class _Node(msgspec.Struct):
+    addresses: tuple[str, ...]
+    pool: AddressPool
+
+
+class _Sandbox(msgspec.Struct):
+    object: Object
+    place: str
+    addresses: tuple[str, ...]
+    running: Pod | None = None
+
+
+class Pods:
+    """All pods of a lab; implements ``PodRuntime``."""
+
+    def __init__(self, zygote: Zygote, dns: ClusterDns, lookup: Lookup, changed: StatusChanged) -> None:
+        self._zygote = zygote
+        self._dns = dns
+        self._lookup = lookup
+        self._status_changed = changed
+        self._nodes: dict[str, _Node] = {}
+        self._sandboxes: dict[tuple[str, str], _Sandbox] = {}
+
+    async def add_node(self, name: str, addresses: Sequence[str], pod_cidrs: Sequence[str]) -> None:
+        """Make a node with its own addresses and the ranges of its pods (one of each family)."""
+        await self._zygote.ask(orders.AddNode(name, tuple(addresses), tuple(pod_cidrs)))
+        self._nodes[name] = _Node(tuple(addresses), AddressPool(pod_cidrs))
+
+    async def remove_node(self, name: str) -> None:
+        """Take a node away; its pods must have been stopped."""
+        await self._zygote.ask(orders.Remove(f"node/{name}"))
+        self._nodes.pop(name, None)
+
+    async def create_sandbox(self, pod: Object) -> tuple[str, ...]:
+        """Make the network of a scheduled pod and give its addresses; those of the node with ``hostNetwork``.
+
+        Raises ``LookupError`` for an unknown node, ``PodfenceError`` when the node has no free address.
+        """
+        metadata, spec = pod["metadata"], pod["spec"]
+        node = self._nodes[spec["nodeName"]]
+        key = (metadata["namespace"], metadata["name"])
+        if spec.get("hostNetwork"):
+            sandbox = _Sandbox(pod, f"node/{spec['nodeName']}", node.addresses)
+        else:
+            addresses = node.pool.take()
+            sandbox = _Sandbox(pod, f"pod/{metadata.get('uid') or '/'.join(key)}", addresses)
+            try:
+                await self._zygote.ask(orders.AddPod(sandbox.place[4:], spec["nodeName"], addresses))
+            except BaseException:
+                node.pool.give_back(addresses)
+                raise
+        self._sandboxes[key] = sandbox
+        return sandbox.addresses
+
+    def start_containers(self, pod: Object) -> None:
+        """Start the containers of a pod that has a sandbox; what becomes of them is told by status changes."""
+        sandbox = self._find(pod["metadata"]["namespace"], pod["metadata"]["name"])
+        if sandbox.running is None:
+            sandbox.running = Pod(pod, self._context(pod, sandbox), lambda status: self._status_changed(pod, status))
+            sandbox.running.start()
+
+    async def stop(self, namespace: str, name: str, grace_s: float | None = None) -> None:
+        """End a pod's containers within its grace period, and its network; a pod that is unknown is no error."""
+        sandbox = self._sandboxes.get((namespace, name))
+        if sandbox is None:
+            return
+        if sandbox.running is not None:
+            await sandbox.running.stop(_grace_s(sandbox.object) if grace_s is None else grace_s)
+        if self._sandboxes.get((namespace, name)) is not sandbox:
+            return
+        del self._sandboxes[namespace, name]
+        if sandbox.place.startswith("pod/"):
+            await self._zygote.ask(orders.Remove(sandbox.place))
+            self._nodes[sandbox.object["spec"]["nodeName"]].pool.give_back(sandbox.addresses)
+
+    def place(self, namespace: str, name: str) -> str:
+        """Give the place of a pod's network, for ``Zygote.open_socket`` and ``Zygote.run``."""
+        return self._find(namespace, name).place
+
+    async def exec(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        command: Sequence[str],
+        *,
+        stdin: bool,
+        tty: bool,
+        environment: Mapping[str, str] | None = None,
+    ) -> Process:
+        """Start a program in a running container; raises ``OSError`` or ``LookupError`` when it cannot be started."""
+        found = self._running(namespace, pod).container(container)
+        return await found.exec(command, stdin=stdin, tty=tty, environment=dict(environment or {}))
+
+    async def attach(self, namespace: str, pod: str, container: str, *, stdin: bool, tty: bool) -> Process:
+        """Join the streams of the container's own program; raises ``LookupError`` when it does not run.
+
+        An interactive container's output so far comes first, so that a short program is seen whole.
+        """
+        del tty  # whether there is a terminal was decided when the container started
+        found = self._running(namespace, pod).container(container)
+        if found.streams is None:
+            raise LookupError(f"container {found.name} is not running")
+        past = found.log.text() if found.spec.get("stdin") else b""
+        return found.streams.attach(past, stdin=stdin)
+
+    async def logs(
+        self, namespace: str, pod: str, container: str, *, follow: bool, previous: bool
+    ) -> AsyncIterator[tuple[float, bytes]]:
+        """Give the lines that a container wrote, each with its newline, then new ones.
+
+        Raises ``LookupError`` when there is no such container, or no previous run of it.
+        """
+        found = self._running(namespace, pod).container(container)
+        log = found.previous_log if previous else found.log
+        if log is None or not found.was_started:
+            raise LookupError(f'previous terminated container "{found.name}" in pod "{pod}" not found')
+        async for line in log.read(follow=follow):
+            yield line
+
+    async def connect(self, namespace: str, pod: str, port: int) -> tuple[int, int]:
+        """Open a TCP connection inside the pod's network; gives its descriptor and family.
+
+        Raises ``OSError`` when nothing listens there.
+        """
+        place = self.place(namespace, pod)
+        failure: OSError | None = None
+        for address in _LOCALHOSTS:
+            try:
+                opened = await self._zygote.open_socket(place, address, port, connect=True)
+            except OSError as error:
+                failure = failure or error
+            else:
+                family = opened.family
+                return opened.detach(), int(family)
+        raise failure or OSError(0, "no address of the pod answers")
+
+    async def listen(self, place: str, address: str, port: int, protocol: str = "TCP") -> socket.socket:
+        """Open a socket that listens (TCP) or is bound (UDP) in a place's network."""
+        return await self._zygote.open_socket(place, address, port, protocol)
+
+    async def close(self) -> None:
+        """End all pods at once, without grace."""
+        with contextlib.suppress(LookupError, OSError):
+            await asyncio.gather(*(self.stop(namespace, name, 0) for namespace, name in list(self._sandboxes)))
+
+    def _find(self, namespace: str, name: str) -> _Sandbox:
+        try:
+            return self._sandboxes[namespace, name]
+        except KeyError:
+            raise LookupError(f'pod "{name}" does not run') from None
+
+    def _running(self, namespace: str, name: str) -> Pod:
+        running = self._find(namespace, name).running
+        if running is None:
+            raise LookupError(f'pod "{name}" has no running containers yet')
+        return running
+
+    def _context(self, pod: Object, sandbox: _Sandbox) -> PodContext:
+        node_name = pod["spec"]["nodeName"]
+        host_addresses = self._nodes[node_name].addresses
+        hostname = node_name if pod["spec"].get("hostNetwork") else pod_hostname(pod)
+        name = pod["metadata"]["name"]
+        fixed = {"HOSTNAME": hostname, "HOME": "/root", "TERM": "xterm"}
+
+        def environment(container: Object) -> dict[str, str]:
+            return fixed | container_environment(pod, container, sandbox.addresses, host_addresses, self._lookup)
+
+        return PodContext(
+            zygote=self._zygote,
+            place=sandbox.place,
+            node_place=f"node/{node_name}",
+            hostname=hostname,
+            files=pod_files(pod, sandbox.addresses, self._dns),
+            addresses=sandbox.addresses,
+            host_addresses=host_addresses,
+            environment=environment,
+            invocation=lambda container, variables: invocation(container, name, variables),
+            grace_s=_grace_s(pod),
+        )
+
+
+def _grace_s(pod: Object) -> float:
+    grace_s = pod["spec"].get("terminationGracePeriodSeconds")
+    return _DEFAULT_GRACE_S if grace_s is None else float(grace_s)
