@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 import msgspec
 
 from podfence.lab import orders
-from podfence.lab.addresses import AddressPool
+from podfence.lab.pod_addresses import PodAddresses
 from podfence.lab.container import PodContext
 from podfence.lab.environment import Lookup, container_environment
 from podfence.lab.images import invocation
@@ -32,7 +32,7 @@ StatusChanged = Callable[[Object, Object], None]
 
 class _Node(msgspec.Struct):
     addresses: tuple[str, ...]
-    pool: AddressPool
+    pool: PodAddresses
 
 
 class _Sandbox(msgspec.Struct):
@@ -56,7 +56,7 @@ class Pods:
     async def add_node(self, name: str, addresses: Sequence[str], pod_cidrs: Sequence[str]) -> None:
         """Make a node with its own addresses and the ranges of its pods (one of each family)."""
         await self._zygote.ask(orders.AddNode(name, tuple(addresses), tuple(pod_cidrs)))
-        self._nodes[name] = _Node(tuple(addresses), AddressPool(pod_cidrs))
+        self._nodes[name] = _Node(tuple(addresses), PodAddresses(pod_cidrs))
 
     async def remove_node(self, name: str) -> None:
         """Take a node away; its pods must have been stopped."""

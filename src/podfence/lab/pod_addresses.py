@@ -11,7 +11,7 @@ _FIRST = 2
 _MOST = 65_000
 
 
-class AddressPool:
+class PodAddresses:
     """Gives addresses out of the ranges of one node, one of each range at a time.
 
     The first two of a range stay free, as on a node with a bridge. The next is always one that was not used for the
