@@ -27,7 +27,7 @@ from podfence.lab.interface import Object, ObjectStore, Process, Resource
 
 
 class HostProcess:
-    """A program of this machine; ``ended_by`` tells the tests which signals it was sent."""
+    """A program of this machine; ``signals`` are those that it was sent."""
 
     def __init__(self, command: Sequence[str], *, stdin: bool, tty: bool) -> None:
         self.signals: list[int] = []
@@ -59,6 +59,11 @@ class HostProcess:
         self.signals.append(number)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
+
+    def end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
 
     async def wait(self) -> int:
         code = await asyncio.to_thread(self._process.wait)
@@ -156,6 +161,8 @@ class StubApi:
             self._server.should_exit = True
             thread.join()
             self._listener.close()
+            for process in self.runtime.started:
+                process.end()
 
     async def _answer(self, request: Request) -> JSONResponse:
         path = request.url.path

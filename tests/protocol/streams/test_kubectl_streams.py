@@ -132,7 +132,7 @@ def test_attach_joins_the_container_s_own_program(kubectl: Kubectl, api: StubApi
 
 
 def test_detaching_leaves_the_container_s_program_alone(kubectl: Kubectl, api: StubApi, home: Path) -> None:
-    api.runtime.main_command = ["sh", "-c", "echo ready; cat; exit 3"]
+    api.runtime.main_command = ["sh", "-c", "echo ready; while echo more; do :; done"]
     try:
         with subprocess.Popen(
             kubectl.command(api.port, "attach", "web"), stdout=subprocess.PIPE, env=kubectl.environment(home)
@@ -140,7 +140,9 @@ def test_detaching_leaves_the_container_s_program_alone(kubectl: Kubectl, api: S
             assert client.stdout is not None
             assert client.stdout.readline() == b"ready\n"
             client.kill()
-        assert api.runtime.started[-1].signals == []
+        started = api.runtime.started[-1]
+        assert started._process.wait(timeout=30) == -signal.SIGPIPE  # once nobody reads: the streams are closed
+        assert started.signals == []
     finally:
         api.runtime.main_command = ["cat"]
 
