@@ -238,7 +238,8 @@ class Cluster:
             try:
                 again_s = self.controllers[number].reconcile(key)
             except StatusError as error:
-                assert error.code in {404, 409}, error
+                if error.code not in {404, 409}:
+                    raise
                 continue
             if again_s is not None:
                 self.again[number, key] = again_s
@@ -258,22 +259,22 @@ def bind(store: Store, pod: Object, node: str) -> None:
 
 
 def template(image: str = "nginx:1", **labels: str) -> Object:
-    """A pod template of one container."""
+    """Give a pod template of one container."""
     return {"metadata": {"labels": labels or {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": image}]}}
 
 
-def workload(kind: str, name: str = "web", api_version: str = "apps/v1", image: str = "nginx:1", **spec: Any) -> Object:
-    """A workload of pods with the label app=web."""
+def workload(kind: str, name: str = "web", api_version: str = "apps/v1", image: str = "nginx:1", **spec: object) -> Object:
+    """Give a workload of pods with the label app=web."""
     full = {"selector": {"matchLabels": {"app": "web"}}, "template": template(image), **spec}
     return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": full}
 
 
 def images(cluster: Cluster) -> list[str]:
-    """The images of all pods that are not on their way out."""
+    """Give the images of all pods that are not on their way out."""
     pods = [one for one in cluster.store.list(PODS) if not one["metadata"].get("deletionTimestamp")]
     return sorted(one["spec"]["containers"][0]["image"] for one in pods)
 
 
 def true_conditions(status: Object) -> dict[str, str]:
-    """The reasons of the conditions that hold."""
+    """Give the reasons of the conditions that hold."""
     return {one["type"]: one["reason"] for one in status.get("conditions", ()) if one["status"] == "True"}
