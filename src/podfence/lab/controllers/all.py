@@ -1,0 +1,67 @@
+"""All controllers of a lab, and the one call that runs them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from podfence.lab.addresses import AddressPool
+from podfence.lab.controllers.accounts import NamespaceContentController
+from podfence.lab.controllers.clock import Clock
+from podfence.lab.controllers.controller import Controller, run
+from podfence.lab.controllers.cronjobs import CronJobController
+from podfence.lab.controllers.daemonsets import DaemonSetController
+from podfence.lab.controllers.deployments import DeploymentController
+from podfence.lab.controllers.endpointslices import EndpointSliceController
+from podfence.lab.controllers.events import EventRecorder
+from podfence.lab.controllers.garbage import GarbageCollector
+from podfence.lab.controllers.jobs import JobController
+from podfence.lab.controllers.load_balancers import LoadBalancerController
+from podfence.lab.controllers.namespaces import NamespaceController
+from podfence.lab.controllers.replicasets import ReplicaSetController
+from podfence.lab.controllers.scheduler import Bind, Scheduler
+from podfence.lab.controllers.statefulsets import StatefulSetController
+from podfence.lab.interface import ObjectStore, Resource
+
+
+class Surroundings(msgspec.Struct, frozen=True):
+    """What controllers need beside the store; the API server knows which resources it serves."""
+
+    clock: Clock
+    bind: Bind
+    served: Callable[[], Iterable[Resource]]
+    """All resources that can be listed and deleted, now."""
+    served_in_namespaces: Callable[[], Iterable[Resource]]
+    resource_of: Callable[[str, str], Resource | None]
+    """The resource of an ``apiVersion`` and a kind, ``None`` for one that is not served."""
+    load_balancers: Mapping[str, AddressPool]
+    """By family, ``IPv4`` and ``IPv6``."""
+    root_certificate: str = ""
+
+
+def controllers(store: ObjectStore, around: Surroundings) -> list[Controller]:
+    """Give all controllers but the garbage collector, which watches in a way of its own."""
+    clock = around.clock
+    return [
+        NamespaceContentController(store, around.root_certificate),
+        DeploymentController(store, clock),
+        ReplicaSetController(store, clock),
+        StatefulSetController(store, clock),
+        DaemonSetController(store, clock),
+        JobController(store, clock),
+        CronJobController(store, clock),
+        EndpointSliceController(store),
+        LoadBalancerController(store, around.load_balancers, EventRecorder(store, "service-controller", clock)),
+        NamespaceController(store, clock, around.served_in_namespaces),
+        Scheduler(store, clock, around.bind),
+    ]
+
+
+async def run_all(store: ObjectStore, around: Surroundings) -> None:
+    """Run all controllers until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        for controller in controllers(store, around):
+            group.create_task(run(controller, store))
+        group.create_task(GarbageCollector(store, around.served, around.resource_of).run())

@@ -1,0 +1,107 @@
+"""The scheduler: where a pod goes, and why it cannot."""
+
+from __future__ import annotations
+
+import pytest
+
+from podfence.lab.controllers.events import EVENTS
+from podfence.lab.controllers.pods import PODS
+from podfence.lab.controllers.scheduler import Scheduler
+from podfence.lab.interface import Object
+from tests.unit.lab.controllers.cluster import Cluster, bind
+from tests.unit.lab.controllers.test_daemonsets import add_node
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster(lambda s: Scheduler(s, s.clock, lambda pod, node: bind(s, pod, node)), binds=False)
+
+
+def add_pod(cluster: Cluster, name: str, **spec: object) -> None:
+    value: Object = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": "a"}}}
+    value["spec"] = {"containers": [], **spec}
+    cluster.store.create(PODS, "default", value)
+
+
+def node_of(cluster: Cluster, name: str) -> str | None:
+    pod = cluster.store.get(PODS, "default", name)
+    assert pod is not None
+    node: str | None = pod["spec"].get("nodeName")
+    return node
+
+
+def required(*expressions: Object) -> Object:
+    term = {"nodeSelectorTerms": [{"matchExpressions": list(expressions)}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": term}}
+
+
+def test_pods_are_spread_over_the_nodes(cluster: Cluster) -> None:
+    for name in ("n1", "n2", "n3"):
+        add_node(cluster, name)
+    for number in range(9):
+        add_pod(cluster, f"p{number}")
+    cluster.settle()
+    nodes = [one["spec"]["nodeName"] for one in cluster.store.list(PODS)]
+    assert {name: nodes.count(name) for name in nodes} == {"n1": 3, "n2": 3, "n3": 3}
+    assert "Scheduled" in {one["reason"] for one in cluster.store.list(EVENTS)}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"nodeSelector": {"disk": "ssd"}},
+        {"affinity": required({"key": "disk", "operator": "In", "values": ["ssd"]})},
+        {"affinity": required({"key": "size", "operator": "Gt", "values": ["10"]})},
+        {"affinity": required({"key": "old", "operator": "DoesNotExist"}, {"key": "disk", "operator": "Exists"})},
+    ],
+)
+def test_a_pod_goes_where_its_selectors_allow(cluster: Cluster, spec: Object) -> None:
+    add_node(cluster, "a", labels={"old": "", "size": "9", "disk": "hdd"})
+    add_node(cluster, "b", labels={"disk": "ssd", "size": "11"})
+    add_pod(cluster, "p", **spec)
+    cluster.settle()
+    assert node_of(cluster, "p") == "b"
+
+
+def test_a_pod_that_fits_nowhere_says_why_and_is_placed_once_it_does(cluster: Cluster) -> None:
+    add_node(cluster, "a", taints=[{"key": "own", "value": "x", "effect": "NoSchedule"}])
+    add_node(cluster, "b", unschedulable=True)
+    add_pod(cluster, "p")
+    cluster.settle()
+    (condition,) = cluster.status(PODS, "p")["conditions"]
+    assert (condition["type"], condition["status"], condition["reason"]) == ("PodScheduled", "False", "Unschedulable")
+    assert condition["message"].startswith(
+        "0/2 nodes are available: 1 node(s) had untolerated taint {own: x}, 1 node(s) were unschedulable."
+    )
+    add_node(cluster, "c")
+    cluster.settle()
+    assert node_of(cluster, "p") == "c"
+
+
+@pytest.mark.parametrize(
+    "toleration", [{"operator": "Exists"}, {"key": "own", "value": "x"}, {"key": "own", "operator": "Exists"}]
+)
+def test_a_toleration_opens_a_tainted_node(cluster: Cluster, toleration: Object) -> None:
+    add_node(cluster, "a", taints=[{"key": "own", "value": "x", "effect": "NoSchedule"}])
+    add_pod(cluster, "p", tolerations=[toleration])
+    cluster.settle()
+    assert node_of(cluster, "p") == "a"
+
+
+def test_anti_affinity_keeps_pods_apart(cluster: Cluster) -> None:
+    for name in ("n1", "n2"):
+        add_node(cluster, name, labels={"kubernetes.io/hostname": name})
+    rule = {"labelSelector": {"matchLabels": {"app": "a"}}, "topologyKey": "kubernetes.io/hostname"}
+    affinity = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [rule]}}
+    for number in range(3):
+        add_pod(cluster, f"p{number}", affinity=affinity)
+    cluster.settle()
+    assert sorted(str(node_of(cluster, f"p{number}")) for number in range(3)) == ["None", "n1", "n2"]
+
+
+def test_pods_of_another_scheduler_and_gated_pods_are_left_alone(cluster: Cluster) -> None:
+    add_node(cluster, "a")
+    add_pod(cluster, "other", schedulerName="mine")
+    add_pod(cluster, "gated", schedulingGates=[{"name": "wait"}])
+    cluster.settle()
+    assert (node_of(cluster, "other"), node_of(cluster, "gated")) == (None, None)
