@@ -22,7 +22,7 @@ def in_own_network(body: Callable[[], None]) -> None:
     def run() -> None:
         try:
             _unshare()
-            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)  # noqa: S607
+            ip("link", "set", "lo", "up")
             body()
         except BaseException as error:  # noqa: BLE001 (handed to the test)
             raised.append(error)
@@ -43,3 +43,8 @@ def _unshare() -> None:
 def nft(text: str) -> None:
     """Load a ruleset into the namespace of the calling thread."""
     subprocess.run(["nft", "-f", "-"], input=text, text=True, check=True)  # noqa: S607
+
+
+def ip(*arguments: str) -> None:
+    """Run the program ip in the namespace of the calling thread."""
+    subprocess.run(["ip", *arguments], check=True)  # noqa: S607
