@@ -47,8 +47,8 @@ class Reference(msgspec.Struct, frozen=True, gc=False):
     ref: Ref
 
 
-class DecidedBy(msgspec.Struct, frozen=True, gc=False):
-    """The rule that decided: its policy and its field, such as ``spec.egress[0]``."""
+class DecidedBy(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The rule that decided: its policy, its field, such as ``spec.egress[0]``, and its name if it has one."""
 
     ref: Ref
     path: str

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
 from msgspec import UNSET
 
 from podfence.flows.packet import ICMP, ICMPV6
-from podfence.flows.record import FlowEnd, FlowPort, FlowRecord, FlowsLost, FlowVerdict
+from podfence.flows.record import DecidedBy, FlowEnd, FlowPort, FlowRecord, FlowsLost, FlowVerdict
 from podfence.model.net import Protocol
 
 COLUMNS = (
@@ -21,6 +22,8 @@ COLUMNS = (
 _END_WIDTH = 24
 _PORT_WIDTH = 10
 _ROLES = {FlowVerdict.ALLOW: "allowed", FlowVerdict.DROP: "denied", FlowVerdict.AUDIT: "warning"}
+
+_PATH = re.compile(r"spec\.(ingress|egress)\[([0-9]{1,9})\]")
 
 _NAMES = {ICMP: "ICMP", ICMPV6: "ICMPv6"}
 
@@ -49,8 +52,7 @@ def lost_text(lost: FlowsLost) -> str:
 def why(record: FlowRecord) -> str:
     """Name what decided: policy and rule, the policies whose default it was, or what the note says."""
     if record.decided_by is not None:
-        rule = f" ({record.decided_by.name})" if record.decided_by.name else ""
-        return _joined(f"{record.decided_by.ref} {record.decided_by.path}{rule}", record.note)
+        return _joined(_rule(record.decided_by), record.note)
     if not record.isolated_by:
         return record.note or "no policy is about it"
     policies = ", ".join(str(item.ref) for item in record.isolated_by)
@@ -104,6 +106,16 @@ def flow_csv(record: FlowRecord) -> str:
             record.note,
         )
     )
+
+
+def _rule(decided_by: DecidedBy) -> str:
+    """Name a rule as ``why`` does: ``shop/cart, ingress rule 1 (cart.yaml:14)``, rules counted from 1."""
+    match = _PATH.fullmatch(decided_by.path)
+    rule = decided_by.path if match is None else f"{match[1]} rule {int(match[2]) + 1}"
+    name = f' "{decided_by.name}"' if decided_by.name else ""
+    ref = decided_by.ref
+    where = f" ({ref.file}:{ref.line})" if ref.file is not UNSET and ref.line is not UNSET else ""
+    return f"{ref}, {rule}{name}{where}"
 
 
 def _more(count: int) -> str:
