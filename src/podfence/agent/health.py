@@ -5,6 +5,7 @@ Served by a thread of its own, so that an agent whose loop hangs is seen to hang
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -22,7 +23,9 @@ FAILING_IS_UNREADY_S = 30.0
 
 SILENT_IS_DEAD_S = 60.0
 
-_TEXT = [("Content-Type", "text/plain; charset=utf-8")]
+_POLL_S = 0.1  # how long closing may take
+
+_TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 
 class Health:
@@ -86,10 +89,10 @@ def health_app(health: Health, registry: CollectorRegistry) -> WSGIApplication:
             return cast("Iterable[bytes]", metrics(environment, start))
         said = {"/livez": health.not_live, "/readyz": health.not_ready}.get(path)
         if said is None:
-            start("404 Not Found", _TEXT)
+            start("404 Not Found", [_TEXT])
             return [b"try /livez, /readyz or /metrics\n"]
         problem = said()
-        start("503 Service Unavailable" if problem else "200 OK", _TEXT)
+        start("503 Service Unavailable" if problem else "200 OK", [_TEXT])
         return [f"{problem or 'ok'}\n".encode()]
 
     return answer
@@ -104,7 +107,8 @@ class HealthServer:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise PodfenceError(f"cannot listen on {host}:{port}: {reason}; choose another with --listen") from None
-        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
+        serve = functools.partial(self._server.serve_forever, poll_interval=_POLL_S)
+        threading.Thread(target=serve, name="health", daemon=True).start()
 
     @property
     def port(self) -> int:

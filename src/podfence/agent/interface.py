@@ -6,7 +6,7 @@ Only these shapes cross over; ``agent.parts`` puts the real ones behind them, te
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -65,57 +65,47 @@ class Cluster(Protocol):
         """Give the cluster as it is now, every change so far included."""
 
 
-class Desired(Protocol):
-    """What the kernel shall hold, and what each verdict id in it stands for."""
-
-    @property
-    def reasons(self) -> Mapping[str, Reason]:
-        """Reasons by the id that the kernel logs as prefix."""
-
-
-class Compiler(Protocol):
-    """Makes the desired state of one node, and keeps it up to date by what changed."""
-
-    def load(self, snapshot: Snapshot) -> None:
-        """Begin anew from a whole cluster."""
-
-    def change(self, changes: Sequence[Change]) -> None:
-        """Follow changes of the cluster that was loaded."""
-
-    def desired(self, *, log_allowed: bool) -> Desired:
-        """Give the desired state; with ``log_allowed`` newly accepted connections are logged too."""
-
-
 class Applied(msgspec.Struct, frozen=True):
-    """A commit: ``full`` when all content was replaced; the counts are of what the kernel now holds."""
+    """A commit: what it was, and what the kernel holds since.
 
+    ``kind`` is full when all content was replaced, nothing when what changed matters to no rule of this node.
+    ``reasons`` tells what each verdict id stands for that the kernel may now log as a prefix; nobody changes it
+    afterwards.
+    """
+
+    kind: Literal["full", "delta", "nothing"]
     generation: int
-    full: bool
+    reasons: Mapping[str, Reason]
     classes: int = 0
     sets: int = 0
     elements: int = 0
 
 
-class Enforcer(Protocol):
-    """The kernel's side, and the only one that changes it. Every method may block and raise ``PodfenceError``."""
+class Dataplane(Protocol):
+    """The compiler and the kernel of one node. Every method may block, and is called by one thread at a time.
+
+    When ``load`` or ``change`` raises, the kernel holds its last good state, and ``load`` is called next.
+    """
 
     def adopt(self) -> None:
-        """Read what an earlier agent left, changing nothing."""
+        """Read what an earlier agent left, changing nothing. Raises ``PodfenceError``."""
 
-    def apply(self, desired: Desired) -> Applied:
-        """Make the kernel hold the desired state in one transaction; on an error the last good state stays."""
+    def load(self, snapshot: Snapshot, *, log_allowed: bool) -> Applied:
+        """Make the kernel enforce a whole cluster in one transaction; ``log_allowed`` logs accepted connections."""
+
+    def change(self, changes: Sequence[Change]) -> Applied:
+        """Make the kernel follow what changed since, in one transaction."""
 
     def check_drift(self) -> bool:
-        """Compare the kernel with what was applied last and repair it; tells whether there was something to repair."""
+        """Compare the kernel with what was committed last and repair it; tells whether there was anything to repair."""
 
     def uninstall(self) -> None:
-        """Remove everything of ours; fine when there is nothing."""
+        """Remove everything of ours; fine when there is nothing. Raises ``PodfenceError``."""
 
 
 class Parts(msgspec.Struct, frozen=True):
     """The neighbours of one agent; ``nft_version`` is what ``nft --version`` says, ``None`` without the program."""
 
     cluster: Cluster
-    compiler: Compiler
-    enforcer: Enforcer
+    dataplane: Dataplane
     nft_version: str | None

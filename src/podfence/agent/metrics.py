@@ -29,7 +29,9 @@ class Metrics:
 
         self.policy_apply_seconds = histogram("policy_apply_seconds", "From a watch event to its commit.")
         self.pod_program_seconds = histogram("pod_program_seconds", "From a local pod's address to its commit.")
-        self.nft_txn_seconds = histogram("nft_txn_seconds", "Time that a transaction took.", ("kind",))
+        self.nft_txn_seconds = histogram(
+            "nft_txn_seconds", "From taking up what changed to its commit, by kind.", ("kind",)
+        )
         self.nft_errors = counter("nft_errors", "Commits that failed; the last good state stayed.")
         self.drift_repairs = counter("drift_repairs", "Checks that found something else in the kernel, and mended it.")
         self.fail_closed_drops = counter(
@@ -44,7 +46,8 @@ class Metrics:
 
     def committed(self, applied: Applied, took_s: float) -> None:
         """Take a commit in."""
-        self.nft_txn_seconds.labels("full" if applied.full else "delta").observe(took_s)
+        if applied.kind != "nothing":
+            self.nft_txn_seconds.labels(applied.kind).observe(took_s)
         self._generation.set(applied.generation)
         self._classes.set(applied.classes)
         self._sets.set(applied.sets)

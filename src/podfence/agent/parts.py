@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from podfence.agent.interface import AgentOptions, Enforcer, Parts
+from podfence.agent.interface import AgentOptions, Dataplane, Parts
 from podfence.model.error import PodfenceError
 
 
-def make_enforcer(options: AgentOptions) -> Enforcer:
+def make_dataplane(options: AgentOptions) -> Dataplane:
     """Make the kernel's side alone, for who wants no cluster."""
     del options
-    raise PodfenceError("this build has no enforcer yet; podfence agent --render works without")
+    raise PodfenceError("this build has no dataplane yet; podfence agent --render works without")
 
 
 def make_parts(options: AgentOptions) -> Parts:

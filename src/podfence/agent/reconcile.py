@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from podfence.agent.health import Health
-from podfence.agent.interface import Applied, Desired, Parts
+from podfence.agent.interface import Applied, Parts
 from podfence.agent.metrics import Metrics
 from podfence.agent.pacing import DRIFT_CHECK_S, retry_s, settle_s
 from podfence.flows.owners import Owners
@@ -85,7 +85,7 @@ class Reconciler:
     async def _adopt(self) -> None:
         while True:
             try:
-                await self._run_blocking(self._parts.enforcer.adopt)
+                await self._run_blocking(self._parts.dataplane.adopt)
             except PodfenceError as error:
                 await self._failed(error)
             else:
@@ -114,20 +114,20 @@ class Reconciler:
         """Commit the cluster as it is now; tries until it is in, each time with what is newest."""
         while True:
             snapshot, changes = self._take()
-            log_allowed = self._log_allowed
-            self._asked.clear()
             began_s = _now_s()
             try:
-                desired, applied = await self._run_blocking(self._compile_and_apply, snapshot, changes, log_allowed)
+                applied = await self._run_blocking(self._apply, snapshot, changes, self._log_allowed)
             except Exception as error:  # noqa: BLE001 (whatever failed, what is enforced stays and is tried again)
                 self._must_reload = True
                 await self._failed(error)
                 continue
-            self._committed(desired, applied, began_s)
+            self._committed(applied, began_s)
             return
 
     def _take(self) -> tuple[Snapshot | None, Sequence[Change]]:
-        """Take what changed: as a whole cluster at the start and after a failure, else as changes."""
+        """Take what changed: as a whole cluster at the start, after a failure and for a wish, else as changes."""
+        self._must_reload |= self._asked.is_set()
+        self._asked.clear()
         changes = self._parts.cluster.take_changes()
         snapshot = self._parts.cluster.snapshot() if self._must_reload else None
         if self._last_commit_s is None and snapshot is not None:
@@ -138,26 +138,17 @@ class Reconciler:
         self._batch.count(changes, self._node)
         return snapshot, changes
 
-    def _compile_and_apply(
-        self,
-        snapshot: Snapshot | None,
-        changes: Sequence[Change],
-        log_allowed: bool,  # noqa: FBT001 (run_blocking)
-    ) -> tuple[Desired, Applied]:
-        compiler = self._parts.compiler
+    def _apply(self, snapshot: Snapshot | None, changes: Sequence[Change], log_allowed: bool) -> Applied:  # noqa: FBT001 (run_blocking knows positions only)
         if snapshot is not None:
-            compiler.load(snapshot)
-        else:
-            compiler.change(changes)
-        desired = compiler.desired(log_allowed=log_allowed)
-        return desired, self._parts.enforcer.apply(desired)
+            return self._parts.dataplane.load(snapshot, log_allowed=log_allowed)
+        return self._parts.dataplane.change(changes)
 
-    def _committed(self, desired: Desired, applied: Applied, began_s: float) -> None:
+    def _committed(self, applied: Applied, began_s: float) -> None:
         now_s = _now_s()
         first = self._last_commit_s is None
         batch, self._batch = self._batch, _Batch()
         self._must_reload, self._failures, self._last_commit_s = False, 0, now_s
-        if first or applied.full:
+        if first:
             self._next_drift_check_s = now_s + DRIFT_CHECK_S
         self._health.committed()
         self._metrics.committed(applied, now_s - began_s)
@@ -165,11 +156,10 @@ class Reconciler:
             self._metrics.policy_apply_seconds.observe(now_s - batch.began_s)
             for _ in range(batch.pods):
                 self._metrics.pod_program_seconds.observe(now_s - batch.began_s)
-        self._on_commit(desired.reasons)
+        self._on_commit(applied.reasons)
         self._on_release(frozenset(batch.released))
-        self._log.log(
-            20 if first else 10, "committed", generation=applied.generation, full=applied.full, changes=batch.changes
-        )
+        say = self._log.info if first else self._log.debug
+        say("committed", generation=applied.generation, kind=applied.kind, changes=batch.changes)
 
     async def _failed(self, error: Exception) -> None:
         """Note a failure and wait before the next attempt."""
@@ -189,7 +179,7 @@ class Reconciler:
     async def _check_drift(self) -> None:
         self._next_drift_check_s = _now_s() + DRIFT_CHECK_S
         try:
-            repaired = await self._run_blocking(self._parts.enforcer.check_drift)
+            repaired = await self._run_blocking(self._parts.dataplane.check_drift)
         except Exception as error:  # noqa: BLE001 (the next commit replaces everything)
             self._must_reload = True
             await self._failed(error)

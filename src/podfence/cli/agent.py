@@ -145,10 +145,10 @@ def _render(options: AgentOptions, paths: tuple[str, ...]) -> int:
 
 
 def _uninstall(options: AgentOptions) -> int:
-    from podfence.agent.parts import make_enforcer
+    from podfence.agent.parts import make_dataplane
 
     _require_root()
-    make_enforcer(options).uninstall()
+    make_dataplane(options).uninstall()
     return 0
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
-from podfence.agent.interface import Applied, Desired, Parts
+from podfence.agent.interface import Applied, Parts
 from podfence.model.change import Change, Changing
 from podfence.model.error import PodfenceError
+from podfence.model.labels import Selector
 from podfence.model.objects import ObjectRef, Pod
 from podfence.model.policy import Direction, PodPeer, Policy, Tier
-from podfence.model.labels import Selector
 from podfence.model.reason import Reason
 from podfence.model.snapshot import Snapshot
 from podfence.model.verdict import DecidedIn
@@ -75,7 +77,7 @@ def _name(item: Pod | Policy) -> str:
 
 
 class Names(msgspec.Struct, frozen=True):
-    """A desired state: the names of everything that it speaks of."""
+    """What a kernel enforces, as the names of everything that it speaks of."""
 
     names: frozenset[str]
     log_allowed: bool
@@ -93,19 +95,46 @@ class Names(msgspec.Struct, frozen=True):
         }
 
 
-class FakeCompiler:
-    """Keeps names up to date; ``stumbles`` makes the next change fail as a bug would."""
+class FakeKernel:
+    """Outlives agents: what is enforced, and every state that ever was, with its time."""
 
     def __init__(self) -> None:
-        self.loads = 0
-        self.stumbles = False
-        self._names: set[str] = set()
+        self.enforced: Names | None = None
+        self.history: list[tuple[float, Names | None]] = []
+        self.clock: Callable[[], float] = time.monotonic
 
-    def load(self, snapshot: Snapshot) -> None:
+    def commit(self, state: Names | None) -> None:
+        self.enforced = state
+        self.history.append((self.clock(), state))
+
+
+class FakeDataplane:
+    """Keeps names up to date and commits them to a fake kernel.
+
+    ``failures`` commits fail first, ``before_commit`` is called within each; ``stumbles`` makes the next change fail
+    as a bug would.
+    """
+
+    def __init__(self, kernel: FakeKernel, failures: int = 0) -> None:
+        self.kernel = kernel
+        self.failures = failures
+        self.before_commit: Callable[[], None] = lambda: None
+        self.stumbles = False
+        self.adopted = self.loads = self.drift_checks = 0
+        self.drifted = False
+        self._names: set[str] = set()
+        self._log_allowed = False
+
+    def adopt(self) -> None:
+        self.adopted += 1
+
+    def load(self, snapshot: Snapshot, *, log_allowed: bool) -> Applied:
         self.loads += 1
         self._names = {item.name for item in snapshot.pods} | {item.ref.name for item in snapshot.policies}
+        self._log_allowed = log_allowed
+        return self._commit("full")
 
-    def change(self, changes: Sequence[Change]) -> None:
+    def change(self, changes: Sequence[Change]) -> Applied:
         if self.stumbles:
             self.stumbles = False
             raise KeyError("a bug")
@@ -114,45 +143,16 @@ class FakeCompiler:
                 self._names.discard(_name(item.before))
             if isinstance(item.after, Pod | Policy):
                 self._names.add(_name(item.after))
+        return self._commit("delta")
 
-    def desired(self, *, log_allowed: bool) -> Names:
-        return Names(frozenset(self._names), log_allowed)
-
-
-class FakeKernel:
-    """Outlives agents: what is enforced, and every state that ever was, with its time."""
-
-    def __init__(self) -> None:
-        self.enforced: Names | None = None
-        self.history: list[tuple[float, Names | None]] = []
-        self.generation = 0
-
-
-class FakeEnforcer:
-    """Applies to a fake kernel; ``failures`` commits fail first, ``before_commit`` is called within each."""
-
-    def __init__(self, kernel: FakeKernel, failures: int = 0) -> None:
-        self.kernel = kernel
-        self.failures = failures
-        self.adopted = 0
-        self.drifted = False
-        self.drift_checks = 0
-        self.before_commit: Callable[[], None] = lambda: None
-
-    def adopt(self) -> None:
-        self.adopted += 1
-
-    def apply(self, desired: Desired) -> Applied:
+    def _commit(self, kind: Literal["full", "delta"]) -> Applied:
         self.before_commit()
         if self.failures:
             self.failures -= 1
             raise PodfenceError("nft: no")
-        assert isinstance(desired, Names)
-        full = self.kernel.enforced is None
-        self.kernel.enforced = desired
-        self.kernel.history.append((asyncio.get_running_loop().time(), desired))
-        self.kernel.generation += 1
-        return Applied(self.kernel.generation, full, classes=len(desired.names))
+        state = Names(frozenset(self._names), self._log_allowed)
+        self.kernel.commit(state)
+        return Applied(kind, len(self.kernel.history), state.reasons, classes=len(self._names))
 
     def check_drift(self) -> bool:
         self.drift_checks += 1
@@ -160,9 +160,8 @@ class FakeEnforcer:
         return drifted
 
     def uninstall(self) -> None:
-        self.kernel.enforced = None
-        self.kernel.history.append((asyncio.get_running_loop().time(), None))
+        self.kernel.commit(None)
 
 
-def parts(cluster: FakeCluster, enforcer: FakeEnforcer, compiler: FakeCompiler | None = None) -> Parts:
-    return Parts(cluster, compiler or FakeCompiler(), enforcer, "nftables v1.0.6")
+def parts(cluster: FakeCluster, dataplane: FakeDataplane) -> Parts:
+    return Parts(cluster, dataplane, "nftables v1.0.6")

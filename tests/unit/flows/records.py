@@ -10,7 +10,13 @@ import msgspec
 
 from podfence.flows.nflog import Logged
 from podfence.flows.record import (
-    DecidedBy, FlowEnd, FlowPort, FlowRecord, FlowVerdict, Ref, Reference,
+    DecidedBy,
+    FlowEnd,
+    FlowPort,
+    FlowRecord,
+    FlowVerdict,
+    Ref,
+    Reference,
 )  # fmt: skip
 from podfence.model.net import Protocol
 from podfence.model.policy import Direction

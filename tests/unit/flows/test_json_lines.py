@@ -55,7 +55,14 @@ def test_a_rule_is_told_by_its_policy_and_field() -> None:
 
 def test_a_position_is_told_where_it_is_known() -> None:
     found = msgspec.to_builtins(Ref("NetworkPolicy", "shop", "a", "a.yaml", 3, 1))
-    assert found == {"kind": "NetworkPolicy", "namespace": "shop", "name": "a", "file": "a.yaml", "line": 3, "column": 1}
+    assert found == {
+        "kind": "NetworkPolicy",
+        "namespace": "shop",
+        "name": "a",
+        "file": "a.yaml",
+        "line": 3,
+        "column": 1,
+    }
 
 
 @pytest.mark.parametrize(

@@ -36,12 +36,8 @@ RULED = Reason(
     policy=ObjectRef("NetworkPolicy", "shop", "cart"),
     path="spec.egress[1]",
 )
-DENY_OUT = Reason(
-    allowed=False, direction=Direction.EGRESS, tier=DecidedIn.NETWORK_POLICY, isolated_by=(ISOLATE,)
-)
-DENY_IN = Reason(
-    allowed=False, direction=Direction.INGRESS, tier=DecidedIn.NETWORK_POLICY, isolated_by=(ISOLATE,)
-)
+DENY_OUT = Reason(allowed=False, direction=Direction.EGRESS, tier=DecidedIn.NETWORK_POLICY, isolated_by=(ISOLATE,))
+DENY_IN = Reason(allowed=False, direction=Direction.INGRESS, tier=DecidedIn.NETWORK_POLICY, isolated_by=(ISOLATE,))
 UNREADY = Reason(allowed=False, direction=None, tier=DecidedIn.DEFAULT, note="the pod is not programmed yet")
 REASONS = {"A1": RULED, "DO": DENY_OUT, "DI": DENY_IN, "DU": UNREADY}
 
@@ -94,9 +90,7 @@ def test_nodes_services_and_strangers_are_named_as_what_they_are() -> None:
         pytest.param("DI", "10.0.1.1", "10.0.2.1", id="entering, but the pod of this node is its source"),
     ],
 )
-def test_an_answer_that_is_cut_is_told_as_the_connection_it_answers(
-    prefix: str, source: str, destination: str
-) -> None:
+def test_an_answer_that_is_cut_is_told_as_the_connection_it_answers(prefix: str, source: str, destination: str) -> None:
     found = record(prefix, ipv4(source, destination, TCP, ports(80, 40_000)))
     assert (found.source.address, found.destination.address) == (destination, source)
     assert (found.port.port, found.source_port) == (80, 40_000)
