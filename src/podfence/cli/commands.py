@@ -27,6 +27,8 @@ TABLE = {
     "explain": Entry("podfence.cli.explain", "A policy in plain sentences."),
     "diff": Entry("podfence.cli.diff", "Which connections a change opens and closes."),
     "test": Entry("podfence.cli.test", "Whether the cluster is as a file expects it."),
+    "agent": Entry("podfence.cli.agent", "Enforce policies on this node with nftables."),
+    "flows": Entry("podfence.cli.flows", "What was dropped and allowed on this node, by which policy."),
     "rule": Entry("podfence.cli.rule", "The manual of each rule that check applies."),
     "completion": Entry("podfence.cli.completion", "Completion script for bash, zsh or fish."),
 }

@@ -1,0 +1,103 @@
+"""The agent of one node: its parts put together, their start and their end.
+
+Whatever ends the agent, the rules stay in the kernel; only ``podfence agent uninstall`` removes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from podfence.agent.flow_server import FlowServer
+from podfence.agent.forgetting import Forgetting
+from podfence.agent.health import Health, HealthServer, health_app
+from podfence.agent.host_checks import check_host
+from podfence.agent.interface import AgentOptions, Parts
+from podfence.agent.log_pump import LogPump
+from podfence.agent.metrics import Metrics
+from podfence.agent.reconcile import Reconciler
+from podfence.dataplane.conntrack import forget_addresses
+from podfence.flows.nflog import NflogReader
+from podfence.flows.owners import Owners
+from podfence.flows.recent import Recent
+from podfence.flows.resolve import Resolver
+from podfence.model.error import PodfenceError
+
+_BEAT_S = 1.0
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Where the agent can be spoken to: its health port (0: any) and the socket of its flow records."""
+
+    host: str
+    port: int
+    flows_socket: Path
+
+
+def refuse_unfit_host(parts: Parts, root: Path = Path("/")) -> None:
+    """Warn about what weakens enforcement on this host; raises ``PodfenceError`` where there could be none."""
+    log = structlog.get_logger()
+    refusals = []
+    for problem in check_host(parts.nft_version, root):
+        if problem.refuses:
+            refusals.append(problem.message)
+        else:
+            log.warning(problem.message)
+    if refusals:
+        raise PodfenceError("; ".join(refusals))
+
+
+async def run_agent(
+    options: AgentOptions,
+    parts: Parts,
+    places: Places,
+    stop: asyncio.Event,
+    open_log: Callable[[], NflogReader] = NflogReader,
+) -> None:
+    """Enforce until ``stop`` is set; raises ``PodfenceError`` when that is not possible here."""
+    health, metrics, owners = Health(), Metrics(), Owners()
+    # First of all: it fails when another agent enforces here.
+    reader = open_log()
+    try:
+        resolver = Resolver(options.node, owners, audit=options.audit)
+        forgetting = Forgetting(forget_addresses)
+        reconciler = Reconciler(
+            options.node, parts, owners, health, metrics, on_commit=resolver.follow, on_release=forgetting.add
+        )
+        server = FlowServer(places.flows_socket, Recent(), reconciler.log_allowed)
+        await server.start()
+        try:
+            port = HealthServer(places.host, places.port, health_app(health, metrics.registry))
+            try:
+                pump = LogPump(reader, resolver, server, metrics, time.time)
+                await _until(stop, parts.cluster.run(), reconciler.run(), forgetting.run(), pump.run(), _heart(health))
+            finally:
+                port.close()
+        finally:
+            await server.stop()
+    finally:
+        reader.close()
+
+
+async def _until(stop: asyncio.Event, *runs: Coroutine[None, None, None]) -> None:
+    """Run everything until told to stop; the first that fails ends the others, and its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(run) for run in runs]
+            await stop.wait()
+            structlog.get_logger().info("the agent ends; its rules stay enforced")
+            for task in tasks:
+                task.cancel()
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+async def _heart(health: Health) -> None:
+    while True:
+        health.beat()
+        await asyncio.sleep(_BEAT_S)

@@ -1,0 +1,181 @@
+"""``podfence agent``: enforces on a node, shows what it would load, or removes what it left."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from podfence.cli.options import talk
+from podfence.model.error import PodfenceError
+
+if TYPE_CHECKING:
+    from podfence.agent.agent import Places
+    from podfence.agent.interface import AgentOptions
+    from podfence.model.net import AddressRange
+
+UNINSTALL = "uninstall"
+
+
+@click.command(short_help="Enforce policies on this node with nftables.")
+@click.argument("arguments", nargs=-1, metavar="[uninstall | PATH...]")
+@click.option("--node", metavar="NAME", envvar="NODE_NAME", help="The node's name (default: NODE_NAME).")
+@click.option("--render", is_flag=True, help="Print the nftables text for these manifests, and load nothing.")
+@click.option("--kubeconfig", metavar="FILE", help="Cluster to watch (default: that of the pod, else kubectl's).")
+@click.option("--context", metavar="NAME", help="Context of the kubeconfig.")
+@click.option("--audit", is_flag=True, help="Log what would be dropped, and drop nothing.")
+@click.option(
+    "--cutoff",
+    type=click.Choice(("all", "none")),
+    default="all",
+    help="Connections that a change denies: cut all, or none.",
+)
+@click.option(
+    "--unready",
+    type=click.Choice(("drop", "accept")),
+    default="drop",
+    help="Traffic of pods of this node that are not programmed yet.",
+)
+@click.option(
+    "--pod-cidr",
+    "pod_cidrs",
+    multiple=True,
+    metavar="CIDR",
+    help="Where pods of this node live (default: its Node object). May be repeated.",
+)
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:9470",
+    show_default=True,
+    help="Where to serve /livez, /readyz and /metrics.",
+)
+@click.option("--flows-socket", metavar="PATH", help="Where to serve flows (default: /run/podfence/NODE.sock).")
+@talk
+def command(
+    *,
+    arguments: tuple[str, ...],
+    node: str | None,
+    render: bool,
+    kubeconfig: str | None,
+    context: str | None,
+    audit: bool,
+    cutoff: str,
+    unready: str,
+    pod_cidrs: tuple[str, ...],
+    listen: str,
+    flows_socket: str | None,
+    color: str,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Enforce the policies of a cluster on this node, until told to end; the rules stay enforced after that.
+
+    "podfence agent uninstall" removes them. With --render PATHs are read instead of a cluster, and what would be
+    loaded is printed: no root, no cluster, any system. Exit codes: 0 told to end, 2 cannot enforce here.
+    """
+    del quiet
+    from podfence.agent.interface import AgentOptions
+
+    options = AgentOptions(
+        node=_node(node, uninstalls=arguments == (UNINSTALL,) and not render),
+        audit=audit,
+        cuts_off=cutoff == "all",
+        drops_unready=unready == "drop",
+        pod_ranges=_ranges(pod_cidrs),
+        kubeconfig=kubeconfig,
+        context=context,
+    )
+    if render:
+        return _render(options, arguments)
+    _configure_logs(color, verbose=verbose)
+    if arguments == (UNINSTALL,):
+        return _uninstall(options)
+    if arguments:
+        raise PodfenceError(f"{arguments[0]}: the agent reads a cluster; PATHs go with --render")
+    return _run(options, _places(options.node, listen, flows_socket))
+
+
+def _node(node: str | None, *, uninstalls: bool) -> str:
+    if node:
+        return node
+    if uninstalls:
+        return ""
+    raise PodfenceError("name the node that this is with --node (or NODE_NAME)")
+
+
+def _ranges(texts: tuple[str, ...]) -> tuple[AddressRange, ...]:
+    from podfence.model.net import parse_cidr, union
+
+    try:
+        return union(parse_cidr(text) for text in texts)
+    except ValueError as error:
+        raise PodfenceError(f"--pod-cidr {error}") from None
+
+
+def _places(node: str, listen: str, flows_socket: str | None) -> Places:
+    from podfence.agent.agent import Places
+    from podfence.flows.place import socket_path
+
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise PodfenceError(f"--listen {listen}: write HOST:PORT, such as 127.0.0.1:9470")
+    place = Path(flows_socket) if flows_socket is not None else socket_path(node)
+    return Places(host.strip("[]"), int(port), place)
+
+
+def _configure_logs(color: str, *, verbose: bool) -> None:
+    from podfence.agent.logs import configure_logs
+    from podfence.report.term import terminal_for
+
+    configure_logs(sys.stderr, verbose=verbose, colour=terminal_for(sys.stderr, color).colour)
+
+
+def _render(options: AgentOptions, paths: tuple[str, ...]) -> int:
+    from podfence.dataplane.render import render  # type: ignore[import-not-found, unused-ignore]
+
+    sys.stdout.write(render(options, paths))
+    return 0
+
+
+def _uninstall(options: AgentOptions) -> int:
+    from podfence.agent.parts import make_dataplane
+
+    _require_root()
+    make_dataplane(options).uninstall()
+    return 0
+
+
+def _run(options: AgentOptions, places: Places) -> int:
+    import asyncio
+
+    from podfence.agent.agent import refuse_unfit_host, run_agent
+    from podfence.agent.parts import make_parts
+
+    _require_root()
+    gc.enable()  # switched off for commands that end soon
+    parts = make_parts(options)
+    refuse_unfit_host(parts)
+
+    async def until_signal() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await run_agent(options, parts, places, stop)
+
+    asyncio.run(until_signal())
+    return 0
+
+
+def _require_root() -> None:
+    if sys.platform != "linux":
+        raise PodfenceError("the agent enforces on Linux only; --render works everywhere")
+    if os.geteuid() != 0 and shutil.which("nft") is not None:
+        # Inside a user namespace of its own it is root; elsewhere the kernel would say no to everything.
+        raise PodfenceError("the agent needs root (CAP_NET_ADMIN); --render works without")

@@ -1,0 +1,165 @@
+"""From what the kernel logged to a record: whose addresses these are, and what the verdict id stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import msgspec
+
+from podfence.flows.nflog import Logged
+from podfence.flows.owners import Owner, Owners
+from podfence.flows.packet import PROTOCOLS, Packet, parse_packet
+from podfence.flows.record import DecidedBy, FlowEnd, FlowPort, FlowRecord, FlowVerdict, Ref, Reference, ref_of
+from podfence.model.net import Protocol, format_address
+from podfence.model.objects import Node, ObjectRef, Pod, Service
+from podfence.model.policy import Direction
+from podfence.model.reason import Reason
+from podfence.model.verdict import DecidedIn
+
+DNS_PORT = 53
+
+UNKNOWN_ID = "a rule that is no longer there"
+
+NO_DNS = "a DNS query that no rule allows"
+
+_Why = tuple[DecidedBy | None, tuple[Reference, ...], str]
+
+
+class Resolver:
+    """Makes records for one node; ``audit`` says that the node's rules drop nothing.
+
+    ``reasons`` is replaced with every commit; a packet may have been logged by rules of the commit before.
+    """
+
+    def __init__(self, node: str, owners: Owners, *, audit: bool = False) -> None:
+        self.owners = owners
+        self._node = node
+        self._audit = audit
+        self._reasons: Mapping[str, Reason] = {}
+        self._reasons_before: Mapping[str, Reason] = {}
+
+    def follow(self, reasons: Mapping[str, Reason]) -> None:
+        """Use the reasons of a new commit; those of the commit before are still known."""
+        if reasons is not self._reasons:
+            self._reasons_before, self._reasons = self._reasons, reasons
+
+    def record(self, logged: Logged, now_s: float) -> FlowRecord | None:
+        """Make the record of one packet, ``None`` when its bytes are no IP packet.
+
+        ``now_s`` (seconds since the epoch) is its time where the kernel told none.
+        """
+        packet = parse_packet(logged.payload)
+        if packet is None:
+            return None
+        reason = self._reason(logged.prefix)
+        if self._is_reply(packet, reason, logged.is_reply):
+            packet = packet.reversed()
+        decided_by, isolated_by, note = _why(reason)
+        return FlowRecord(
+            time=datetime.fromtimestamp(now_s if logged.time_s is None else logged.time_s, UTC),
+            node=self._node,
+            verdict=self._verdict(reason),
+            direction=reason.direction,
+            tier=reason.tier,
+            decided_by=decided_by,
+            isolated_by=isolated_by,
+            note=_with_hint(note, packet, reason),
+            source=self._end(packet.source),
+            destination=self._end(packet.destination),
+            port=_port(packet),
+            source_port=packet.source_port,
+            count=1,
+            verdict_id=logged.prefix,
+        )
+
+    def _reason(self, verdict_id: str) -> Reason:
+        found = self._reasons.get(verdict_id) or self._reasons_before.get(verdict_id)
+        # What is not known is taken for a drop: nobody looks for a packet that passed.
+        return found or Reason(allowed=False, direction=None, tier=DecidedIn.NOT_APPLICABLE, note=UNKNOWN_ID)
+
+    def _verdict(self, reason: Reason) -> FlowVerdict:
+        if reason.allowed:
+            return FlowVerdict.ALLOW
+        return FlowVerdict.AUDIT if self._audit else FlowVerdict.DROP
+
+    def _is_reply(self, packet: Packet, reason: Reason, told: bool | None) -> bool:  # noqa: FBT001 (three values)
+        """Tell whether the packet answers the connection that was judged.
+
+        Where the kernel does not tell: rules of a direction are met only by connections that a pod of this node
+        opened (egress) or accepts (ingress); if that end is not where it should be, the packet goes backwards.
+        """
+        if told is not None or reason.direction is None:
+            return bool(told)
+        here, there = packet.source, packet.destination
+        if reason.direction is Direction.INGRESS:
+            here, there = there, here
+        return self._is_local(there) and not self._is_local(here)
+
+    def _is_local(self, address: int) -> bool:
+        owner = self.owners.owner(address)
+        return isinstance(owner, Pod) and owner.node == self._node
+
+    def _end(self, address: int) -> FlowEnd:
+        return _end_of(address, self.owners.owner(address))
+
+
+@lru_cache(maxsize=4096)
+def _why(reason: Reason) -> _Why:
+    decided_by = None if reason.policy is None else _decided_by(reason.policy, reason)
+    return decided_by, tuple(Reference(ref_of(ref)) for ref in reason.isolated_by), reason.note
+
+
+def _decided_by(policy: ObjectRef, reason: Reason) -> DecidedBy:
+    ref = ref_of(policy)
+    if policy.source is not None:
+        where = policy.source.position(reason.path)
+        ref = msgspec.structs.replace(ref, line=where.line, column=where.column)
+    return DecidedBy(ref, reason.path, reason.rule_name)
+
+
+@lru_cache(maxsize=4096)
+def _end_of(address: int, owner: Owner | None) -> FlowEnd:
+    text = format_address(address)
+    match owner:
+        case Pod():
+            return FlowEnd(
+                text,
+                pod=_reference("Pod", owner.namespace, owner.name),
+                workload=_workload(owner),
+                node=None if owner.node is None else _reference("Node", None, owner.node),
+            )
+        case Node():
+            return FlowEnd(text, node=_reference("Node", None, owner.name))
+        case Service():
+            return FlowEnd(text, service=_reference("Service", owner.namespace, owner.name))
+    return FlowEnd(text)
+
+
+def _workload(pod: Pod) -> Reference | None:
+    kind, name = pod.workload
+    return _reference(kind, pod.namespace, name) if name else None
+
+
+def _reference(kind: str, namespace: str | None, name: str) -> Reference:
+    return Reference(Ref(kind, namespace, name))
+
+
+def _port(packet: Packet) -> FlowPort:
+    if packet.number not in PROTOCOLS:
+        return FlowPort(Protocol.OTHER, ip_protocol=packet.number)
+    return FlowPort(packet.protocol) if packet.port is None else FlowPort(packet.protocol, packet.port)
+
+
+def _with_hint(note: str, packet: Packet, reason: Reason) -> str:
+    """Say so when it is a DNS question that found no rule: the most usual thing to forget."""
+    forgot_dns = (
+        not reason.allowed
+        and reason.policy is None
+        and reason.isolated_by
+        and reason.direction is Direction.EGRESS
+        and packet.port == DNS_PORT
+        and packet.number in PROTOCOLS
+    )
+    return "; ".join(filter(None, (note, NO_DNS))) if forgot_dns else note

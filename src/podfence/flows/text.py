@@ -1,0 +1,126 @@
+"""A record as one line for people, and as a row of CSV (RFC 4180)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+
+from msgspec import UNSET
+
+from podfence.flows.packet import ICMP, ICMPV6
+from podfence.flows.record import DecidedBy, FlowEnd, FlowPort, FlowRecord, FlowsLost, FlowVerdict
+from podfence.model.net import Protocol
+
+COLUMNS = (
+    "time", "node", "verdict", "direction", "source", "sourceAddress", "destination", "destinationAddress",
+    "protocol", "port", "count", "tier", "policy", "rule", "isolatedBy", "note",
+)  # fmt: skip
+
+_END_WIDTH = 24
+_PORT_WIDTH = 10
+_ROLES = {FlowVerdict.ALLOW: "allowed", FlowVerdict.DROP: "denied", FlowVerdict.AUDIT: "warning"}
+
+_PATH = re.compile(r"spec\.(ingress|egress)\[([0-9]{1,9})\]")
+
+_NAMES = {ICMP: "ICMP", ICMPV6: "ICMPv6"}
+
+Paint = Callable[[str, str], str]
+"""Colours a text by its role: allowed, denied, warning."""
+
+
+def flow_text(record: FlowRecord, paint: Paint = lambda text, _: text, zone: tzinfo | None = None) -> str:
+    """Write a record as a line: time, verdict, ends, port, what decided, how many more.
+
+    ``zone`` is that of the time, the machine's own by default.
+    """
+    time = record.time.astimezone(zone).isoformat(timespec="milliseconds")[11:23]
+    verdict = paint(f"{record.verdict.upper():<5}", _ROLES[record.verdict])
+    ends = f"{end_name(record.source):<{_END_WIDTH}} → {end_name(record.destination):<{_END_WIDTH}}"
+    return f"{time}  {verdict}  {ends}  {port_text(record.port):<{_PORT_WIDTH}}  {why(record)}{_more(record.count)}"
+
+
+def lost_text(lost: FlowsLost) -> str:
+    """Say how many records are missing, and why."""
+    records = "1 record is" if lost.count == 1 else f"{lost.count} records are"
+    whose = "the kernel logged faster than the agent could read" if lost.by == "kernel" else "this reader was too slow"
+    return f"{records} missing here: {whose}"
+
+
+def why(record: FlowRecord) -> str:
+    """Name what decided: policy and rule, the policies whose default it was, or what the note says."""
+    if record.decided_by is not None:
+        return _joined(_rule(record.decided_by), record.note)
+    if not record.isolated_by:
+        return record.note or "no policy is about it"
+    policies = ", ".join(str(item.ref) for item in record.isolated_by)
+    return _joined(f"default deny of {policies}", record.note)
+
+
+def end_name(end: FlowEnd) -> str:
+    """Name an end as people know it: pod, Service, node, or address."""
+    if end.pod is not None:
+        return str(end.pod.ref)
+    if end.service is not None:
+        return f"service {end.service.ref}"
+    return end.address if end.node is None else f"node/{end.node.ref}"
+
+
+def port_text(port: FlowPort) -> str:
+    """Write protocol and port: ``TCP 80``, ``ICMP``, ``protocol 47``."""
+    if port.port is not UNSET:
+        return f"{port.protocol} {port.port}"
+    if port.protocol is not Protocol.OTHER or port.ip_protocol is UNSET:
+        return str(port.protocol)
+    return _NAMES.get(port.ip_protocol, f"protocol {port.ip_protocol}")
+
+
+def csv_row(cells: Sequence[str]) -> str:
+    """Write one row, its line break included."""
+    text = io.StringIO()
+    csv.writer(text).writerow(cells)
+    return text.getvalue()
+
+
+def flow_csv(record: FlowRecord) -> str:
+    """Write a record as a row under ``COLUMNS``."""
+    return csv_row(
+        (
+            record.time.isoformat(timespec="milliseconds"),
+            record.node,
+            record.verdict,
+            record.direction or "",
+            end_name(record.source),
+            record.source.address,
+            end_name(record.destination),
+            record.destination.address,
+            str(record.port.protocol) if record.port.port is not UNSET else port_text(record.port),
+            "" if record.port.port is UNSET else str(record.port.port),
+            str(record.count),
+            record.tier,
+            "" if record.decided_by is None else str(record.decided_by.ref),
+            "" if record.decided_by is None else record.decided_by.path,
+            " ".join(str(item.ref) for item in record.isolated_by),
+            record.note,
+        )
+    )
+
+
+def _rule(decided_by: DecidedBy) -> str:
+    """Name a rule as ``why`` does: ``shop/cart, ingress rule 1 (cart.yaml:14)``, rules counted from 1."""
+    match = _PATH.fullmatch(decided_by.path)
+    rule = decided_by.path if match is None else f"{match[1]} rule {int(match[2]) + 1}"
+    name = f' "{decided_by.name}"' if decided_by.name else ""
+    ref = decided_by.ref
+    where = f" ({ref.file}:{ref.line})" if ref.file is not UNSET and ref.line is not UNSET else ""
+    return f"{ref}, {rule}{name}{where}"
+
+
+def _more(count: int) -> str:
+    return "" if count <= 1 else f" ({count - 1} more like it per second)"
+
+
+def _joined(text: str, note: str) -> str:
+    return f"{text}; {note}" if note else text

@@ -1,0 +1,95 @@
+"""Records as lines for people, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC
+
+import msgspec
+import pytest
+
+from podfence.flows.record import DecidedBy, FlowEnd, FlowPort, FlowsLost, FlowVerdict, Ref
+from podfence.flows.text import COLUMNS, csv_row, flow_csv, flow_text, lost_text, port_text
+from podfence.model.net import Protocol
+from tests.unit.flows.records import ACCEPTED, DENIED, reference
+
+
+def test_a_drop_is_a_line_that_names_the_policies_to_edit() -> None:
+    record = msgspec.structs.replace(DENIED, count=2)
+    assert flow_text(record, zone=UTC) == (
+        "08:14:03.112  DROP   shop/frontend-5c9d       → shop/payment-7f44         TCP 50051   "
+        "default deny of shop/payment-isolate (1 more like it per second)"
+    )
+
+
+def test_an_accepted_connection_names_its_rule() -> None:
+    assert "  ALLOW  shop/frontend-5c9d" in flow_text(ACCEPTED, zone=UTC)
+    assert flow_text(ACCEPTED, zone=UTC).endswith("  shop/payment, ingress rule 1")
+
+
+def test_several_isolating_policies_and_a_note_are_all_told() -> None:
+    record = msgspec.structs.replace(
+        DENIED, isolated_by=(*DENIED.isolated_by, reference("NetworkPolicy", "shop", "all")), note="so there"
+    )
+    assert flow_text(record, zone=UTC).endswith("default deny of shop/payment-isolate, shop/all; so there")
+
+
+def test_a_cluster_wide_rule_is_told_with_its_name() -> None:
+    decided = DecidedBy(Ref("ClusterNetworkPolicy", None, "guard"), "spec.egress[0]", "no-metadata")
+    record = msgspec.structs.replace(DENIED, verdict=FlowVerdict.AUDIT, decided_by=decided)
+    assert "  AUDIT  " in flow_text(record)
+    assert flow_text(record).endswith('guard, egress rule 1 "no-metadata"')
+
+
+def test_a_rule_whose_text_is_known_is_told_with_its_line() -> None:
+    decided = DecidedBy(Ref("NetworkPolicy", "shop", "cart", "cart.yaml", 14, 3), "spec.egress[2]")
+    assert flow_text(msgspec.structs.replace(ACCEPTED, decided_by=decided)).endswith(
+        "shop/cart, egress rule 3 (cart.yaml:14)"
+    )
+
+
+def test_colour_is_on_the_verdict_alone() -> None:
+    assert flow_text(DENIED, lambda text, role: f"<{role}>{text}</>").count("<denied>DROP </>") == 1
+
+
+@pytest.mark.parametrize(
+    ("port", "text"),
+    [
+        (FlowPort(Protocol.UDP, 53), "UDP 53"),
+        (FlowPort(Protocol.TCP), "TCP"),
+        (FlowPort(Protocol.OTHER, ip_protocol=1), "ICMP"),
+        (FlowPort(Protocol.OTHER, ip_protocol=58), "ICMPv6"),
+        (FlowPort(Protocol.OTHER, ip_protocol=47), "protocol 47"),
+    ],
+)
+def test_ports_and_protocols_are_told_as_people_know_them(port: FlowPort, text: str) -> None:
+    assert port_text(port) == text
+
+
+def test_what_is_missing_is_told_with_its_reason() -> None:
+    assert lost_text(FlowsLost(1, "reader")) == "1 record is missing here: this reader was too slow"
+    assert lost_text(FlowsLost(7, "kernel")).startswith("7 records are missing here: the kernel")
+
+
+def test_csv_is_what_a_csv_reader_expects() -> None:
+    record = msgspec.structs.replace(DENIED, note='a "note", with commas', source=FlowEnd("203.0.113.9"))
+    header, row = csv.reader([csv_row(COLUMNS), flow_csv(record)])
+    found = dict(zip(header, row, strict=True))
+    assert found == {
+        "time": "2026-11-26T08:14:03.112+00:00",
+        "node": "n1",
+        "verdict": "drop",
+        "direction": "ingress",
+        "source": "203.0.113.9",
+        "sourceAddress": "203.0.113.9",
+        "destination": "shop/payment-7f44",
+        "destinationAddress": "10.0.2.7",
+        "protocol": "TCP",
+        "port": "50051",
+        "count": "1",
+        "tier": "NetworkPolicy",
+        "policy": "",
+        "rule": "",
+        "isolatedBy": "shop/payment-isolate",
+        "note": 'a "note", with commas',
+    }
