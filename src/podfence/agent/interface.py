@@ -93,8 +93,8 @@ class Dataplane(Protocol):
     def load(self, snapshot: Snapshot, *, log_allowed: bool) -> Applied:
         """Make the kernel enforce a whole cluster in one transaction; ``log_allowed`` logs accepted connections."""
 
-    def change(self, changes: Sequence[Change]) -> Applied:
-        """Make the kernel follow what changed since, in one transaction."""
+    def change(self, changes: Sequence[Change]) -> Applied | None:
+        """Make the kernel follow what changed since, in one transaction; ``None`` when that takes a ``load``."""
 
     def check_drift(self) -> bool:
         """Compare the kernel with what was committed last and repair it; tells whether there was anything to repair."""

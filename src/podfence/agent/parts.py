@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from podfence.agent.interface import AgentOptions, Dataplane, Parts
-from podfence.model.error import PodfenceError
+from podfence.agent.kernel import Kernel
+from podfence.agent.watched import WatchedCluster
+from podfence.dataplane.runner import nft_version, runner
 
 
 def make_dataplane(options: AgentOptions) -> Dataplane:
     """Make the kernel's side alone, for who wants no cluster."""
-    del options
-    raise PodfenceError("this build has no dataplane yet; podfence agent --render works without")
+    return Kernel(options, runner())
 
 
 def make_parts(options: AgentOptions) -> Parts:
     """Make the parts of a node's agent; raises ``PodfenceError`` without a cluster's address or credentials."""
-    del options
-    raise PodfenceError("this build watches no cluster yet; podfence agent --render works without")
+    return Parts(cluster=WatchedCluster(options), dataplane=make_dataplane(options), nft_version=nft_version())

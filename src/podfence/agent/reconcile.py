@@ -121,8 +121,10 @@ class Reconciler:
                 self._must_reload = True
                 await self._failed(error)
                 continue
-            self._committed(applied, began_s)
-            return
+            if applied is not None:
+                self._committed(applied, began_s)
+                return
+            self._must_reload = True
 
     def _take(self) -> tuple[Snapshot | None, Sequence[Change]]:
         """Take what changed: as a whole cluster at the start, after a failure and for a wish, else as changes."""
@@ -138,7 +140,7 @@ class Reconciler:
         self._batch.count(changes, self._node)
         return snapshot, changes
 
-    def _apply(self, snapshot: Snapshot | None, changes: Sequence[Change], log_allowed: bool) -> Applied:  # noqa: FBT001 (run_blocking knows positions only)
+    def _apply(self, snapshot: Snapshot | None, changes: Sequence[Change], log_allowed: bool) -> Applied | None:  # noqa: FBT001 (run_blocking knows positions only)
         if snapshot is not None:
             return self._parts.dataplane.load(snapshot, log_allowed=log_allowed)
         return self._parts.dataplane.change(changes)

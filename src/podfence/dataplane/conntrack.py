@@ -100,6 +100,16 @@ def forget_addresses(addresses: Collection[int], connect: Callable[[], NetlinkSo
         return delete(netlink, doomed)
 
 
+def forget_marks(mask: int, kept: int, connect: Callable[[], NetlinkSocket] = NetlinkSocket) -> int:
+    """Delete every connection whose mark, as far as ``mask`` shows it, is neither 0 nor ``kept``.
+
+    Tells how many were deleted. Raises ``OSError``.
+    """
+    with connect() as netlink:
+        doomed = [found for found in connections(netlink) if found.mark & mask not in {0, kept}]
+        return delete(netlink, doomed)
+
+
 def _with_any(netlink: NetlinkSocket, wanted: frozenset[int]) -> Iterator[Connection]:
     octets = [_octets(address) for address in wanted]
     for answer in netlink.dump(_GET, netfilter_header(socket.AF_UNSPEC)):

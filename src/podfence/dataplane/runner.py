@@ -109,6 +109,17 @@ def is_installed() -> bool:
     return shutil.which("nft", path=_search_path()) is not None
 
 
+def nft_version() -> str | None:
+    """Give what ``nft --version`` says, ``None`` where there is no nft."""
+    try:
+        done = subprocess.run(
+            ["nft", "--version"], capture_output=True, text=True, check=False, env={"PATH": _search_path()}
+        )
+    except OSError:
+        return None
+    return done.stdout.strip()
+
+
 def _complaint(text: str) -> str:
     """Give the first line that says what is wrong, with advice where the cause is known."""
     lines = [line.strip() for line in text.splitlines() if "Error" in line or "rror:" in line] or text.splitlines()

@@ -14,12 +14,12 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 import msgspec
 
 from podfence.lab import orders
-from podfence.lab.pod_addresses import PodAddresses
 from podfence.lab.container import PodContext
 from podfence.lab.environment import Lookup, container_environment
 from podfence.lab.images import invocation
 from podfence.lab.interface import Object, Process
 from podfence.lab.pod import Pod
+from podfence.lab.pod_addresses import PodAddresses
 from podfence.lab.pod_files import ClusterDns, pod_files, pod_hostname
 from podfence.lab.zygote_client import Zygote
 

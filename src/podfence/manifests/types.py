@@ -33,8 +33,22 @@ class Field(
     # One letter each, since the table is read at every start of the API server.
     rename=dict(
         zip(
-            "name type go repeated map pointer omit_empty omit_zero inline required number strategy merge_key".split()
-            + "list_type list_keys map_type default enum".split(),
+            [
+                "name",
+                "type",
+                "go",
+                "repeated",
+                "map",
+                "pointer",
+                "omit_empty",
+                "omit_zero",
+                "inline",
+                "required",
+                "number",
+                "strategy",
+                "merge_key",
+            ]
+            + ["list_type", "list_keys", "map_type", "default", "enum"],
             "ntgrmpoziq#sklyade",
             strict=True,
         )

@@ -173,6 +173,13 @@ class NodeAddress(Wire):
     address: str | None = None
 
 
+class NodeSpec(Wire):
+    """The blocks that a node's pods get their addresses from."""
+
+    pod_cidr: str | None = msgspec.field(default=None, name="podCIDR")
+    pod_cidrs: list[str | None] | None = msgspec.field(default=None, name="podCIDRs")
+
+
 class NodeStatus(Wire):
     """The addresses of a node."""
 
@@ -182,6 +189,7 @@ class NodeStatus(Wire):
 class Node(Object):
     """A node."""
 
+    spec: NodeSpec | None = None
     status: NodeStatus | None = None
 
 

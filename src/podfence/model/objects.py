@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from podfence.model.labels import Labels
-from podfence.model.net import Protocol
+from podfence.model.net import AddressRange, Protocol
 from podfence.model.source import Source
 
 
@@ -69,11 +69,12 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
 
 
 class Node(msgspec.Struct, frozen=True, gc=False):
-    """A node with its labels and every address of its status."""
+    """A node with its labels and every address of its status; ``pod_ranges`` is where its pods' addresses are."""
 
     name: str
     labels: Labels = ()
     addresses: tuple[int, ...] = ()
+    pod_ranges: tuple[AddressRange, ...] = ()
 
 
 class ServicePort(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,64 @@
+"""The watched cluster behind the shape of ``agent.interface``: the store, and its batches joined until they are taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from podfence.agent.interface import AgentOptions
+from podfence.kube.client import Client
+from podfence.kube.config import connection
+from podfence.kube.store import Store
+from podfence.model.change import Change
+from podfence.model.snapshot import Snapshot
+
+
+class WatchedCluster:
+    """A cluster as one node's agent watches it; a ``Cluster``."""
+
+    def __init__(self, options: AgentOptions) -> None:
+        """Find the cluster's address and credentials; raises ``PodfenceError`` without."""
+        self._connection = connection(options.kubeconfig, options.context)
+        self._node = options.node
+        self._store: Store | None = None
+        self._ready = asyncio.Event()
+        self._news = asyncio.Event()
+        self._taken: list[Change] = []
+
+    async def run(self) -> None:
+        """Watch until cancelled, whatever happens to the server."""
+        async with Client(self._connection) as client:
+            self._store = Store(client, node=self._node)
+            self._ready.set()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._store.run())
+                tasks.create_task(self._gather(self._store))
+
+    async def wait_until_synced(self) -> None:
+        """Wait until every kind was listed once."""
+        await self._ready.wait()
+        await self._known().wait_synced()
+
+    async def wait_for_changes(self) -> None:
+        """Wait until ``take_changes`` has something to give."""
+        await self._news.wait()
+
+    def take_changes(self) -> Sequence[Change]:
+        """Give what changed since the last call, oldest first, without waiting."""
+        self._news.clear()
+        taken, self._taken = self._taken, []
+        return taken
+
+    def snapshot(self) -> Snapshot:
+        """Give the cluster as it is now; changes that it holds may be given once more, which changes nothing."""
+        return self._known().snapshot()
+
+    async def _gather(self, store: Store) -> None:
+        async for batch in store.changes():
+            self._taken.extend(batch)
+            self._news.set()
+
+    def _known(self) -> Store:
+        if self._store is None:
+            raise AssertionError("nothing is known before run")
+        return self._store
