@@ -10,8 +10,8 @@ from starlette.requests import Request
 from podfence.lab.apiserver.protobuf import decode_protobuf
 from podfence.lab.apiserver.status import StatusError, bad_request, unsupported_media_type
 from podfence.manifests.json_scan import is_too_deep, load, scan
-from podfence.manifests.yaml_events import read_yaml
 from podfence.manifests.yaml_errors import YamlError
+from podfence.manifests.yaml_events import read_yaml
 
 Object = dict[str, Any]
 

@@ -130,7 +130,7 @@ def without(
     gone: frozenset[Path],
     kept: frozenset[Path],
     merge_type: MergeType,
-    path: Path = (),  # noqa: ANN401
+    path: Path = (),
 ) -> Any:  # noqa: ANN401
     """Remove fields from a value; what still has an owner below it stays."""
     if isinstance(value, dict) and not merge_type.atomic:
