@@ -20,6 +20,8 @@ from podfence.lab.apiserver import discovery, openapi
 from podfence.lab.apiserver.admission import Admissions
 from podfence.lab.apiserver.bootstrap import create_first_namespaces
 from podfence.lab.apiserver.builtin import builtin_resources
+from podfence.lab.apiserver.crds.policies import create_policy_crds
+from podfence.lab.apiserver.crds.serving import serve_custom_resources
 from podfence.lab.apiserver.http.answers import Form, answer, page_not_found, refusal, wanted_form
 from podfence.lab.apiserver.http.dispatch import Dispatch
 from podfence.lab.apiserver.http.request_info import request_info
@@ -57,7 +59,9 @@ def create_registry(
     maker = making or Making()
     strategies = Strategies(storage, ServiceAddresses(storage, service_cidrs))
     registry = Registry(storage, Catalogue(tuple(builtin_resources())), Admissions(server), maker, strategies)
+    serve_custom_resources(registry)
     create_first_namespaces(registry)
+    create_policy_crds(registry, server.channel)
     return registry
 
 
@@ -145,7 +149,7 @@ async def serve(
     """Serve an application on listening sockets until the task is cancelled; ``protocol`` is uvicorn's HTTP class."""
     config = uvicorn.Config(
         app,
-        http=protocol,  # type: ignore[arg-type]
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,

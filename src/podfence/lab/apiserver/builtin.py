@@ -6,6 +6,7 @@ Names, short names, categories, verbs and subresources are those of a real serve
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from podfence.lab.apiserver.resources import ApiResource, Subresource
 
@@ -33,9 +34,9 @@ _TOKEN = Subresource("token", ("create",), "authentication.k8s.io", "v1", "Token
 
 
 def _core() -> Iterator[ApiResource]:
-    def core(kind: str, plural: str, short: str = "", *, namespaced: bool = True, **more: object) -> ApiResource:
+    def core(kind: str, plural: str, short: str = "", *, namespaced: bool = True, **more: Any) -> ApiResource:
         names = tuple(short.split())
-        return ApiResource("", "v1", kind, plural, namespaced, short_names=names, **more)  # type: ignore[arg-type]
+        return ApiResource("", "v1", kind, plural, namespaced, short_names=names, **more)
 
     yield core("Binding", "bindings", verbs=("create",))
     yield core("ConfigMap", "configmaps", "cm")
@@ -50,10 +51,10 @@ def _core() -> Iterator[ApiResource]:
     yield core("Node", "nodes", "no", namespaced=False, subresources=(_STATUS,))
     yield core("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=(_STATUS,), returns_deleted=True)
     yield core("PersistentVolume", "persistentvolumes", "pv", namespaced=False, subresources=(_STATUS,))
-    pod = {"categories": _ALL, "subresources": _POD_PARTS, "returns_deleted": True}
+    pod: dict[str, Any] = {"categories": _ALL, "subresources": _POD_PARTS, "returns_deleted": True}
     yield core("Pod", "pods", "po", **pod)
     yield core("PodTemplate", "podtemplates", returns_deleted=True)
-    workload = {"categories": _ALL, "subresources": (_SCALE, _STATUS)}
+    workload: dict[str, Any] = {"categories": _ALL, "subresources": (_SCALE, _STATUS)}
     yield core("ReplicationController", "replicationcontrollers", "rc", **workload)
     yield core("ResourceQuota", "resourcequotas", "quota", subresources=(_STATUS,), returns_deleted=True)
     yield core("Secret", "secrets")
@@ -119,8 +120,10 @@ def _cluster() -> Iterator[ApiResource]:
     lease = ApiResource("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True, create_on_update=True)
     yield lease
     yield ApiResource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", namespaced=True)
-    yield ApiResource("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", False, short_names=("pc",))
-    yield ApiResource("storage.k8s.io", "v1", "StorageClass", "storageclasses", False, short_names=("sc",))
+    yield ApiResource(
+        "scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", namespaced=False, short_names=("pc",)
+    )
+    yield ApiResource("storage.k8s.io", "v1", "StorageClass", "storageclasses", namespaced=False, short_names=("sc",))
 
 
 def _networking() -> Iterator[ApiResource]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 import secrets
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import Final
 
 from podfence.manifests.validation.metadata import MAX_GENERATED_BASE
@@ -36,9 +36,9 @@ class Making:
 
 def rfc3339(seconds: float) -> str:
     """Write a time as Kubernetes does, to the second, in UTC."""
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def seconds_of(text: str) -> float:
     """Read a time that Kubernetes wrote."""
-    return datetime.datetime.fromisoformat(text).timestamp()
+    return datetime.fromisoformat(text).timestamp()

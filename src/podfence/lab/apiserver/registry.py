@@ -59,6 +59,7 @@ class Registry:
         self.making = making
         self.merge_types: dict[tuple[str, str], MergeType] = {}
         self.custom_columns: dict[tuple[str, str], TableColumns] = {}
+        self.custom_schemas: dict[tuple[str, str], Object] = {}
 
     def now(self) -> str:
         """Give the time as objects write it."""

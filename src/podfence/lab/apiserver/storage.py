@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -80,6 +80,11 @@ class Collection:
         self._horizon = revision
         self._count = 0
         self._waiting: set[asyncio.Future[None]] = set()
+        self._listeners: list[Callable[[Event], None]] = []
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Call a function after every write, before it returns; the function may write itself."""
+        self._listeners.append(listener)
 
     def in_order(self, namespace: str | None, after: Key | None = None) -> Iterator[Entry]:
         """Give the entries of a namespace, or of all, by key; ``after`` starts behind a key."""
@@ -131,6 +136,8 @@ class Collection:
             if not future.done():
                 future.set_result(None)
         self._waiting.clear()
+        for listener in self._listeners:
+            listener(event)
 
     def forget(self, revision: int) -> None:
         """Drop all history, as a compaction does."""

@@ -24,7 +24,11 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Schema(msgspec.Struct, frozen=True):
-    """One node of a schema, with the constraints that the policy APIs use."""
+    """One node of a schema; without a ``type`` it takes any value, as one of ``int-or-string`` does.
+
+    ``keeps_unknown`` is x-kubernetes-preserve-unknown-fields, ``is_embedded`` x-kubernetes-embedded-resource;
+    ``is_set``, ``is_atomic`` and ``list_keys`` say how lists and objects are merged.
+    """
 
     type: str
     properties: Mapping[str, Schema] = {}
@@ -44,7 +48,11 @@ class Schema(msgspec.Struct, frozen=True):
     is_set: bool = False
     is_atomic: bool = False
     list_keys: tuple[str, ...] = ()
-    default: str | None = None
+    min_length: int | None = None
+    nullable: bool = False
+    keeps_unknown: bool = False
+    is_embedded: bool = False
+    default: Any = None
     rules: tuple[Rule, ...] = ()
 
     def field(self, name: str) -> Schema | None:
@@ -80,10 +88,13 @@ def prune_object(schema: Schema | None, value: dict[str, Any], path: str, unknow
             continue
         field = schema.field(name) if schema else None
         where = f"{path}.{name}" if path else name
-        if field is None:
+        if field is not None:
+            if entry is not None or field.nullable:
+                kept[name] = prune(field, entry, where, unknown)
+        elif schema is not None and (schema.keeps_unknown or (schema.is_embedded and name in ROOT_FIELDS)):
+            kept[name] = entry
+        else:
             unknown.append(where)
-        elif entry is not None:
-            kept[name] = prune(field, entry, where, unknown)
     return kept
 
 
@@ -98,5 +109,5 @@ def with_defaults(schema: Schema | None, value: object) -> object:
     filled = {name: with_defaults(schema.field(name), entry) for name, entry in value.items()}
     for name, field in schema.properties.items():
         if field.default is not None and name not in filled:
-            filled[name] = field.default
+            filled[name] = with_defaults(field, field.default)
     return filled

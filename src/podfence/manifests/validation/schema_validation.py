@@ -81,7 +81,9 @@ def _old_field(old: object, name: str, path: str) -> object:
 
 def _type(schema: Schema, value: object, path: str) -> Iterator[Cause]:
     found, found_format = _found(value)
-    if found == schema.type or (schema.type == "integer" and _is_whole(value)):
+    if not schema.type or (value is None and schema.nullable):
+        return
+    if found == schema.type or (schema.type == "number" and found == "integer") or (schema.type == "integer" and _is_whole(value)):
         return
     wanted = schema.type
     # The server compares formats first, except for texts, lists and nulls, and then shows the format found.
@@ -113,6 +115,9 @@ def _is_whole(value: object) -> bool:
 def _text(schema: Schema, value: str, path: str) -> Iterator[Cause]:
     if schema.max_length is not None and len(value) > schema.max_length:
         yield too_long(path, schema.max_length, "text-too-long")
+    elif schema.min_length is not None and len(value) < schema.min_length:
+        detail = f"{path} in body should be at least {schema.min_length} chars long"
+        yield invalid(path, value, detail, "text-too-short")
     elif schema.pattern and not _compiled(schema.pattern).search(value):
         yield invalid(path, value, f"{path} in body should match '{schema.pattern}'", "domain-name")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from podfence.lab.apiserver.finalizing import finalize
 from podfence.lab.apiserver.http import logs, subresources
 from podfence.lab.apiserver.http.answers import answer, page_not_found
 from podfence.lab.apiserver.http.bodies import as_object, read_body
@@ -95,7 +96,7 @@ class Dispatch:
                 return await subresources.issue_token(registry, resource, key, request)
             case "finalize":
                 body = as_object(await read_body(request))
-                return answer(subresources.finalize_namespace(registry, resource, key, body))
+                return answer(finalize(registry, resource, key, body))
             case "log":
                 return self._log(resource, key, request)
         return None

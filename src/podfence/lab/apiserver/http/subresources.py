@@ -1,4 +1,4 @@
-"""Parts of objects with an address of their own: scale, eviction, binding, token, finalize."""
+"""Parts of objects with an address of their own: scale, eviction, binding, token."""
 
 from __future__ import annotations
 
@@ -123,16 +123,3 @@ async def issue_token(registry: Registry, resource: ApiResource, key: Key, reque
     status = {"token": f"lab.{key[0]}.{key[1]}", "expirationTimestamp": registry.now()}
     head = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1"}
     return answer({**head, "metadata": {"name": key[1], "namespace": key[0]}, "spec": spec, "status": status}, 201)
-
-
-def finalize_namespace(registry: Registry, resource: ApiResource, key: Key, body: Object) -> Object:
-    """Set what a namespace still waits for; one that waits for nothing and is being deleted goes."""
-    entry = registry.find(resource, key)
-    wanted = at(body, "spec", "finalizers") or []
-    metadata = dict(entry.value["metadata"])
-    spec = {"finalizers": wanted} if wanted else {}
-    value = {**entry.value, "metadata": metadata, "spec": spec}
-    stored = registry.storage.put(resource.resource, key, value)
-    if metadata.get("deletionTimestamp") and not wanted and not metadata.get("finalizers"):
-        return registry.storage.remove(resource.resource, key).value
-    return stored.value

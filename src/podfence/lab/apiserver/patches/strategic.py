@@ -26,7 +26,7 @@ def apply_strategic_patch(value: Object, patch: Object, merge_type: MergeType) -
 def _merged(value: Object, patch: Object, merge_type: MergeType) -> Object:
     directive = patch.get("$patch")
     if directive == "replace":
-        return _plain({name: entry for name, entry in patch.items() if name != "$patch"})
+        return {name: _plain(entry) for name, entry in patch.items() if not name.startswith("$")}
     if directive == "delete":
         return {}
     if directive not in {None, "merge"}:
@@ -39,7 +39,7 @@ def _merged(value: Object, patch: Object, merge_type: MergeType) -> Object:
             result.pop(name, None)
         else:
             result[name] = _field(result.get(name), change, merge_type.field(name), _order(patch, name))
-    return _without_primitives(result, patch, merge_type)
+    return _without_primitives(result, patch)
 
 
 def _retained(value: Object, patch: Object) -> Object:
@@ -109,7 +109,7 @@ def _in_order(merged: list[Any], value: list[Any], order: Sequence[Any], key_of:
     return result + named + others
 
 
-def _without_primitives(result: Object, patch: Object, merge_type: MergeType) -> Object:
+def _without_primitives(result: Object, patch: Object) -> Object:
     for directive, gone in patch.items():
         if not directive.startswith(_DELETE_FROM):
             continue
@@ -118,7 +118,6 @@ def _without_primitives(result: Object, patch: Object, merge_type: MergeType) ->
             kept = [item for item in result[name] if item not in gone]
             order = _order(patch, name)
             result[name] = _in_order(kept, kept, order, lambda item: item) if order else kept
-    del merge_type
     return result
 
 

@@ -57,7 +57,7 @@ SERVICES = TableColumns(
 
 
 def _endpoints(value: Object, now: float) -> list[Any]:
-    texts = []
+    texts: list[str] = []
     for subset in value.get("subsets") or ():
         addresses = [each.get("ip", "") for each in subset.get("addresses") or ()]
         ports = subset.get("ports") or ()

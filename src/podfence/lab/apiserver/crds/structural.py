@@ -1,0 +1,98 @@
+"""Structural schemas between their two forms: ``openAPIV3Schema`` in a CRD, and ``Schema``, by which objects are read.
+
+Rules in CEL, and alternatives (``oneOf`` and the like), have no counterpart; ``unjudged`` finds them, so that it can
+be said aloud that they are not enforced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from podfence.manifests.validation.schema import Schema
+
+Object = dict[str, Any]
+
+_NUMBERS: Final = {
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "max_length": "maxLength",
+    "min_length": "minLength",
+    "min_items": "minItems",
+    "max_items": "maxItems",
+    "min_properties": "minProperties",
+    "max_properties": "maxProperties",
+}
+_UNJUDGED: Final = frozenset(
+    {
+        *("x-kubernetes-validations", "oneOf", "anyOf", "allOf", "not", "multipleOf"),
+        *("exclusiveMinimum", "exclusiveMaximum"),
+    }
+)
+ANYTHING: Final = Schema("", keeps_unknown=True)
+
+
+def read_schema(node: Object) -> Schema:
+    """Read an ``openAPIV3Schema``."""
+    items, additional = node.get("items"), node.get("additionalProperties")
+    return Schema(
+        "" if node.get("x-kubernetes-int-or-string") else node.get("type", ""),
+        {name: read_schema(field) for name, field in (node.get("properties") or {}).items()},
+        additional=_additional(additional),
+        items=read_schema(items) if isinstance(items, dict) else None,
+        required=tuple(node.get("required") or ()),
+        enum=tuple(node.get("enum") or ()),
+        format=node.get("format", ""),
+        pattern=node.get("pattern", ""),
+        is_set=node.get("x-kubernetes-list-type") == "set",
+        is_atomic="atomic" in {node.get("x-kubernetes-list-type"), node.get("x-kubernetes-map-type")},
+        list_keys=tuple(node.get("x-kubernetes-list-map-keys") or ()),
+        default=node.get("default"),
+        nullable=bool(node.get("nullable")),
+        keeps_unknown=bool(node.get("x-kubernetes-preserve-unknown-fields")),
+        is_embedded=bool(node.get("x-kubernetes-embedded-resource")),
+        **{ours: node[theirs] for ours, theirs in _NUMBERS.items() if theirs in node},
+    )
+
+
+def _additional(node: object) -> Schema | None:
+    if isinstance(node, dict):
+        return read_schema(node)
+    return ANYTHING if node is True else None
+
+
+def unjudged(node: object, path: str = "") -> Iterator[str]:
+    """Give the paths of what a schema demands and the server does not judge."""
+    if not isinstance(node, dict):
+        return
+    for name in sorted(_UNJUDGED & node.keys()):
+        # An int-or-string says twice what it is.
+        if not (name in {"anyOf", "allOf"} and node.get("x-kubernetes-int-or-string")):
+            yield f"{path}.{name}"
+    for name, field in (node.get("properties") or {}).items():
+        yield from unjudged(field, f"{path}.properties[{name}]")
+    for name in ("items", "additionalProperties"):
+        yield from unjudged(node.get(name), f"{path}.{name}")
+
+
+def write_schema(schema: Schema) -> Object:
+    """Write a schema as ``openAPIV3Schema``."""
+    node: Object = {"type": schema.type} if schema.type else {"x-kubernetes-int-or-string": True}
+    if schema.properties:
+        node["properties"] = {name: write_schema(field) for name, field in sorted(schema.properties.items())}
+    if schema.additional is not None:
+        node["additionalProperties"] = write_schema(schema.additional)
+    if schema.items is not None:
+        node["items"] = write_schema(schema.items)
+    for ours, theirs in (("required", "required"), ("enum", "enum")):
+        if getattr(schema, ours):
+            node[theirs] = list(getattr(schema, ours))
+    for name, value in (("format", schema.format), ("pattern", schema.pattern), ("default", schema.default)):
+        if value not in {"", None}:
+            node[name] = value
+    for ours, theirs in _NUMBERS.items():
+        if getattr(schema, ours) is not None:
+            node[theirs] = getattr(schema, ours)
+    if schema.is_set:
+        node["x-kubernetes-list-type"] = "set"
+    return node
