@@ -263,10 +263,10 @@ def template(image: str = "nginx:1", **labels: str) -> Object:
     return {"metadata": {"labels": labels or {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": image}]}}
 
 
-def workload(kind: str, name: str = "web", api_version: str = "apps/v1", image: str = "nginx:1", **spec: object) -> Object:
+def workload(kind: str, image: str = "nginx:1", fields: Object | None = None, **spec: object) -> Object:
     """Give a workload of pods with the label app=web."""
-    full = {"selector": {"matchLabels": {"app": "web"}}, "template": template(image), **spec}
-    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": full}
+    full = {"selector": {"matchLabels": {"app": "web"}}, "template": template(image), **(fields or {}), **spec}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "web"}, "spec": full}
 
 
 def images(cluster: Cluster) -> list[str]:

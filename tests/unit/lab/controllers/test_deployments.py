@@ -23,7 +23,7 @@ def cluster() -> Cluster:
 
 
 def deploy(cluster: Cluster, image: str = "nginx:1", **spec: object) -> None:
-    cluster.apply(DEPLOYMENTS, workload("Deployment", image=image, **{"replicas": 3, **spec}))
+    cluster.apply(DEPLOYMENTS, workload("Deployment", image, {"replicas": 3, **spec}))
 
 
 def test_a_new_deployment_comes_to_have_all_its_pods_available(cluster: Cluster) -> None:

@@ -15,7 +15,7 @@ def cluster() -> Cluster:
 
 
 def deploy(cluster: Cluster, image: str = "nginx:1", **spec: object) -> None:
-    cluster.apply(STATEFULSETS, workload("StatefulSet", image=image, **{"replicas": 3, "serviceName": "db", **spec}))
+    cluster.apply(STATEFULSETS, workload("StatefulSet", image, {"replicas": 3, "serviceName": "db", **spec}))
 
 
 def test_pods_have_stable_names_in_the_domain_of_their_service(cluster: Cluster) -> None:
