@@ -29,6 +29,7 @@ from podfence.flows.resolve import Resolver
 from podfence.model.error import PodfenceError
 
 _BEAT_S = 1.0
+_ANSWER_S = 5.0
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -69,6 +70,8 @@ async def run_agent(
         reconciler = Reconciler(
             options.node, parts, owners, health, metrics, on_commit=resolver.follow, on_release=forgetting.add
         )
+        loop = asyncio.get_running_loop()
+        health.enforced = lambda: asyncio.run_coroutine_threadsafe(reconciler.enforced(), loop).result(_ANSWER_S)
         server = FlowServer(places.flows_socket, Recent(), reconciler.log_allowed)
         await server.start()
         try:

@@ -1,4 +1,4 @@
-"""Whether the agent lives and is ready, and the port where it says so: /livez, /readyz, /metrics.
+"""Whether the agent lives and is ready, and the port where it says so: /livez, /readyz, /enforced, /metrics.
 
 Served by a thread of its own, so that an agent whose loop hangs is seen to hang.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from socketserver import ThreadingMixIn
 from typing import cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+import msgspec
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from podfence.model.error import PodfenceError
@@ -38,6 +39,9 @@ class Health:
         self._committed = False
         self._failing_since_s: float | None = None
         self._failure = ""
+        self.enforced: Callable[[], Mapping[str, str]] = dict
+        """Tells the ``resourceVersion`` of each resource up to which everything is in the kernel; may be called by
+        any thread."""
 
     def beat(self) -> None:
         """Note that the loop runs."""
@@ -80,17 +84,20 @@ class Health:
 
 
 def health_app(health: Health, registry: CollectorRegistry) -> WSGIApplication:
-    """Make the application that answers the three paths."""
+    """Make the application that answers the four paths."""
     metrics = make_wsgi_app(registry)
 
     def answer(environment: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         path = environment.get("PATH_INFO", "")
         if path == "/metrics":
             return cast("Iterable[bytes]", metrics(environment, start))
+        if path == "/enforced":
+            start("200 OK", [("Content-Type", "application/json")])
+            return [msgspec.json.encode(health.enforced())]
         said = {"/livez": health.not_live, "/readyz": health.not_ready}.get(path)
         if said is None:
             start("404 Not Found", [_TEXT])
-            return [b"try /livez, /readyz or /metrics\n"]
+            return [b"try /livez, /readyz, /enforced or /metrics\n"]
         problem = said()
         start("503 Service Unavailable" if problem else "200 OK", [_TEXT])
         return [f"{problem or 'ok'}\n".encode()]

@@ -61,6 +61,9 @@ class Cluster(Protocol):
     def take_changes(self) -> Sequence[Change]:
         """Give what changed since the last call, oldest first, without waiting."""
 
+    def versions(self) -> Mapping[str, str] | None:
+        """Give the ``resourceVersion`` of each resource up to which everything was taken, ``None`` for not now."""
+
     def snapshot(self) -> Snapshot:
         """Give the cluster as it is now, every change so far included."""
 

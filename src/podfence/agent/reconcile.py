@@ -61,6 +61,8 @@ class Reconciler:
         self._failures = 0
         self._last_commit_s: float | None = None
         self._next_drift_check_s = 0.0
+        self._is_committing = False
+        self._enforced: Mapping[str, str] = {}
 
     def log_allowed(self, wanted: bool) -> None:  # noqa: FBT001 (a callback hears one thing)
         """Have newly accepted connections logged too, or no longer."""
@@ -112,6 +114,7 @@ class Reconciler:
 
     async def _commit(self) -> None:
         """Commit the cluster as it is now; tries until it is in, each time with what is newest."""
+        self._is_committing = True
         while True:
             snapshot, changes = self._take()
             began_s = _now_s()
@@ -123,6 +126,7 @@ class Reconciler:
                 continue
             if applied is not None:
                 self._committed(applied, began_s)
+                self._is_committing = False
                 return
             self._must_reload = True
 
@@ -162,6 +166,13 @@ class Reconciler:
         self._on_release(frozenset(batch.released))
         say = self._log.info if first else self._log.debug
         say("committed", generation=applied.generation, kind=applied.kind, changes=batch.changes)
+
+    async def enforced(self) -> Mapping[str, str]:
+        """Give the ``resourceVersion`` of each resource up to which everything is in the kernel."""
+        versions = None if self._is_committing else self._parts.cluster.versions()
+        if versions is not None and self._last_commit_s is not None and not self._failures:
+            self._enforced = versions
+        return self._enforced
 
     async def _failed(self, error: Exception) -> None:
         """Note a failure and wait before the next attempt."""

@@ -1,9 +1,9 @@
-"""The watched cluster behind the shape of ``agent.interface``: the store, and its batches joined until they are taken."""
+"""The watched cluster behind the shape of ``agent.interface``: the store, its batches joined until they are taken."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from podfence.agent.interface import AgentOptions
 from podfence.kube.client import Client
@@ -52,6 +52,10 @@ class WatchedCluster:
     def snapshot(self) -> Snapshot:
         """Give the cluster as it is now; changes that it holds may be given once more, which changes nothing."""
         return self._known().snapshot()
+
+    def versions(self) -> Mapping[str, str] | None:
+        """Give the versions up to which everything was taken, ``None`` while something waits."""
+        return None if self._taken or self._store is None else self._store.versions()
 
     async def _gather(self, store: Store) -> None:
         async for batch in store.changes():

@@ -55,9 +55,11 @@ class Health(msgspec.Struct):
     """How a stream fares, for metrics and for people; times are of the clock that was passed in.
 
     ``heard_at`` is when the server last said anything, ``trouble`` why it does not now, empty when all is well.
+    ``version`` is the ``resourceVersion`` up to which everything was given to whoever reads the stream.
     """
 
     heard_at: float | None = None
+    version: str = ""
     lists: int = 0
     failures: int = 0
     trouble: str = ""
@@ -127,6 +129,7 @@ class Reflector(Generic[T]):
             self.health.lists += 1
             self._heard()
             yield Replace(listed.items)
+            self.health.version = self._version
         elif self._is_doubtful:
             await self._check_age()
         self._is_doubtful = False
@@ -161,7 +164,7 @@ class Reflector(Generic[T]):
                         yield Drop(self._read(event.object))
                     case _:
                         yield Put(self._read(event.object))
-                self._version = version or self._version
+                self.health.version = self._version = version or self._version
 
     async def _check_age(self) -> None:
         """After an outage, ask how old the cluster is: a watch from a version to come would wait in silence."""

@@ -90,6 +90,15 @@ class Store:
         """Wait until everything was read once."""
         await self._first_sync.wait()
 
+    def versions(self) -> dict[str, str] | None:
+        """Give the ``resourceVersion`` of each resource up to which everything was given out by ``changes``.
+
+        ``None`` while a batch still waits to be taken.
+        """
+        if not self.synced or self._contents.has_changes():
+            return None
+        return {kind.resource: self._health[kind.resource].version for kind in self._kinds}
+
     def snapshot(self) -> Snapshot:
         """Give the cluster as it is known at this moment; whole once ``synced``."""
         return self._contents.snapshot()

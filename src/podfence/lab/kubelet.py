@@ -1,0 +1,134 @@
+"""Runs what the API server says: each pod that has a node gets a network and its containers, and its status is told.
+
+One kubelet serves all nodes of a lab. It knows pods by their uid, so that a pod that was deleted and made anew under
+its name is another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from podfence.lab.apiserver.status import StatusError
+from podfence.lab.controllers.clock import Clock, timestamp
+from podfence.lab.controllers.events import EventRecorder
+from podfence.lab.controllers.pods import PODS, is_finished, is_terminating
+from podfence.lab.interface import Object, ObjectStore, Seen
+from podfence.lab.runtime import Pods
+from podfence.model.error import PodfenceError
+
+_CONFLICT = 409
+_TRIES = 5
+_RETRY_S = 1.0
+_log = logging.getLogger(__name__)
+
+
+class Kubelet:
+    """Follows the pods of a store and has them run by a runtime; ``run`` is all that others call."""
+
+    def __init__(self, store: ObjectStore, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._events = EventRecorder(store, "kubelet", clock)
+        self._running: set[str] = set()
+        self._ending: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, pods: Pods) -> None:
+        """Follow the pods until cancelled."""
+        try:
+            async for seen in self._store.watch(PODS):
+                self._take(seen, pods)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    def status_changed(self, pod: Object, status: Object) -> None:
+        """Tell the API server what became of a pod's containers; a callback of the runtime."""
+        uid = pod["metadata"]["uid"]
+        for _ in range(_TRIES):
+            known = self._known(pod)
+            if known is None or uid not in self._running:
+                return
+            try:
+                self._store.update(PODS, known["metadata"]["namespace"], known | {"status": status}, "status")
+            except StatusError as error:
+                if error.code == _CONFLICT:
+                    continue
+                _log.warning("status of pod %s: %s", pod["metadata"]["name"], error)
+            return
+
+    def _take(self, seen: Seen, pods: Pods) -> None:
+        pod = seen.object
+        metadata = pod["metadata"]
+        uid, is_placed = metadata["uid"], bool(pod["spec"].get("nodeName"))
+        if seen.type == "DELETED":
+            if uid in self._running and uid not in self._ending:
+                self._begin(self._end(pod, pods, 0))
+        elif is_terminating(pod):
+            if uid not in self._ending:
+                self._ending.add(uid)
+                grace_s = metadata.get("deletionGracePeriodSeconds")
+                self._begin(self._end(pod, pods, None if grace_s is None else float(grace_s)))
+        elif is_placed and uid not in self._running and not is_finished(pod):
+            self._running.add(uid)
+            self._begin(self._start(pod, pods))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        # The loop holds its tasks weakly.
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a pod could not be served", exc_info=error)
+
+    async def _start(self, pod: Object, pods: Pods) -> None:
+        while True:
+            try:
+                addresses = await pods.create_sandbox(pod)
+            except (OSError, PodfenceError, LookupError) as error:
+                self._events.warning(pod, "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}")
+                await asyncio.sleep(_RETRY_S)
+                if self._known(pod) is None:
+                    return
+            else:
+                break
+        self._tell_addresses(pod, addresses)
+        pods.start_containers(pod)
+        for container in pod["spec"]["containers"]:
+            image = container.get("image", "")
+            self._events.normal(pod, "Pulled", f'Container image "{image}" already present on machine')
+            self._events.normal(pod, "Created", f"Created container: {container['name']}")
+            self._events.normal(pod, "Started", f"Started container {container['name']}")
+
+    def _tell_addresses(self, pod: Object, addresses: tuple[str, ...]) -> None:
+        """Tell the addresses before anything runs, so that agents know the pod when its first packet comes."""
+        known = self._known(pod)
+        if known is not None:
+            status = dict(known.get("status") or {})
+            status |= {"podIP": addresses[0], "podIPs": [{"ip": address} for address in addresses]}
+            status.setdefault("startTime", timestamp(self._clock()))
+            self.status_changed(pod, status)
+
+    async def _end(self, pod: Object, pods: Pods, grace_s: float | None) -> None:
+        metadata = pod["metadata"]
+        namespace, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
+        if uid in self._running:
+            for container in pod["spec"]["containers"]:
+                self._events.normal(pod, "Killing", f"Stopping container {container['name']}")
+            await pods.stop(namespace, name, grace_s)
+        with contextlib.suppress(StatusError):
+            self._store.delete(PODS, namespace, name, grace_s=0, uid=uid)
+        self._running.discard(uid)
+        self._ending.discard(uid)
+
+    def _known(self, pod: Object) -> Object | None:
+        """Give the pod as it is stored now, ``None`` when it is gone or another one has its name."""
+        metadata = pod["metadata"]
+        known = self._store.get(PODS, metadata["namespace"], metadata["name"])
+        return known if known is not None and known["metadata"]["uid"] == metadata["uid"] else None
