@@ -151,6 +151,11 @@ class Collection:
         """The place behind the last event."""
         return self._count
 
+    @property
+    def last_revision(self) -> int:
+        """The revision of the last event, 0 when none is known."""
+        return self._events[-1].revision if self._events else 0
+
     def place_of(self, revision: int) -> int:
         """Give the place of the first event after a revision; raises ``TooOldError``."""
         if revision < self._horizon:

@@ -1,0 +1,170 @@
+"""One lab: the API server, its controllers, the nodes with their agents, and the pods, put together.
+
+Everything runs in this process and in the ground that its zygote makes; when this process ends, all of it is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from podfence.lab.addresses import LOAD_BALANCER_NETWORKS, AddressPool, NodeAddresses, node_addresses
+from podfence.lab.apiserver.app import create_app, create_registry, serve
+from podfence.lab.apiserver.connection import connection_class
+from podfence.lab.apiserver.http.subresources import bound_pod
+from podfence.lab.apiserver.object_store import InProcessStore
+from podfence.lab.apiserver.registry import Registry
+from podfence.lab.apiserver.streams import StreamServer
+from podfence.lab.controllers.all import Surroundings, run_all
+from podfence.lab.controllers.nodes import NodeHeartbeat, node
+from podfence.lab.controllers.pods import PODS, is_finished
+from podfence.lab.folder import LabFolder, kubeconfig
+from podfence.lab.interface import Object, Resource
+from podfence.lab.kubelet import Kubelet
+from podfence.lab.node_agents import NodeAgents
+from podfence.lab.pod_files import ClusterDns
+from podfence.lab.runtime import Pods
+from podfence.lab.sandbox import SHARED
+from podfence.lab.zygote_client import Zygote
+from podfence.manifests.validation.admission import Server
+
+GROUND_ADDRESSES: Final = ("172.18.0.1", "fc00:f853:ccd:e793::1")
+"""Where the ground itself is found by nodes and pods: the API server answers there, too."""
+
+API_PORT: Final = 6443
+VERSION: Final = "v1.36.3"
+
+_ENFORCED: Final = (
+    Resource("", "namespaces"),
+    Resource("", "pods"),
+    Resource("networking.k8s.io", "networkpolicies"),
+    Resource("policy.networking.k8s.io", "clusternetworkpolicies"),
+    Resource("policy.networking.k8s.io", "adminnetworkpolicies"),
+    Resource("policy.networking.k8s.io", "baselineadminnetworkpolicies"),
+)
+
+
+class LabOptions(msgspec.Struct, frozen=True):
+    """What somebody wants of a lab: how many nodes, where objects are kept, and how policies are judged."""
+
+    nodes: int = 1
+    data: Path | None = None
+    server: Server = Server()
+
+
+class Lab:
+    """A lab that runs within ``run``; the other methods may be called while it does."""
+
+    def __init__(self, folder: LabFolder, options: LabOptions) -> None:
+        self.folder = folder
+        self.options = options
+        self.node_names = tuple(f"node-{number}" for number in range(1, options.nodes + 1))
+        self.registry: Registry = create_registry(data=options.data, server=options.server)
+        self.store = InProcessStore(self.registry, "podfence-lab")
+        self.started = asyncio.Event()
+        self.pods: Pods
+        self.zygote: Zygote
+        self.agents: NodeAgents
+
+    async def run(self) -> None:
+        """Start everything and run until cancelled. Raises ``PodfenceError`` where the machine does not allow it."""
+        self.zygote = await Zygote.start(GROUND_ADDRESSES, str(self.folder.path))
+        try:
+            await self._run()
+        finally:
+            await self.zygote.close()
+
+    async def _run(self) -> None:
+        kubelet = Kubelet(InProcessStore(self.registry, "kubelet"), time.time)
+        self.pods = Pods(self.zygote, ClusterDns(), self._find, kubelet.status_changed)
+        streams = StreamServer(self.store, self.pods)
+        sockets = [self._listen_on_loopback()]
+        sockets += [await self.zygote.open_socket("ground", address, API_PORT) for address in GROUND_ADDRESSES]
+        agents_kubeconfig = self.folder.path / "agents-kubeconfig"
+        agents_kubeconfig.write_text(
+            kubeconfig(f"http://{GROUND_ADDRESSES[0]}:{API_PORT}", "podfence-agent"), encoding="utf-8"
+        )
+        self.agents = NodeAgents(self.zygote, f"{SHARED}/{agents_kubeconfig.name}")
+        app = create_app(self.registry, self.pods)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(serve(app, sockets, connection_class(streams)))
+            for number, name in enumerate(self.node_names):
+                await self._add_node(number, name, group)
+            group.create_task(kubelet.run(self.pods))
+            group.create_task(run_all(InProcessStore(self.registry, "kube-controller-manager"), self._surroundings()))
+            self.started.set()
+
+    async def _add_node(self, number: int, name: str, group: asyncio.TaskGroup) -> None:
+        place: NodeAddresses = node_addresses(number)
+        cidrs = tuple(str(network) for network in place.pod_networks)
+        await self.pods.add_node(name, place.addresses, cidrs)
+        described = node(name, place.addresses, cidrs, version=VERSION, is_first=number == 0)
+        heartbeat = NodeHeartbeat(InProcessStore(self.registry, f"kubelet-{name}"), time.time, described)
+        heartbeat.beat()
+        group.create_task(heartbeat.run())
+        group.create_task(self.agents.run(name))
+
+    def _surroundings(self) -> Surroundings:
+        families = zip(("IPv4", "IPv6"), LOAD_BALANCER_NETWORKS, strict=True)
+        return Surroundings(
+            clock=time.time,
+            bind=self._bind,
+            served=lambda: [one.resource for one in self.registry.catalogue],
+            served_in_namespaces=lambda: [one.resource for one in self.registry.catalogue if one.namespaced],
+            resource_of=self._resource_of,
+            load_balancers={family: AddressPool(network) for family, network in families},
+        )
+
+    def _bind(self, pod: Object, node_name: str) -> None:
+        metadata = pod["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        known = self.store.get(PODS, *key)
+        if known is not None:
+            self.registry.storage.put(PODS, key, bound_pod(known, node_name, self.registry.now()))
+
+    def _resource_of(self, api_version: str, kind: str) -> Resource | None:
+        found = self.registry.catalogue.of_kind(api_version, kind)
+        return None if found is None else found.resource
+
+    def _find(self, plural: str, namespace: str, name: str) -> Object | None:
+        return self.store.get(Resource("", plural), namespace, name)
+
+    def _listen_on_loopback(self) -> socket.socket:
+        """Open the only socket that the machine sees, and say in the kubeconfig where it is."""
+        opened = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.folder.write_kubeconfig(opened.getsockname()[1])
+        return opened
+
+    def counts(self) -> dict[str, int]:
+        """Count pods and policies."""
+        policies = sum(len(self.store.list(resource)) for resource in _ENFORCED[2:])
+        return {"pods": len(self.store.list(PODS)), "policies": policies}
+
+    def unready(self) -> list[str]:
+        """Name the pods that should be ready and are not, as ``NS/NAME``."""
+        waiting = []
+        for pod in self.store.list(PODS):
+            conditions = (pod.get("status") or {}).get("conditions") or ()
+            is_ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+            if not is_ready and not is_finished(pod):
+                waiting.append(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}")
+        return waiting
+
+    async def wait_enforced(self, timeout_s: float) -> None:
+        """Wait until every node enforces the cluster as it is now; raises ``PodfenceError`` when that takes too long."""
+        versions = self._versions()
+        await asyncio.gather(*(self.agents.wait_enforced(name, versions, timeout_s) for name in self.node_names))
+
+    def _versions(self) -> Mapping[str, int]:
+        """Give the version of the last write to each resource that agents watch."""
+        found = {}
+        for resource in _ENFORCED:
+            name = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+            found[name] = self.registry.storage.collection(resource).last_revision
+        return found
