@@ -100,7 +100,7 @@ def test_the_command_goes_word_by_word_into_the_address() -> None:
 
 def test_a_failure_without_a_code_says_what_the_server_said() -> None:
     ended = run(sending(b'\x03{"status":"Failure","message":"no such container"}'))
-    assert (ended.code, ended.stderr) == (-1, "no such container")
+    assert (ended.code, ended.errors) == (-1, "no such container")
 
 
 def test_a_connection_that_closes_early_is_no_end() -> None:

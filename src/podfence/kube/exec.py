@@ -25,11 +25,11 @@ _UNKNOWN_CODE = -1
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """How a command ended: its exit code, and what it wrote."""
+    """How a command ended: its exit code, and what it wrote to its standard output and standard error."""
 
     code: int
-    stdout: str
-    stderr: str
+    output: str
+    errors: str
 
 
 class _Cause(msgspec.Struct, frozen=True):
@@ -108,13 +108,13 @@ async def _run(client: Client, path: str) -> Ended:
 
 def _ended(outcome: _Outcome, output: dict[int, list[bytes]]) -> Ended:
     """Read the Status at the end: ``Success``, or ``NonZeroExitCode`` with the code among its causes."""
-    stdout, stderr = (b"".join(output[channel]).decode("utf-8", "replace") for channel in (_STDOUT, _STDERR))
+    written, errors = (b"".join(output[channel]).decode("utf-8", "replace") for channel in (_STDOUT, _STDERR))
     if outcome.status == "Success":
-        return Ended(0, stdout, stderr)
+        return Ended(0, written, errors)
     for cause in (outcome.details.causes if outcome.details is not None else None) or ():
         if cause.reason == "ExitCode" and cause.message.isdigit():
-            return Ended(int(cause.message), stdout, stderr)
-    return Ended(_UNKNOWN_CODE, stdout, stderr or (outcome.message or ""))
+            return Ended(int(cause.message), written, errors)
+    return Ended(_UNKNOWN_CODE, written, errors or (outcome.message or ""))
 
 
 def _refused(error: InvalidStatus, name: str) -> RefusedError:

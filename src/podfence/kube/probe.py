@@ -132,7 +132,7 @@ class Probe:
         ended: Ended = await run_in_pod(self._client, namespace, attempt.source.client, attempt.command)
         if ended.code == 0:
             return None
-        words = ended.stderr.strip() or ended.stdout.strip()
+        words = ended.errors.strip() or ended.output.strip()
         return words if words.startswith(_ANSWERED) else f"the command ended with code {ended.code}: {words}"
 
     def _blame(self, attempt: Attempt, direction: Direction, reason: str, *, certain: bool) -> None:
