@@ -25,6 +25,12 @@ class Client:
         self.etcd_port = etcd_port
         self.token = token
         self._local = threading.local()
+        self._open: list[http.client.HTTPSConnection] = []
+
+    def close(self) -> None:
+        """Close the connections of all threads; a later request opens them again."""
+        for connection in self._open:
+            connection.close()
 
     def request(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Response:
         """Send one request; raises OSError or http.client.HTTPException if the server does not answer."""
@@ -51,6 +57,7 @@ class Client:
             trust.verify_mode = ssl.CERT_NONE
             connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=60, context=trust)
             self._local.connection = connection
+            self._open.append(connection)
         return connection
 
 

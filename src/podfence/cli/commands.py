@@ -29,6 +29,8 @@ TABLE = {
     "test": Entry("podfence.cli.test", "Whether the cluster is as a file expects it."),
     "agent": Entry("podfence.cli.agent", "Enforce policies on this node with nftables."),
     "flows": Entry("podfence.cli.flows", "What was dropped and allowed on this node, by which policy."),
+    "probe": Entry("podfence.cli.probe", "Whether policy is enforced on every node, now."),
+    "lab": Entry("podfence.cli.lab", "A whole cluster on this machine, with real packets."),
     "rule": Entry("podfence.cli.rule", "The manual of each rule that check applies."),
     "completion": Entry("podfence.cli.completion", "Completion script for bash, zsh or fish."),
 }

@@ -73,20 +73,6 @@ def inputs(command: Decorated) -> Decorated:
     """
     for decorate in (
         click.option(
-            "--context",
-            metavar="NAME",
-            expose_value=False,
-            callback=keep,
-            help="Without PATHs: the context of the cluster to read (default: the current one).",
-        ),
-        click.option(
-            "--kubeconfig",
-            metavar="FILE",
-            expose_value=False,
-            callback=keep,
-            help="Without PATHs: where the context is (default: KUBECONFIG, else ~/.kube/config).",
-        ),
-        click.option(
             "--strict",
             is_flag=True,
             help="Exit 2 when the API server would refuse an object of the input.",
@@ -104,6 +90,28 @@ def inputs(command: Decorated) -> Decorated:
             help="Namespace of objects that name none (default: default); of a cluster, the one to show.",
         ),
         click.argument("paths", nargs=-1, metavar="[PATH]..."),
+    ):
+        command = decorate(command)
+    return cluster(command, "Without PATHs: the ")
+
+
+def cluster(command: Decorated, lead: str = "The ") -> Decorated:
+    """Add --context and --kubeconfig, which ``cli.live`` keeps."""
+    for decorate in (
+        click.option(
+            "--context",
+            metavar="NAME",
+            expose_value=False,
+            callback=keep,
+            help=f"{lead}context of the cluster to talk to (default: the current one).",
+        ),
+        click.option(
+            "--kubeconfig",
+            metavar="FILE",
+            expose_value=False,
+            callback=keep,
+            help=f"{lead}file that has the context (default: KUBECONFIG, else ~/.kube/config).",
+        ),
     ):
         command = decorate(command)
     return command

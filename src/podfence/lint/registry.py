@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from podfence.manifests.manual.catalogue import RULES as ADMISSION_RULES
-from podfence.manifests.manual.rule import Rule, network_policy, warning
+from podfence.manifests.manual.rule import Rule, error, network_policy, warning
 
 _ONE = network_policy("podSelector: {}\npolicyTypes: [Ingress]", "name: web\nnamespace: shop")
 _OTHER = network_policy("podSelector: {}\npolicyTypes: [Egress]", "name: web\nnamespace: shop")
@@ -20,7 +20,23 @@ OBJECT_TWICE = warning(
     fix=f"{_ONE}---\n{_OTHER.replace('name: web', 'name: web-egress')}",
 )
 
-RULES: tuple[Rule, ...] = tuple(sorted((*ADMISSION_RULES, OBJECT_TWICE), key=lambda rule: rule.id))
+NOT_ENFORCED = error(
+    "PF300",
+    "not-enforced",
+    what="A node does not do what NetworkPolicies say: connections that a policy denies are made all the same, or "
+    "connections that it allows are not. Found by `podfence probe`, with real connections.",
+    why="The API server accepts policies whether or not anything enforces them. A network plugin that knows no "
+    "NetworkPolicy, an agent that does not run on the node, or one that is stuck, leaves every policy without effect, "
+    "and nothing in the policies shows it.",
+    example=network_policy("podSelector: {}\npolicyTypes: [Ingress, Egress]", "name: deny-all\nnamespace: shop"),
+    fix="""\
+# The policy stays as it is. Bring what enforces it to the node: a network plugin with NetworkPolicy support, or
+# podfence agent. Then ask again: podfence probe --node NAME
+"""
+    + network_policy("podSelector: {}\npolicyTypes: [Ingress, Egress]", "name: deny-all\nnamespace: shop"),
+)
+
+RULES: tuple[Rule, ...] = tuple(sorted((*ADMISSION_RULES, OBJECT_TWICE, NOT_ENFORCED), key=lambda rule: rule.id))
 
 
 def find_rule(word: str) -> Rule | None:

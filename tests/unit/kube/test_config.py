@@ -112,7 +112,8 @@ def test_a_file_that_is_no_kubeconfig_is_said_in_one_line(tmp_path: Path, text: 
 def test_null_is_nothing_as_go_writes_it(tmp_path: Path) -> None:
     path = tmp_path / "config"
     path.write_text(
-        f"current-context: dev\nusers: null\nclusters: [{{name: dev, cluster: {{server: '{SERVER}', proxy-url: null}}}}]\n"
+        "current-context: dev\nusers: null\n"
+        f"clusters: [{{name: dev, cluster: {{server: '{SERVER}', proxy-url: null}}}}]\n"
         "contexts: [{name: dev, context: {cluster: dev, user: '', namespace: null}}]\n"
     )
     assert chosen(tmp_path, path).proxy == ""
@@ -157,7 +158,7 @@ def test_inside_a_pod_its_service_account_is_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("server", "local"),
+    ("server", "is_local"),
     [
         ("http://127.0.0.1:1", True),
         ("http://localhost", True),
@@ -166,5 +167,5 @@ def test_inside_a_pod_its_service_account_is_used(tmp_path: Path) -> None:
         ("https://10.0.0.1", False),
     ],
 )
-def test_no_proxy_of_the_environment_stands_before_this_machine(tmp_path: Path, server: str, local: bool) -> None:
-    assert chosen(tmp_path, write(tmp_path / "config", cluster={"server": server})).is_loopback is local
+def test_no_proxy_of_the_environment_stands_before_this_machine(tmp_path: Path, server: str, is_local: object) -> None:
+    assert chosen(tmp_path, write(tmp_path / "config", cluster={"server": server})).is_loopback is is_local

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
 
@@ -27,6 +28,7 @@ class Asked:
         self._status = status
 
     async def __call__(self, _plugin: Plugin, environment: Mapping[str, str]) -> bytes:
+        """Answer as the program would."""
         self.environments.append(environment)
         status = {"token": f"t{len(self.environments)}", **self._status}
         return msgspec.json.encode({"kind": "ExecCredential", "apiVersion": V1, "status": status})
@@ -56,7 +58,7 @@ def test_a_plugin_is_asked_again_when_its_token_was_refused_and_once_only_for_ma
     async def story() -> None:
         token = plugin(run, [0.0])
         await token.current()
-        assert await asyncio.gather(*(token.current(fresh=True) for _ in range(5))) == ["t2"] * 5
+        assert await asyncio.gather(*(token.current(refused="t1") for _ in range(5))) == ["t2"] * 5
 
     asyncio.run(story())
 
@@ -111,7 +113,7 @@ def test_a_token_file_is_read_again_after_a_minute_and_when_its_token_was_refuse
         now[0] += 60
         assert await token.current() == "two"
         path.write_text("three")
-        assert await token.current(fresh=True) == "three"
+        assert await token.current(refused="two") == "three"
         path.unlink()
         now[0] += 60
         assert await token.current() == "three"
@@ -121,8 +123,6 @@ def test_a_token_file_is_read_again_after_a_minute_and_when_its_token_was_refuse
 
 @pytest.mark.parametrize("codes", [[401, 200], [401, 401]])
 def test_a_refused_token_is_renewed_once(codes: list[int], tmp_path: Path) -> None:
-    import httpx2
-
     path = tmp_path / "token"
     path.write_text("old")
     left, seen = list(codes), list[str]()
@@ -141,4 +141,4 @@ def test_a_refused_token_is_renewed_once(codes: list[int], tmp_path: Path) -> No
 
 
 def test_a_fixed_token_stays() -> None:
-    assert asyncio.run(Credentials(Fixed("abc")).headers(fresh=True)) == [("Authorization", "Bearer abc")]
+    assert asyncio.run(Credentials(Fixed("abc")).headers(refused="abc")) == [("Authorization", "Bearer abc")]

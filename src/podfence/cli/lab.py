@@ -1,0 +1,214 @@
+"""``podfence lab``: a whole cluster on one machine: a kubectl-compatible API, pods, Services, DNS, and the same agent."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from podfence.cli.progress import Progress
+from podfence.model.error import PodfenceError
+
+if TYPE_CHECKING:
+    from podfence.lab.folder import LabFolder
+
+_name = click.option("--name", default="default", metavar="NAME", help="Which lab (default: default).")
+
+
+@click.group(short_help="A whole cluster on this machine, with real packets.")
+def command() -> None:
+    """A cluster on this machine, in seconds, for kubectl and real packets; no root where the system allows it.
+
+    Nothing in it can reach the machine's network, and nothing is left after "down".
+    """
+
+
+@command.command("up")
+@click.option("-f", "files", multiple=True, metavar="PATH", help="Apply these manifests. May be repeated; - is stdin.")
+@_name
+@click.option("--nodes", type=click.IntRange(1, 50), default=None, help="How many nodes (default: 1).")
+@click.option("--data", metavar="FILE", help="Keep the objects in this SQLite file; they are there again next time.")
+@click.option(
+    "--crd-channel",
+    type=click.Choice(("standard", "experimental")),
+    default="experimental",
+    help="CRDs of the cluster-scoped policies.",
+)
+@click.option("-n", "--namespace", default="default", metavar="NAMESPACE", help="Namespace of objects that name none.")
+@click.option("--timeout", "timeout_s", type=float, default=120.0, help="Seconds to wait for pods (default: 120).")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing beyond the result.")
+def up(
+    *,
+    files: tuple[str, ...],
+    name: str,
+    nodes: int | None,
+    data: str | None,
+    crd_channel: str,
+    namespace: str,
+    timeout_s: float,
+    quiet: bool,
+) -> int:
+    """Start a lab, or take the one that runs; apply manifests; return when every pod is ready and enforced.
+
+    Exit codes: 0 ready, 1 the server refused some of the manifests, 2 the lab cannot start or get ready.
+    """
+    from podfence.lab.control_client import ask, start
+    from podfence.lab.folder import LabFolder
+
+    began = time.monotonic()
+    folder = LabFolder(name)
+    with Progress(wanted=not quiet) as progress:
+        if not folder.is_running:
+            progress.step("starting")
+            start(folder, _started(name, nodes, data, crd_channel))
+        elif nodes is not None and len(ask(folder, "GET", "/status")["nodes"]) != nodes:
+            raise PodfenceError(f"lab {name!r} runs with another number of nodes; end it first: podfence lab down")
+        progress.step("applying")
+        refused = _apply(folder, files, namespace)
+        progress.step("waiting for pods")
+        status = ask(folder, "POST", f"/ready?timeout={timeout_s}")
+    click.echo(_summary(folder, status, time.monotonic() - began))
+    if not quiet:
+        click.echo(_hints(folder))
+    return 1 if refused else 0
+
+
+def _started(name: str, nodes: int | None, data: str | None, crd_channel: str) -> Any:  # noqa: ANN401 (imported late)
+    from podfence.lab.cluster import LabOptions
+    from podfence.lab.daemon import Started
+    from podfence.manifests.validation.admission import Server
+    from podfence.manifests.validation.cluster_policy import Channel
+
+    kept = None if data is None else Path(data).absolute()
+    return Started(name, LabOptions(nodes or 1, kept, Server(channel=Channel(crd_channel))))
+
+
+def _apply(folder: LabFolder, files: tuple[str, ...], namespace: str) -> bool:
+    """Apply manifests and say on standard error what was not taken; tells whether anything was not."""
+    if not files:
+        return False
+    from podfence.kube.config import connection
+    from podfence.lab.applying import Applier, lines
+    from podfence.manifests.inputs import read_inputs
+    from podfence.model.text import one_line
+
+    readings = list(read_inputs(files, stdin=sys.stdin.buffer))
+    applied = Applier(connection(str(folder.kubeconfig)).server, namespace).apply(readings)
+    for line in lines(applied):
+        click.echo(one_line(line), err=True)
+    if not applied.objects and not applied.faults:
+        raise PodfenceError(f"no Kubernetes objects in {', '.join(files)}")
+    return bool(applied.faults)
+
+
+def _summary(folder: LabFolder, status: dict[str, Any], took_s: float | None = None) -> str:
+    parts = [
+        f"{status['pods']} {_many('pod', status['pods'])} on {len(status['nodes'])} {_many('node', len(status['nodes']))}",
+        f"{status['policies']} {'policy' if status['policies'] == 1 else 'policies'} enforced",
+    ]
+    ready = f", ready in {took_s:.1f} s" if took_s is not None else ""
+    return f'Lab "{folder.name}": {", ".join(parts)}{ready}.'
+
+
+def _many(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
+
+
+def _hints(folder: LabFolder) -> str:
+    option = "" if folder.name == "default" else f" --name {folder.name}"
+    return (
+        f"  kubectl:   export KUBECONFIG=$(podfence lab kubeconfig --path{option})\n"
+        f"  try:       podfence lab probe{option}      podfence flows --follow --name {folder.name}"
+    )
+
+
+@command.command("down")
+@_name
+def down(*, name: str) -> int:
+    """End a lab; nothing of it is left. That there was none is fine."""
+    from podfence.lab.control_client import end
+    from podfence.lab.folder import LabFolder
+
+    was_there = end(LabFolder(name))
+    click.echo(f'Lab "{name}" is gone.' if was_there else f'There is no lab "{name}".')
+    return 0
+
+
+@command.command("status")
+@click.option("--name", default=None, metavar="NAME", help="Only this lab.")
+def status(*, name: str | None) -> int:
+    """Say which labs run, or how one of them is. Exit codes: 0 fine, 2 the lab that was named does not run."""
+    from podfence.lab.control_client import ask
+    from podfence.lab.folder import LabFolder, labs
+
+    names = labs() if name is None else [name]
+    for one in names:
+        folder = LabFolder(one)
+        click.echo(_summary(folder, ask(folder, "GET", "/status")))
+    if not names:
+        click.echo("No lab runs.")
+    return 0
+
+
+@command.command("kubeconfig")
+@_name
+@click.option("--path", "wants_path", is_flag=True, help="Print where the file is instead of its text.")
+def kubeconfig(*, name: str, wants_path: bool) -> int:
+    """Print the kubeconfig of a lab."""
+    from podfence.lab.control_client import require
+    from podfence.lab.folder import LabFolder
+
+    folder = require(LabFolder(name))
+    click.echo(str(folder.kubeconfig) if wants_path else folder.kubeconfig.read_text("utf-8"), nl=wants_path)
+    return 0
+
+
+@command.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@_name
+@click.option("-c", "--container", metavar="NAME", help="Which container (default: the first).")
+@click.argument("pod", metavar="[NS/]NAME")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
+def exec_(*, name: str, container: str | None, pod: str, words: tuple[str, ...]) -> int:
+    """Run a command in a pod and give its output and its exit code."""
+    import asyncio
+
+    from podfence.kube.client import Client
+    from podfence.kube.config import connection
+    from podfence.kube.exec import run_in_pod
+    from podfence.lab.control_client import require
+    from podfence.lab.folder import LabFolder
+
+    folder = require(LabFolder(name))
+    namespace, _, own = pod.rpartition("/")
+
+    async def run() -> int:
+        async with Client(connection(str(folder.kubeconfig))) as client:
+            ended = await run_in_pod(
+                client, namespace or "default", own, _without_dashes(words), container=container, timeout_s=3600
+            )
+        sys.stdout.write(ended.output)
+        sys.stderr.write(ended.errors)
+        return ended.code
+
+    return asyncio.run(run())
+
+
+def _without_dashes(words: tuple[str, ...]) -> tuple[str, ...]:
+    return words[1:] if words[:1] == ("--",) else words
+
+
+@command.command("log", hidden=True)
+@_name
+def log(*, name: str) -> int:
+    """Print what a lab and its agents have logged."""
+    from podfence.lab.control_client import require
+    from podfence.lab.folder import LabFolder
+
+    folder = require(LabFolder(name))
+    for path in sorted(folder.path.glob("*log")):
+        click.echo(f"== {os.path.basename(path)} ==\n{path.read_text('utf-8', 'replace')}")  # noqa: PTH119
+    return 0

@@ -1,0 +1,99 @@
+"""The command line's side of a lab: starts its process, asks it over its control socket, ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from typing import Any, Final
+
+import httpx2
+import msgspec
+
+from podfence.lab.daemon import Started
+from podfence.lab.folder import LabFolder
+from podfence.model.error import PodfenceError
+
+_START_TIMEOUT_S: Final = 30.0
+_END_TIMEOUT_S: Final = 60.0
+_POLL_S: Final = 0.01
+
+
+def start(folder: LabFolder, started: Started) -> None:
+    """Start the process of a lab and wait until it answers; raises ``PodfenceError`` with the reason it gave."""
+    folder.make()
+    with folder.log.open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+            [sys.executable, "-m", "podfence.lab.daemon", msgspec.json.encode(started).decode()],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+    end = time.monotonic() + _START_TIMEOUT_S
+    while not folder.is_running:
+        if process.poll() is not None:
+            reason = _last_words(folder)
+            folder.remove()
+            raise PodfenceError(f"the lab could not start: {reason}")
+        if time.monotonic() > end:
+            process.terminate()
+            raise PodfenceError(f"the lab did not start within {_START_TIMEOUT_S:g} s; see {folder.log}")
+        time.sleep(_POLL_S)
+
+
+def _last_words(folder: LabFolder) -> str:
+    with contextlib.suppress(OSError):
+        lines = [line for line in folder.log.read_text("utf-8", "replace").splitlines() if line.strip()]
+        if lines:
+            return lines[-1].removeprefix("podfence: ")
+    return "it did not say why"
+
+
+def ask(folder: LabFolder, method: str, path: str, timeout_s: float | None = None) -> dict[str, Any]:
+    """Ask a running lab; raises ``PodfenceError`` when it does not run, or with what it refuses."""
+    transport = httpx2.HTTPTransport(uds=str(folder.control))
+    try:
+        with httpx2.Client(transport=transport, base_url="http://lab", timeout=timeout_s) as client:
+            answer = client.request(method, path)
+    except httpx2.ConnectError:
+        raise PodfenceError(f"no lab {folder.name!r} runs; start it: podfence lab up{_option(folder)}") from None
+    except httpx2.TransportError as error:
+        raise PodfenceError(f"lab {folder.name!r} ended meanwhile ({error}); see {folder.log}") from None
+    value: dict[str, Any] = answer.json()
+    if "error" in value:
+        raise PodfenceError(value["error"])
+    return value
+
+
+def _option(folder: LabFolder) -> str:
+    return "" if folder.name == "default" else f" --name {folder.name}"
+
+
+def end(folder: LabFolder) -> bool:
+    """End a lab and wait until nothing of it is left; tells whether there was one."""
+    if not folder.is_running:
+        folder.remove()
+        return False
+    ask(folder, "POST", "/down")
+    end_s = time.monotonic() + _END_TIMEOUT_S
+    while folder.path.exists():
+        if time.monotonic() > end_s:
+            raise PodfenceError(f"lab {folder.name!r} does not end; see {folder.log}")
+        time.sleep(_POLL_S)
+    return True
+
+
+def require(folder: LabFolder) -> LabFolder:
+    """Give the folder of a lab that runs; raises ``PodfenceError`` for one that does not."""
+    if not folder.is_running:
+        raise PodfenceError(f"no lab {folder.name!r} runs; start it: podfence lab up{_option(folder)}")
+    return folder
+
+
+def environment(folder: LabFolder) -> dict[str, str]:
+    """Give this process's environment with the lab as the cluster."""
+    return {**os.environ, "KUBECONFIG": str(folder.kubeconfig)}
