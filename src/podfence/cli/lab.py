@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from podfence.cli.options import Output, outputs, talk, write_outputs
 from podfence.cli.progress import Progress
 from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
     from podfence.lab.folder import LabFolder
+    from podfence.report.truth_table import Tried
 
 _name = click.option("--name", default="default", metavar="NAME", help="Which lab (default: default).")
 
@@ -199,6 +201,74 @@ def exec_(*, name: str, container: str | None, pod: str, words: tuple[str, ...])
 
 def _without_dashes(words: tuple[str, ...]) -> tuple[str, ...]:
     return words[1:] if words[:1] == ("--",) else words
+
+
+@command.command("probe")
+@_name
+@click.option("--timeout", "timeout_s", type=float, default=1.0, help="Seconds until a packet counts as dropped.")
+@outputs("text", "json")
+@talk
+def probe(*, name: str, timeout_s: float, outputs: tuple[Output, ...], color: str, quiet: bool, verbose: bool) -> int:
+    """Try every pair of pods and nodes on every port with real packets, and compare with what the policies say.
+
+    Exit codes: 0 all as the policies say, 1 a difference, 2 it could not be tried.
+    """
+    del verbose
+    from podfence.lab.control_client import require
+    from podfence.lab.folder import LabFolder
+
+    with Progress(wanted=not quiet) as progress:
+        progress.step("trying connections")
+        tried = _tried(require(LabFolder(name)), timeout_s)
+
+    def text(on_screen: bool) -> str:  # noqa: FBT001 (the one thing that a text is told)
+        from podfence.report.term import Terminal, terminal_for
+        from podfence.report.truth_table import truth_text
+
+        terminal = terminal_for(sys.stdout, color) if on_screen else Terminal()
+        return "".join(f"{line}\n" for line in truth_text(tried, terminal))
+
+    def plain(_: bool) -> str:  # noqa: FBT001 (likewise)
+        from podfence.report.truth_table import truth_json
+
+        return truth_json(tried)
+
+    write_outputs(outputs, {"text": text, "json": plain})
+    return 0 if all(one.agrees for one in tried) else 1
+
+
+def _tried(folder: LabFolder, timeout_s: float) -> list[Tried]:
+    """Have every connection tried that the lab's objects make possible."""
+    import msgspec
+
+    from podfence.kube.config import connection
+    from podfence.kube.reading import read_cluster
+    from podfence.lab.control_client import ask
+    from podfence.lab.probing import Attempts
+    from podfence.lab.truth import Cell, by_place, ends_of, questions
+    from podfence.manifests.gather import gather
+    from podfence.report.truth_table import Tried
+
+    items = read_cluster(connection(str(folder.kubeconfig))).items
+    pods = [item.plain() for item in items if item.kind == "Pod"]
+    asked = list(questions(ends_of(gather(items).snapshot, pods)))
+    places = by_place(asked)
+    attempts = [
+        Attempts(place, tuple((asked[n].protocol.value, asked[n].address, asked[n].port) for n in numbers))
+        for place, numbers in places.items()
+    ]
+    body = msgspec.json.encode({"attempts": attempts, "timeout_s": timeout_s})
+    outcomes = ask(folder, "POST", "/probe", body=body)["outcomes"]
+    cells: dict[int, Cell] = {}
+    for numbers, found in zip(places.values(), outcomes, strict=True):
+        cells |= {n: Cell(asked[n], outcome) for n, outcome in zip(numbers, found, strict=True)}
+    return [
+        Tried(
+            *(q.source, q.destination, q.address, q.protocol, q.port, q.expected),
+            *(cells[n].arrived, cells[n].outcome, cells[n].agrees),
+        )
+        for n, q in enumerate(asked)
+    ]
 
 
 @command.command("log", hidden=True)

@@ -34,7 +34,7 @@ def start(folder: LabFolder, started: Started) -> None:
             cwd="/",
         )
     end = time.monotonic() + _START_TIMEOUT_S
-    while not folder.is_running:
+    while not _has_started(folder, end - time.monotonic()):
         if process.poll() is not None:
             reason = _last_words(folder)
             folder.remove()
@@ -45,6 +45,17 @@ def start(folder: LabFolder, started: Started) -> None:
         time.sleep(_POLL_S)
 
 
+def _has_started(folder: LabFolder, timeout_s: float) -> bool:
+    """Ask for the status, which is answered once everything of the lab is there."""
+    if not folder.is_running:
+        return False
+    try:
+        ask(folder, "GET", "/status", max(timeout_s, _POLL_S))
+    except PodfenceError:
+        return False
+    return True
+
+
 def _last_words(folder: LabFolder) -> str:
     with contextlib.suppress(OSError):
         lines = [line for line in folder.log.read_text("utf-8", "replace").splitlines() if line.strip()]
@@ -53,12 +64,12 @@ def _last_words(folder: LabFolder) -> str:
     return "it did not say why"
 
 
-def ask(folder: LabFolder, method: str, path: str, timeout_s: float | None = None) -> dict[str, Any]:
+def ask(folder: LabFolder, method: str, path: str, timeout_s: float | None = None, body: bytes = b"") -> dict[str, Any]:
     """Ask a running lab; raises ``PodfenceError`` when it does not run, or with what it refuses."""
     transport = httpx2.HTTPTransport(uds=str(folder.control))
     try:
         with httpx2.Client(transport=transport, base_url="http://lab", timeout=timeout_s) as client:
-            answer = client.request(method, path)
+            answer = client.request(method, path, content=body)
     except httpx2.ConnectError:
         raise PodfenceError(f"no lab {folder.name!r} runs; start it: podfence lab up{_option(folder)}") from None
     except httpx2.TransportError as error:

@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from podfence.lab.cluster import Lab, LabOptions
 from podfence.lab.folder import LabFolder
+from podfence.lab.probing import Attempts, Prober
 from podfence.model.error import PodfenceError
 
 _READY_TIMEOUT_S = 120.0
@@ -35,6 +36,13 @@ class Started(msgspec.Struct, frozen=True):
 
     name: str
     options: LabOptions
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What to try, and how long until a packet counts as dropped."""
+
+    attempts: tuple[Attempts, ...]
+    timeout_s: float
 
 
 class Control:
@@ -50,6 +58,7 @@ class Control:
             routes=[
                 Route("/status", self._answering(self._status)),
                 Route("/ready", self._answering(self._ready), methods=["POST"]),
+                Route("/probe", self._answering(self._probe), methods=["POST"]),
                 Route("/down", self._answering(self._down), methods=["POST"]),
             ]
         )
@@ -65,12 +74,13 @@ class Control:
 
     async def _status(self, _: Request) -> dict[str, Any]:
         lab = self._lab
+        await lab.started.wait()
         return {"name": lab.folder.name, "nodes": list(lab.node_names), **lab.counts()}
 
     async def _ready(self, request: Request) -> dict[str, Any]:
         """Wait until every pod is ready and every node enforces what is there."""
-        timeout_s = float(request.query_params.get("timeout", _READY_TIMEOUT_S))
         await self._lab.started.wait()
+        timeout_s = float(request.query_params.get("timeout", _READY_TIMEOUT_S))
         try:
             async with asyncio.timeout(timeout_s):
                 while waiting := self._lab.unready():
@@ -79,6 +89,13 @@ class Control:
             raise PodfenceError(f"not ready after {timeout_s:g} s: {', '.join(waiting[:5])}") from None
         await self._lab.wait_enforced(timeout_s)
         return await self._status(request)
+
+    async def _probe(self, request: Request) -> dict[str, Any]:
+        """Try connections; waits first until every node enforces what is there."""
+        wanted = msgspec.json.decode(await request.body(), type=Wanted)
+        await self._lab.started.wait()
+        await self._lab.wait_enforced(_READY_TIMEOUT_S)
+        return {"outcomes": await Prober(self._lab.zygote).run(wanted.attempts, wanted.timeout_s)}
 
     async def _down(self, _: Request) -> dict[str, Any]:
         self._stop.set()

@@ -33,6 +33,7 @@ COMMANDS = {
     "nginx": "websites",
     "nslookup": "nslookup",
     "ping": "ping",
+    "prober": "prober",
     "serve-ports": "serve_ports",
     "wget": "wget",
     "whoami": "websites",

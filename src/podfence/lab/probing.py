@@ -1,0 +1,69 @@
+"""Tries connections with real packets: from each place all of its targets at once, all places beside each other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from podfence.lab.apiserver.descriptors import read_some, write_all
+from podfence.lab.programs import FOLDER
+from podfence.lab.zygote_client import Program, Zygote
+from podfence.model.error import PodfenceError
+
+_AT_ONCE: Final = 16
+_COMMAND: Final = f"{FOLDER}prober"
+
+
+class Attempts(msgspec.Struct, frozen=True):
+    """What to try from one place of the lab's network; a target is protocol, address and port."""
+
+    place: str
+    targets: tuple[tuple[str, str, int], ...]
+
+
+class Prober:
+    """Tries attempts in a lab."""
+
+    def __init__(self, zygote: Zygote) -> None:
+        self._zygote = zygote
+        self._turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(self, attempts: Sequence[Attempts], timeout_s: float) -> list[list[str]]:
+        """Give the outcomes of each place, in order. Raises ``PodfenceError`` when a place cannot be tried from."""
+        return list(await asyncio.gather(*(self._from_place(one, timeout_s) for one in attempts)))
+
+    async def _from_place(self, attempts: Attempts, timeout_s: float) -> list[str]:
+        async with self._turn:
+            try:
+                program = await self._zygote.run(attempts.place, [_COMMAND, str(timeout_s)], {}, stdin=True)
+                text = await _answer(program, json.dumps(attempts.targets).encode())
+            except (OSError, LookupError) as error:
+                raise PodfenceError(f"cannot try connections from {attempts.place}: {error}") from None
+            code = await program.wait()
+        try:
+            return msgspec.json.decode(text, type=list[str])
+        except msgspec.DecodeError:
+            raise PodfenceError(f"the prober in {attempts.place} ended with {code}") from None
+
+
+async def _answer(program: Program, question: bytes) -> bytes:
+    """Write to a program's input, close it, and read what it answers."""
+    if program.stdin is None or program.stdout is None:
+        raise AssertionError("the prober has streams")
+    for descriptor in (program.stdin, program.stdout):
+        os.set_blocking(descriptor, False)
+    try:
+        await write_all(program.stdin, question)
+        os.close(program.stdin)
+        program.stdin = None
+        pieces = []
+        while piece := await read_some(program.stdout):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        program.close_streams()

@@ -1,0 +1,139 @@
+"""Tries many connections from one pod at once: targets as JSON on standard input, an outcome for each on its output.
+
+A target is ``[PROTOCOL, ADDRESS, PORT]``; outcomes are ``OK``, ``REFUSED``, ``TIMEOUT`` or ``OTHER: …``, in order.
+Nobody on the port is ``REFUSED``: the packet arrived all the same.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import selectors
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.sctp_connect import exchange
+
+_ARRIVED = (errno.ECONNREFUSED, errno.ECONNRESET)
+_RESENDS = 3
+_THREADS = 64
+
+Target = tuple[str, str, int]
+
+
+def main(arguments: Sequence[str], ready: Ready = ignore) -> int:
+    """Run the command: ``prober TIMEOUT``, the timeout in seconds."""
+    ready()
+    targets = [tuple(target) for target in json.load(sys.stdin)]
+    outcomes = try_all(targets, float(arguments[1]))
+    json.dump(outcomes, sys.stdout)
+    return 0
+
+
+def try_all(targets: Sequence[Target], timeout_s: float) -> list[str]:
+    """Try every target; gives the outcomes in order."""
+    outcomes: list[str] = ["TIMEOUT"] * len(targets)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        handshakes = {
+            number: threads.submit(_try_sctp, address, port, timeout_s)
+            for number, (protocol, address, port) in enumerate(targets)
+            if protocol == "SCTP"
+        }
+        _try_sockets(targets, outcomes, timeout_s)
+        for number, handshake in handshakes.items():
+            outcomes[number] = handshake.result()
+    return outcomes
+
+
+def _try_sctp(address: str, port: int, timeout_s: float) -> str:
+    try:
+        exchange(address, port, b"hostname\n", timeout_s)
+    except OSError as error:
+        return _outcome(error)
+    return "OK"
+
+
+def _try_sockets(targets: Sequence[Target], outcomes: list[str], timeout_s: float) -> None:
+    """Try TCP and UDP targets together, in one loop."""
+    end = time.monotonic() + timeout_s
+    with selectors.DefaultSelector() as selector:
+        for number, (protocol, address, port) in enumerate(targets):
+            if protocol == "SCTP":
+                continue
+            try:
+                opened = _open(protocol, address, port)
+            except OSError as error:
+                outcomes[number] = _outcome(error)
+                continue
+            event = selectors.EVENT_WRITE if protocol == "TCP" else selectors.EVENT_READ
+            selector.register(opened, event, (number, protocol))
+        _follow(selector, outcomes, end, timeout_s / (_RESENDS + 1))
+        for key in list(selector.get_map().values()):
+            key.fileobj.close()  # type: ignore[union-attr]
+
+
+def _follow(selector: selectors.BaseSelector, outcomes: list[str], end: float, resend_s: float) -> None:
+    next_send = time.monotonic() + resend_s
+    while selector.get_map() and (left := end - time.monotonic()) > 0:
+        for key, _ in selector.select(min(left, max(next_send - time.monotonic(), 0))):
+            number, protocol = key.data
+            outcomes[number] = _ended(key.fileobj, protocol)  # type: ignore[arg-type]
+            selector.unregister(key.fileobj)
+            key.fileobj.close()  # type: ignore[union-attr]
+        if time.monotonic() >= next_send:
+            next_send += resend_s
+            _send_again(selector)
+
+
+def _send_again(selector: selectors.BaseSelector) -> None:
+    """Send datagrams anew: connection tracking loses one of two that race to make its entry."""
+    for key in selector.get_map().values():
+        if key.data[1] == "UDP":
+            _send(key.fileobj)  # type: ignore[arg-type]
+
+
+def _open(protocol: str, address: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    opened = socket.socket(family, socket.SOCK_STREAM if protocol == "TCP" else socket.SOCK_DGRAM)
+    opened.setblocking(False)  # noqa: FBT003 - it can only be given by position
+    try:
+        opened.connect((address, port))
+    except BlockingIOError:
+        pass
+    except OSError:
+        opened.close()
+        raise
+    if protocol == "UDP":
+        _send(opened)
+    return opened
+
+
+def _send(opened: socket.socket) -> None:
+    try:
+        opened.send(b"hostname\n")
+    except OSError:
+        return  # its error is read when the socket is
+
+
+def _ended(opened: socket.socket, protocol: str) -> str:
+    try:
+        if protocol == "UDP":
+            opened.recv(2048)
+        elif code := opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            raise OSError(code, os.strerror(code))
+    except OSError as error:
+        return _outcome(error)
+    return "OK"
+
+
+def _outcome(error: OSError) -> str:
+    if isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT:
+        return "TIMEOUT"
+    if error.errno in _ARRIVED:
+        return "REFUSED"
+    return f"OTHER: {error.strerror or error}"
