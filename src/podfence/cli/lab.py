@@ -1,4 +1,4 @@
-"""``podfence lab``: a whole cluster on one machine: a kubectl-compatible API, pods, Services, DNS, and the same agent."""
+"""``podfence lab``: a whole cluster on one machine: an API for kubectl, pods, Services, DNS, and the same agent."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
     from podfence.lab.folder import LabFolder
+    from podfence.lab.options import Started
     from podfence.report.truth_table import Tried
 
 _name = click.option("--name", default="default", metavar="NAME", help="Which lab (default: default).")
@@ -23,7 +24,7 @@ _name = click.option("--name", default="default", metavar="NAME", help="Which la
 
 @click.group(short_help="A whole cluster on this machine, with real packets.")
 def command() -> None:
-    """A cluster on this machine, in seconds, for kubectl and real packets; no root where the system allows it.
+    """Run a cluster on this machine, for kubectl and real packets; without root where the system allows it.
 
     Nothing in it can reach the machine's network, and nothing is left after "down".
     """
@@ -79,14 +80,11 @@ def up(
     return 1 if refused else 0
 
 
-def _started(name: str, nodes: int | None, data: str | None, crd_channel: str) -> Any:  # noqa: ANN401 (imported late)
-    from podfence.lab.cluster import LabOptions
-    from podfence.lab.daemon import Started
-    from podfence.manifests.validation.admission import Server
-    from podfence.manifests.validation.cluster_policy import Channel
+def _started(name: str, nodes: int | None, data: str | None, crd_channel: str) -> Started:
+    from podfence.lab.options import LabOptions, Started
 
-    kept = None if data is None else Path(data).absolute()
-    return Started(name, LabOptions(nodes or 1, kept, Server(channel=Channel(crd_channel))))
+    kept = None if data is None else str(Path(data).absolute())
+    return Started(name, LabOptions(nodes or 1, kept, crd_channel))
 
 
 def _apply(folder: LabFolder, files: tuple[str, ...], namespace: str) -> bool:
@@ -108,9 +106,10 @@ def _apply(folder: LabFolder, files: tuple[str, ...], namespace: str) -> bool:
 
 
 def _summary(folder: LabFolder, status: dict[str, Any], took_s: float | None = None) -> str:
+    pods, nodes, policies = status["pods"], len(status["nodes"]), status["policies"]
     parts = [
-        f"{status['pods']} {_many('pod', status['pods'])} on {len(status['nodes'])} {_many('node', len(status['nodes']))}",
-        f"{status['policies']} {'policy' if status['policies'] == 1 else 'policies'} enforced",
+        f"{pods} {_many('pod', pods)} on {nodes} {_many('node', nodes)}",
+        f"{policies} {'policy' if policies == 1 else 'policies'} enforced",
     ]
     ready = f", ready in {took_s:.1f} s" if took_s is not None else ""
     return f'Lab "{folder.name}": {", ".join(parts)}{ready}.'

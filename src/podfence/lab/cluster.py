@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from podfence.lab.addresses import LOAD_BALANCER_NETWORKS, AddressPool, NodeAddresses, node_addresses
 from podfence.lab.apiserver.app import create_app, create_registry, serve
 from podfence.lab.apiserver.connection import connection_class
@@ -28,11 +26,13 @@ from podfence.lab.folder import LabFolder, kubeconfig
 from podfence.lab.interface import Object, Resource
 from podfence.lab.kubelet import Kubelet
 from podfence.lab.node_agents import NodeAgents
+from podfence.lab.options import LabOptions
 from podfence.lab.pod_files import ClusterDns
 from podfence.lab.runtime import Pods
 from podfence.lab.sandbox import SHARED
 from podfence.lab.zygote_client import Zygote
 from podfence.manifests.validation.admission import Server
+from podfence.manifests.validation.cluster_policy import Channel
 
 GROUND_ADDRESSES: Final = ("172.18.0.1", "fc00:f853:ccd:e793::1")
 """Where the ground itself is found by nodes and pods: the API server answers there, too."""
@@ -50,14 +50,6 @@ _ENFORCED: Final = (
 )
 
 
-class LabOptions(msgspec.Struct, frozen=True):
-    """What somebody wants of a lab: how many nodes, where objects are kept, and how policies are judged."""
-
-    nodes: int = 1
-    data: Path | None = None
-    server: Server = Server()
-
-
 class Lab:
     """A lab that runs within ``run``; the other methods may be called while it does."""
 
@@ -65,7 +57,10 @@ class Lab:
         self.folder = folder
         self.options = options
         self.node_names = tuple(f"node-{number}" for number in range(1, options.nodes + 1))
-        self.registry: Registry = create_registry(data=options.data, server=options.server)
+        self.registry: Registry = create_registry(
+            data=None if options.data is None else Path(options.data),
+            server=Server(channel=Channel(options.crd_channel)),
+        )
         self.store = InProcessStore(self.registry, "podfence-lab")
         self.started = asyncio.Event()
         self.pods: Pods
@@ -157,7 +152,7 @@ class Lab:
         return waiting
 
     async def wait_enforced(self, timeout_s: float) -> None:
-        """Wait until every node enforces the cluster as it is now; raises ``PodfenceError`` when that takes too long."""
+        """Wait until every node enforces the cluster as it is; raises ``PodfenceError`` when that takes too long."""
         versions = self._versions()
         await asyncio.gather(*(self.agents.wait_enforced(name, versions, timeout_s) for name in self.node_names))
 

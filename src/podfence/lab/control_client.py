@@ -12,8 +12,8 @@ from typing import Any, Final
 import httpx2
 import msgspec
 
-from podfence.lab.daemon import Started
 from podfence.lab.folder import LabFolder
+from podfence.lab.options import Started
 from podfence.model.error import PodfenceError
 
 _START_TIMEOUT_S: Final = 30.0

@@ -22,20 +22,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from podfence.lab.cluster import Lab, LabOptions
+from podfence.lab.cluster import Lab
 from podfence.lab.folder import LabFolder
+from podfence.lab.options import Started
 from podfence.lab.probing import Attempts, Prober
 from podfence.model.error import PodfenceError
 
 _READY_TIMEOUT_S = 120.0
 _POLL_S = 0.02
-
-
-class Started(msgspec.Struct, frozen=True):
-    """What the command line hands over: the lab's name and what it shall be."""
-
-    name: str
-    options: LabOptions
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -83,7 +77,7 @@ class Control:
         timeout_s = float(request.query_params.get("timeout", _READY_TIMEOUT_S))
         try:
             async with asyncio.timeout(timeout_s):
-                while waiting := self._lab.unready():
+                while waiting := self._lab.unready():  # noqa: ASYNC110 (many writers, and no event of theirs says it)
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             raise PodfenceError(f"not ready after {timeout_s:g} s: {', '.join(waiting[:5])}") from None
