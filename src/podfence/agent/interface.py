@@ -53,7 +53,7 @@ class Cluster(Protocol):
         """Watch until cancelled, whatever happens to the server; raises ``PodfenceError`` when there is no point."""
 
     async def wait_until_synced(self) -> None:
-        """Wait until every kind was listed once."""
+        """Wait until the snapshot is whole: all that decides was listed, and nothing was found missing since."""
 
     async def wait_for_changes(self) -> None:
         """Wait until ``take_changes`` has something to give."""
@@ -62,7 +62,7 @@ class Cluster(Protocol):
         """Give what changed since the last call, oldest first, without waiting."""
 
     def snapshot(self) -> Snapshot:
-        """Give the cluster as it is now, every change so far included."""
+        """Give the cluster as it is now; changes that it holds already may still be told, and do no harm."""
 
 
 class Applied(msgspec.Struct, frozen=True):
