@@ -33,8 +33,7 @@ class AgentOptions(msgspec.Struct, frozen=True):
     """What a person chose for the agent of one node.
 
     ``cuts_off`` re-judges connections when permissions shrink, ``drops_unready`` drops the traffic of local pods
-    that are not programmed yet; ``audit`` logs and drops nothing. ``pod_ranges`` is where the node's pods live,
-    empty when the Node object shall tell.
+    that are not programmed yet, as far as ``pod_ranges`` tells where those live; ``audit`` logs and drops nothing.
     """
 
     node: str
