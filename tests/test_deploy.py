@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from podfence.agent.interface import WATCHED
+from podfence.agent.metrics import Metrics
 from podfence.cli.agent import command
 from podfence.cli.main import main
 
@@ -122,3 +123,13 @@ def test_the_image_has_a_python_that_the_project_supports_and_copies_what_is_the
         assert tuple(map(int, version.split("."))) >= tuple(map(int, floor.groups()))
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE)
     assert [name for line in copied for name in line.split() if not (ROOT / name).exists()] == []
+
+
+def test_the_manual_tells_of_every_metric_and_no_other() -> None:
+    told = set(re.findall(r"podfence_[a-z_]+", (DEPLOY / "README.md").read_text("utf-8")))
+    there = {
+        f"{family.name}_total" if family.type == "counter" else family.name
+        for family in Metrics().registry.collect()
+        if family.name.startswith("podfence_")
+    }
+    assert told == there
