@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -213,6 +212,5 @@ def _run(options: AgentOptions, places: Places) -> int:
 def _require_root() -> None:
     if sys.platform != "linux":
         raise PodfenceError("the agent enforces on Linux only; --render works everywhere")
-    if os.geteuid() != 0 and shutil.which("nft") is not None:
-        # Inside a user namespace of its own it is root; elsewhere the kernel would say no to everything.
+    if os.geteuid() != 0:
         raise PodfenceError("the agent needs root (CAP_NET_ADMIN); --render works without")

@@ -82,9 +82,9 @@ def _duration_s(text: str) -> int:
 
 
 def _paths(sockets: tuple[str, ...], lab: str | None) -> list[Path]:
-    from podfence.flows.place import socket_folder, sockets_in
+    from podfence.flows.place import find_sockets
 
-    return [Path(path) for path in sockets] if sockets else sockets_in(socket_folder(lab))
+    return [Path(path) for path in sockets] if sockets else find_sockets(lab)
 
 
 def _in_order(lines: Iterable[Line], last: int | None) -> list[Line]:
