@@ -25,6 +25,7 @@ from podfence.flows.text import end_name, why
 from podfence.model.error import PodfenceError
 from podfence.model.net import parse_address
 from tests.kernel.own_network import in_own_network, nft
+from tests.unit.agent.conftest import silent_logs  # noqa: F401 (a fixture that this file uses by itself)
 from tests.unit.agent.fakes import FakeCluster, FakeDataplane, FakeKernel, parts, pod, policy
 
 pytestmark = pytest.mark.kernel

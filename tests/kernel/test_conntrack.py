@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from podfence.dataplane.conntrack import Tuple, connections, delete, forget_addresses
+from podfence.dataplane.conntrack import Tuple, clear_marks, connections, delete, forget_addresses
 from podfence.dataplane.netlink import NetlinkSocket
 from podfence.model.net import parse_address
 from tests.kernel.own_network import in_own_network, ip, nft
@@ -113,5 +113,27 @@ def test_many_connections_are_listed_whole() -> None:
             assert found >= set(range(20_001, 23_001))
             assert forget_addresses([line("127.0.0.8")]) >= 3000
             assert ends() == set()
+
+    in_own_network(body)
+
+
+def test_our_bits_of_the_mark_are_cleared_and_those_of_others_and_of_one_number_are_kept() -> None:
+    def marks() -> set[int]:
+        with NetlinkSocket() as netlink:
+            return {item.mark for item in connections(netlink)}
+
+    def body() -> None:
+        nft(RULES)
+        stamps = {9001: 0x0001_4000, 9002: 0x0002_4000, 9003: 0x0000_4000}
+        nft("flush chain inet tracked out\n")
+        for port, mark in stamps.items():
+            nft(f"add rule inet tracked out udp dport {port} ct mark set {mark}\n")
+        opened = [udp_connection("127.0.0.1", "127.0.0.2", port) for port in stamps]
+        with opened[0], opened[1], opened[2]:
+            assert marks() == set(stamps.values())
+            assert clear_marks(0xFFFF_0000, 0x0002_0000) == 1
+            assert marks() == {0x0002_4000, 0x0000_4000}
+            assert clear_marks(0xFFFF_0000, 0) == 1
+            assert marks() == {0x0000_4000}
 
     in_own_network(body)

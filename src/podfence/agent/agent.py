@@ -6,7 +6,6 @@ Whatever ends the agent, the rules stay in the kernel; only ``podfence agent uni
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
@@ -77,7 +76,7 @@ async def run_agent(
         try:
             port = HealthServer(places.host, places.port, health_app(health, metrics.registry))
             try:
-                pump = LogPump(reader, resolver, server, metrics, time.time)
+                pump = LogPump(reader, resolver, server, metrics)
                 await _until(stop, parts.cluster.run(), reconciler.run(), forgetting.run(), pump.run(), _heart(health))
             finally:
                 port.close()
@@ -97,7 +96,13 @@ async def _until(stop: asyncio.Event, *runs: Coroutine[None, None, None]) -> Non
             for task in tasks:
                 task.cancel()
     except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
+        raise _first(errors) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _heart(health: Health) -> None:

@@ -6,6 +6,7 @@ Served by a thread of its own, so that an agent whose loop hangs is seen to hang
 from __future__ import annotations
 
 import functools
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -110,7 +111,8 @@ class HealthServer:
 
     def __init__(self, host: str, port: int, app: WSGIApplication) -> None:
         try:
-            self._server = make_server(host, port, app, _Server, _QuietHandler)
+            server = _ServerIPv6 if ":" in host else _Server
+            self._server = make_server(host, port, app, server, _QuietHandler)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise PodfenceError(f"cannot listen on {host}:{port}: {reason}; choose another with --listen") from None
@@ -130,6 +132,10 @@ class HealthServer:
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+
+class _ServerIPv6(_Server):
+    address_family = socket.AF_INET6
 
 
 class _QuietHandler(WSGIRequestHandler):

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 OLDEST_NFT = (1, 0, 1)
+OLDEST_TESTED_NFT = (1, 0, 6)
 
 _VERSION = re.compile(r"v?([0-9]+)\.([0-9]+)(?:\.([0-9]+))?")
 
@@ -61,8 +62,13 @@ def _nft(said: str | None) -> Iterator[HostProblem]:
     match = _VERSION.search(said)
     if match is None:
         yield HostProblem(f"nft does not tell its version ({said!r}); {wanted} or newer is needed")
-    elif tuple(int(part or 0) for part in match.groups()) < OLDEST_NFT:
+        return
+    version = tuple(int(part or 0) for part in match.groups())
+    if version < OLDEST_NFT:
         yield HostProblem(f"nft is {match[0]}; install nftables {wanted} or newer", refuses=True)
+    elif version < OLDEST_TESTED_NFT:
+        tested = ".".join(map(str, OLDEST_TESTED_NFT))
+        yield HostProblem(f"nft is {match[0]}; the rules are tested with {tested} and newer")
 
 
 def _services(root: Path) -> Iterator[HostProblem]:

@@ -15,26 +15,12 @@ from podfence.model.net import AddressRange
 from podfence.model.reason import Reason
 from podfence.model.snapshot import Snapshot
 
-WATCHED = (
-    ("", "namespaces"),
-    ("", "nodes"),
-    ("", "pods"),
-    ("", "services"),
-    ("discovery.k8s.io", "endpointslices"),
-    ("networking.k8s.io", "networkpolicies"),
-    ("policy.networking.k8s.io", "adminnetworkpolicies"),
-    ("policy.networking.k8s.io", "baselineadminnetworkpolicies"),
-    ("policy.networking.k8s.io", "clusternetworkpolicies"),
-)
-"""API group and plural of all that an agent may list and watch; its ClusterRole allows these and nothing else."""
-
 
 class AgentOptions(msgspec.Struct, frozen=True):
     """What a person chose for the agent of one node.
 
     ``cuts_off`` re-judges connections when permissions shrink, ``drops_unready`` drops the traffic of local pods
-    that are not programmed yet; ``audit`` logs and drops nothing. ``pod_ranges`` is where the node's pods live,
-    empty when the Node object shall tell.
+    that are not programmed yet, as far as ``pod_ranges`` tells where those live; ``audit`` logs and drops nothing.
     """
 
     node: str
@@ -42,8 +28,6 @@ class AgentOptions(msgspec.Struct, frozen=True):
     cuts_off: bool = True
     drops_unready: bool = True
     pod_ranges: tuple[AddressRange, ...] = ()
-    kubeconfig: str | None = None
-    context: str | None = None
 
 
 class Cluster(Protocol):
@@ -53,7 +37,7 @@ class Cluster(Protocol):
         """Watch until cancelled, whatever happens to the server; raises ``PodfenceError`` when there is no point."""
 
     async def wait_until_synced(self) -> None:
-        """Wait until every kind was listed once."""
+        """Wait until the snapshot is whole: all that decides was listed, and nothing was found missing since."""
 
     async def wait_for_changes(self) -> None:
         """Wait until ``take_changes`` has something to give."""
@@ -65,7 +49,7 @@ class Cluster(Protocol):
         """Give the ``resourceVersion`` of each resource up to which everything was taken, ``None`` for not now."""
 
     def snapshot(self) -> Snapshot:
-        """Give the cluster as it is now, every change so far included."""
+        """Give the cluster as it is now; changes that it holds already may still be told, and do no harm."""
 
 
 class Applied(msgspec.Struct, frozen=True):

@@ -8,11 +8,12 @@ import msgspec
 
 from podfence.agent.interface import AgentOptions, Applied
 from podfence.dataplane.compiler import Compiler
-from podfence.dataplane.conntrack import forget_marks
+from podfence.dataplane.conntrack import clear_marks
 from podfence.dataplane.enforcer import Enforcer
 from podfence.dataplane.runner import Runner
 from podfence.dataplane.settings import Settings
 from podfence.model.change import Change
+from podfence.model.error import PodfenceError
 from podfence.model.net import AddressRange
 from podfence.model.objects import Node
 from podfence.model.snapshot import Snapshot
@@ -100,4 +101,8 @@ class Kernel:
         )
 
     def _forget_stamps(self, in_force: int) -> None:
-        forget_marks(self._settings.mark_mask, in_force << self._settings.mark_shift)
+        try:
+            clear_marks(self._settings.mark_mask, in_force << self._settings.mark_shift)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise PodfenceError(f"connection marks of earlier generations cannot be cleared: {reason}") from None

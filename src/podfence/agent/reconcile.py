@@ -116,6 +116,11 @@ class Reconciler:
         """Commit the cluster as it is now; tries until it is in, each time with what is newest."""
         self._is_committing = True
         while True:
+            if self._asked.is_set():
+                self._asked.clear()
+                self._must_reload = True
+            if self._must_reload:
+                await self._parts.cluster.wait_until_synced()
             snapshot, changes = self._take()
             began_s = _now_s()
             try:
@@ -132,8 +137,6 @@ class Reconciler:
 
     def _take(self) -> tuple[Snapshot | None, Sequence[Change]]:
         """Take what changed: as a whole cluster at the start, after a failure and for a wish, else as changes."""
-        self._must_reload |= self._asked.is_set()
-        self._asked.clear()
         changes = self._parts.cluster.take_changes()
         snapshot = self._parts.cluster.snapshot() if self._must_reload else None
         if self._last_commit_s is None and snapshot is not None:
@@ -158,7 +161,7 @@ class Reconciler:
             self._next_drift_check_s = now_s + DRIFT_CHECK_S
         self._health.committed()
         self._metrics.committed(applied, now_s - began_s)
-        if batch.began_s is not None:
+        if batch.began_s is not None and batch.changes:
             self._metrics.policy_apply_seconds.observe(now_s - batch.began_s)
             for _ in range(batch.pods):
                 self._metrics.pod_program_seconds.observe(now_s - batch.began_s)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from podfence.agent.interface import AgentOptions
 from podfence.kube.client import Client
-from podfence.kube.config import connection
+from podfence.kube.config import Connection
 from podfence.kube.store import Store
 from podfence.model.change import Change
 from podfence.model.snapshot import Snapshot
+
+_WHOLE_AGAIN_S = 0.05
 
 
 class WatchedCluster:
     """A cluster as one node's agent watches it; a ``Cluster``."""
 
-    def __init__(self, options: AgentOptions) -> None:
-        """Find the cluster's address and credentials; raises ``PodfenceError`` without."""
-        self._connection = connection(options.kubeconfig, options.context)
-        self._node = options.node
+    def __init__(self, connection: Connection, node: str) -> None:
+        self._connection = connection
+        self._node = node
         self._store: Store | None = None
         self._ready = asyncio.Event()
         self._news = asyncio.Event()
@@ -38,6 +38,8 @@ class WatchedCluster:
         """Wait until every kind was listed once."""
         await self._ready.wait()
         await self._known().wait_synced()
+        while not self._known().synced:  # noqa: ASYNC110 (nodes that a policy began to name: rare, and soon over)
+            await asyncio.sleep(_WHOLE_AGAIN_S)
 
     async def wait_for_changes(self) -> None:
         """Wait until ``take_changes`` has something to give."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import signal
 import sys
 from pathlib import Path
@@ -12,23 +11,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from podfence.cli.options import talk
+from podfence.cli.options import inputs, talk
 from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
     from podfence.agent.agent import Places
     from podfence.agent.interface import AgentOptions
     from podfence.model.net import AddressRange
+    from podfence.model.snapshot import Snapshot
 
 UNINSTALL = "uninstall"
 
 
 @click.command(short_help="Enforce policies on this node with nftables.")
-@click.argument("arguments", nargs=-1, metavar="[uninstall | PATH...]")
+@inputs
 @click.option("--node", metavar="NAME", envvar="NODE_NAME", help="The node's name (default: NODE_NAME).")
 @click.option("--render", is_flag=True, help="Print the nftables text for these manifests, and load nothing.")
-@click.option("--kubeconfig", metavar="FILE", help="Cluster to watch (default: that of the pod, else kubectl's).")
-@click.option("--context", metavar="NAME", help="Context of the kubeconfig.")
 @click.option("--audit", is_flag=True, help="Log what would be dropped, and drop nothing.")
 @click.option(
     "--cutoff",
@@ -47,7 +45,7 @@ UNINSTALL = "uninstall"
     "pod_cidrs",
     multiple=True,
     metavar="CIDR",
-    help="Where pods of this node live (default: its Node object). May be repeated.",
+    help="Where pods of this node live, so that unready ones are known. May be repeated.",
 )
 @click.option(
     "--listen",
@@ -60,11 +58,12 @@ UNINSTALL = "uninstall"
 @talk
 def command(
     *,
-    arguments: tuple[str, ...],
+    paths: tuple[str, ...],
+    namespace: str | None,
+    all_namespaces: bool,
+    strict: bool,
     node: str | None,
     render: bool,
-    kubeconfig: str | None,
-    context: str | None,
     audit: bool,
     cutoff: str,
     unready: str,
@@ -78,27 +77,26 @@ def command(
     """Enforce the policies of a cluster on this node, until told to end; the rules stay enforced after that.
 
     "podfence agent uninstall" removes them. With --render PATHs are read instead of a cluster, and what would be
-    loaded is printed: no root, no cluster, any system. Exit codes: 0 told to end, 2 cannot enforce here.
+    loaded is printed: no root, no cluster, any system. Exit codes: 0 fine, 2 the agent cannot enforce here, or the
+    question could not be answered.
     """
-    del quiet
+    del all_namespaces  # a node has pods of any namespace
     from podfence.agent.interface import AgentOptions
 
     options = AgentOptions(
-        node=_node(node, uninstalls=arguments == (UNINSTALL,) and not render),
+        node=_node(node, uninstalls=paths == (UNINSTALL,) and not render),
         audit=audit,
         cuts_off=cutoff == "all",
         drops_unready=unready == "drop",
         pod_ranges=_ranges(pod_cidrs),
-        kubeconfig=kubeconfig,
-        context=context,
     )
     if render:
-        return _render(options, arguments)
+        return _render(options, paths, namespace, pod_cidrs, strict=strict, quiet=quiet, verbose=verbose)
     _configure_logs(color, verbose=verbose)
-    if arguments == (UNINSTALL,):
+    if paths == (UNINSTALL,):
         return _uninstall(options)
-    if arguments:
-        raise PodfenceError(f"{arguments[0]}: the agent reads a cluster; PATHs go with --render")
+    if paths:
+        raise PodfenceError(f"{paths[0]}: the agent reads a cluster; PATHs go with --render")
     return _run(options, _places(options.node, listen, flows_socket))
 
 
@@ -137,11 +135,43 @@ def _configure_logs(color: str, *, verbose: bool) -> None:
     configure_logs(sys.stderr, verbose=verbose, colour=terminal_for(sys.stderr, color).colour)
 
 
-def _render(options: AgentOptions, paths: tuple[str, ...]) -> int:
-    from podfence.dataplane.render import render  # type: ignore[import-not-found, unused-ignore]
+def _render(
+    options: AgentOptions,
+    paths: tuple[str, ...],
+    namespace: str | None,
+    pod_cidrs: tuple[str, ...],
+    *,
+    strict: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    from podfence.agent.parts import render
+    from podfence.cli.reading import read_manifests
 
-    sys.stdout.write(render(options, paths))
+    loaded = read_manifests(
+        paths,
+        stdin=sys.stdin.buffer,
+        namespace=namespace,
+        pod_cidrs=pod_cidrs,
+        strict=strict,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    _require_node(loaded.snapshot, options.node)
+    sys.stdout.write(render(loaded.snapshot, options))
     return 0
+
+
+def _require_node(snapshot: Snapshot, node: str) -> None:
+    """Raise ``PodfenceError`` when nothing in the input is on the node, or is it."""
+    names = {item.name for item in snapshot.nodes} | {pod.node for pod in snapshot.pods if pod.node is not None}
+    if node not in names:
+        known = (
+            f"there are {', '.join(sorted(names))}"
+            if names
+            else "no pod there has a spec.nodeName; kubectl get pods -A -o yaml gives them"
+        )
+        raise PodfenceError(f"there is no node {node} in the input: {known}")
 
 
 def _uninstall(options: AgentOptions) -> int:
@@ -157,10 +187,11 @@ def _run(options: AgentOptions, places: Places) -> int:
 
     from podfence.agent.agent import refuse_unfit_host, run_agent
     from podfence.agent.parts import make_parts
+    from podfence.cli.live import chosen
 
     _require_root()
     gc.enable()  # switched off for commands that end soon
-    parts = make_parts(options)
+    parts = make_parts(options, chosen())
     refuse_unfit_host(parts)
 
     async def until_signal() -> None:
@@ -176,6 +207,5 @@ def _run(options: AgentOptions, places: Places) -> int:
 def _require_root() -> None:
     if sys.platform != "linux":
         raise PodfenceError("the agent enforces on Linux only; --render works everywhere")
-    if os.geteuid() != 0 and shutil.which("nft") is not None:
-        # Inside a user namespace of its own it is root; elsewhere the kernel would say no to everything.
+    if os.geteuid() != 0:
         raise PodfenceError("the agent needs root (CAP_NET_ADMIN); --render works without")

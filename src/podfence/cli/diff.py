@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from podfence.engine.difference import Difference
     from podfence.manifests.inputs import Reading
     from podfence.manifests.loaded import Loaded
-    from podfence.model.net import AddressRange
     from podfence.report.diff_entries import Entry
 
 FORMATS = ("text", "json", "md", "sarif", "github")
@@ -58,12 +57,11 @@ def command(
 ) -> int:
     """Say which connections a change opens and closes, and which policy change caused each.
 
-    OLD and NEW are files, folders, - for standard input, or git:REVISION:PATH. What counts is what policies mean:
+    OLD and NEW are files, folders, - for standard input, git:REVISION:PATH, live[:CONTEXT] or lab[:NAME]. What counts is what policies mean:
     another name, order or spelling is no difference. Connections of endpoints that are on one side only are left
     out; those endpoints are named. Exit codes: 0 no difference, 1 a difference, 2 there is no answer.
     """
     from podfence.cli.memory import memory_limit
-    from podfence.cli.reading import pod_ranges
     from podfence.engine.difference import difference
     from podfence.engine.endpoints import Grouping
     from podfence.engine.joint import join
@@ -71,10 +69,9 @@ def command(
 
     if old == new == "-":
         raise click.UsageError("standard input (-) can be read only once")
-    ranges = pod_ranges(pod_cidrs)
     with Progress(wanted=not quiet) as progress:
         progress.step("reading")
-        reader = _Reader(namespace, ranges, quiet=quiet, verbose=verbose)
+        reader = _Reader(namespace, pod_cidrs, quiet=quiet, verbose=verbose)
         before, after = (reader.read(side, strict=strict) for side in (old, new))
         progress.step("comparing")
         joint = join(before.snapshot, after.snapshot, memory_limit(max_memory))
@@ -90,22 +87,35 @@ def command(
 class _Reader:
     """Reads the two sides alike; a document that both have is read once."""
 
-    def __init__(self, namespace: str | None, ranges: tuple[AddressRange, ...], *, quiet: bool, verbose: bool) -> None:
+    def __init__(self, namespace: str | None, pod_cidrs: tuple[str, ...], *, quiet: bool, verbose: bool) -> None:
         from podfence.manifests.yaml_events import Memory
 
         self._memory = Memory(whole=True)
         self._namespace = namespace or "default"
-        self._ranges = ranges
+        self._pod_cidrs = pod_cidrs
         self._quiet, self._verbose = quiet, verbose
 
     def read(self, text: str, *, strict: bool) -> Loaded:
         """Read a side; raises ``PodfenceError`` when it cannot be opened, or with ``strict`` holds what is refused."""
-        from podfence.cli.reading import StrictError, say_left_out, say_other_policies, say_problems
+        from podfence.cli.live import named
+        from podfence.cli.reading import (
+            StrictError,
+            gather_live,
+            pod_ranges,
+            say_left_out,
+            say_other_policies,
+            say_problems,
+        )
         from podfence.manifests.collector import paused_gc
         from podfence.manifests.gather import gather
 
-        with paused_gc():
-            loaded = gather(self._readings(text), namespace=self._namespace, pod_ranges=self._ranges)
+        connection = named(text)
+        if connection is not None:
+            loaded = gather_live(connection, self._pod_cidrs, quiet=self._quiet)
+        else:
+            with paused_gc():
+                ranges = pod_ranges(self._pod_cidrs)
+                loaded = gather(self._readings(text), namespace=self._namespace, pod_ranges=ranges)
         if not self._quiet:
             say_problems(loaded)
             say_other_policies(loaded)

@@ -7,6 +7,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,11 @@ import click
 
 from podfence.cli.options import talk
 from podfence.model.error import PodfenceError
+from podfence.model.source import Position
 
 if TYPE_CHECKING:
     from podfence.flows.record import FlowRecord, FlowsLost
+    from podfence.flows.request import FlowRequest
 
     Line = FlowRecord | FlowsLost
 
@@ -31,6 +34,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 @click.option("--all", "everything", is_flag=True, help="Newly accepted connections too, not drops alone.")
 @click.option("--name", "lab", metavar="LAB", help="The nodes of a lab.")
 @click.option("--socket", "sockets", multiple=True, metavar="PATH", help="The socket of an agent. May be repeated.")
+@click.option("--read", metavar="FILE", help="Records that -o json wrote, - for standard input, instead of an agent's.")
 @click.option("--since", metavar="DURATION", help="Only what is younger, such as 30s, 5m or 1h.")
 @click.option(
     "--last",
@@ -39,6 +43,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
     help="Only the last N of what was before now (default: all; 10 with --follow).",
 )
 @click.option("-o", "--output", type=click.Choice(("text", "json", "csv")), default="text", help="Format.")
+@click.option("--utc", is_flag=True, help="Show times in UTC (default: the machine's own zone; json and csv always).")
 @talk
 def command(
     *,
@@ -46,9 +51,11 @@ def command(
     everything: bool,
     lab: str | None,
     sockets: tuple[str, ...],
+    read: str | None,
     since: str | None,
     last: int | None,
     output: str,
+    utc: bool,
     color: str,
     quiet: bool,
     verbose: bool,
@@ -56,20 +63,20 @@ def command(
     """Say what happened to packets: time, verdict, both ends, port, and the policy, rule or default that decided.
 
     Without --follow what the agents keep in memory is printed. JSON is one object on each line. A packet of a kind
-    seen in the same second is counted, not printed. Exit codes: 0 told, 2 no agent answers.
+    seen in the same second is counted, not printed. Exit codes: 0 told, 2 no agent answers or no record is read.
     """
     del verbose
-    from podfence.flows.client import read_flows
     from podfence.flows.request import FlowRequest
 
     if last is None and follow:
         last = LAST_BEFORE_FOLLOWING
     since_s = None if since is None else time.time() - _duration_s(since)
-    paths = _paths(sockets, lab)
-    lines = read_flows(paths, FlowRequest(everything, follow, last, since_s))
-    write = _writer(output, color, quiet=quiet)
+    request = FlowRequest(everything, follow, last, since_s)
+    lines = _from_agents(sockets, lab, request) if read is None else _from_file(read, request)
+    kept = [] if follow else [*lines]
+    write = _writer(output, color, kept, utc=utc, quiet=quiet)
     gc.enable()  # switched off for commands that end soon
-    for line in lines if follow else _in_order(lines, last):
+    for line in kept or lines:
         write(line)
     return 0
 
@@ -81,10 +88,39 @@ def _duration_s(text: str) -> int:
     return int(match[1]) * _SECONDS[match[2]]
 
 
-def _paths(sockets: tuple[str, ...], lab: str | None) -> list[Path]:
-    from podfence.flows.place import socket_folder, sockets_in
+def _from_agents(sockets: tuple[str, ...], lab: str | None, request: FlowRequest) -> Iterable[Line]:
+    from podfence.flows.client import read_flows
+    from podfence.flows.place import find_sockets
 
-    return [Path(path) for path in sockets] if sockets else sockets_in(socket_folder(lab))
+    lines = read_flows([Path(path) for path in sockets] if sockets else find_sockets(lab), request)
+    return lines if request.follow else _in_order(lines, request.last)
+
+
+def _from_file(name: str, request: FlowRequest) -> Iterable[Line]:
+    from podfence.flows.json_lines import from_json_line
+    from podfence.flows.recent import Recent
+    from podfence.flows.record import FlowRecord
+
+    if request.follow:
+        raise PodfenceError("--read and --follow exclude each other: a file ends")
+    recent = Recent(kept=None)
+    for number, text in enumerate(_lines_of(name), start=1):
+        try:
+            line = from_json_line(text)
+        except PodfenceError as error:
+            raise PodfenceError(error.message, Position(name, number, 1)) from None
+        if isinstance(line, FlowRecord):
+            recent.add(line)
+    return recent.read(request)
+
+
+def _lines_of(name: str) -> list[bytes]:
+    if name == "-":
+        return sys.stdin.buffer.read().splitlines()
+    try:
+        return Path(name).read_bytes().splitlines()
+    except OSError as error:
+        raise PodfenceError(f"{name}: cannot be read: {(error.strerror or str(error)).lower()}") from None
 
 
 def _in_order(lines: Iterable[Line], last: int | None) -> list[Line]:
@@ -95,18 +131,23 @@ def _in_order(lines: Iterable[Line], last: int | None) -> list[Line]:
     return [*found] if last is None else [*found[max(0, len(found) - last) :]]
 
 
-def _writer(output: str, color: str, *, quiet: bool) -> Callable[[Line], None]:
-    """Make what prints a line; the header of CSV is printed at once."""
+def _writer(output: str, color: str, kept: Iterable[Line], *, utc: bool, quiet: bool) -> Callable[[Line], None]:
+    """Make what prints a line, wide enough for those that are known; the header of CSV is printed at once."""
     from podfence.flows.json_lines import to_json_line
-    from podfence.flows.record import FlowsLost
-    from podfence.flows.text import COLUMNS, csv_row, flow_csv, flow_text, lost_text
+    from podfence.flows.record import FlowRecord, FlowsLost
+    from podfence.flows.text import COLUMNS, Widths, csv_row, flow_csv, flow_text, lost_text
     from podfence.report.term import terminal_for
 
     terminal = terminal_for(sys.stdout, color)
     if output == "csv":
         _print(csv_row(COLUMNS))
 
+    widths = Widths()
+    for known in kept:
+        widths = widths.including(known) if isinstance(known, FlowRecord) else widths
+
     def write(line: Line) -> None:
+        nonlocal widths
         if output == "json":
             _print(to_json_line(line).decode())
         elif isinstance(line, FlowsLost):
@@ -115,7 +156,8 @@ def _writer(output: str, color: str, *, quiet: bool) -> Callable[[Line], None]:
         elif output == "csv":
             _print(flow_csv(line))
         else:
-            _print(terminal.line(flow_text(line, terminal.paint)) + "\n")
+            widths = widths.including(line)
+            _print(terminal.line(flow_text(line, terminal.paint, UTC if utc else None, widths)) + "\n")
 
     return write
 

@@ -41,8 +41,31 @@ def chosen() -> Connection:
     return found
 
 
-def read_live(*, quiet: bool) -> ClusterReading:
-    """List everything that is read of the chosen cluster, and say how far it is once it takes long.
+LIVE = "live"
+LAB = "lab"
+
+
+def named(text: str) -> Connection | None:
+    """Give the cluster that ``live[:CONTEXT]`` or ``lab[:NAME]`` names, ``None`` for any other text.
+
+    Raises ``PodfenceError`` when there is no such cluster.
+    """
+    word, _, name = text.partition(":")
+    if word == LIVE:
+        from podfence.kube.config import connection
+
+        return connection(_kept().get("kubeconfig"), name or _kept().get("context"))
+    if word == LAB:
+        from podfence.kube.config import connection
+        from podfence.lab.control_client import require
+        from podfence.lab.folder import DEFAULT_NAME, LabFolder
+
+        return connection(str(require(LabFolder(name or DEFAULT_NAME)).kubeconfig))
+    return None
+
+
+def read_live(*, quiet: bool, connection: Connection | None = None) -> ClusterReading:
+    """List everything that is read of a cluster, the chosen one by default, and say how far it is if it takes long.
 
     Raises ``PodfenceError`` when a list fails: an answer without it would be wrong.
     """
@@ -51,7 +74,7 @@ def read_live(*, quiet: bool) -> ClusterReading:
     from podfence.kube.config import GIVE_PATHS
     from podfence.kube.reading import read_cluster
 
-    connection = chosen()
+    connection = connection or chosen()
     try:
         with Progress(wanted=not quiet) as progress:
             return read_cluster(

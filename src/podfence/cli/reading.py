@@ -15,6 +15,7 @@ from podfence.model.net import PRIVATE_IPV4, AddressRange, parse_cidr, union
 from podfence.model.text import one_line
 
 if TYPE_CHECKING:
+    from podfence.kube.config import Connection
     from podfence.manifests.loaded import Loaded
 
 MOST_PROBLEMS = 100
@@ -41,18 +42,12 @@ def read_manifests(
     that cannot be read and input without any Kubernetes object; ``StrictError`` when ``strict`` and something would
     be refused.
     """
-    from podfence.cli.judging import server_for
-    from podfence.manifests.collector import paused_gc
-    from podfence.manifests.gather import gather
     from podfence.manifests.load import load
 
-    ranges = pod_ranges(pod_cidrs)
     if paths:
-        loaded = load(paths, stdin=stdin, namespace=namespace or "default", pod_ranges=ranges)
+        loaded = load(paths, stdin=stdin, namespace=namespace or "default", pod_ranges=pod_ranges(pod_cidrs))
     else:
-        with paused_gc():
-            live = read_live(quiet=quiet)
-            loaded = gather(live.items, pod_ranges=ranges, server=server_for(live.version))
+        loaded = gather_live(None, pod_cidrs, quiet=quiet)
     if not quiet:
         say_problems(loaded)
         say_other_policies(loaded)
@@ -63,6 +58,18 @@ def read_manifests(
     if strict and loaded.problems:
         raise StrictError("--strict: the API server would refuse some of the input; podfence check says what")
     return loaded
+
+
+def gather_live(connection: Connection | None, pod_cidrs: Iterable[str], *, quiet: bool) -> Loaded:
+    """Read a cluster, the chosen one without a connection. Raises ``PodfenceError`` when it cannot be read."""
+    from podfence.cli.judging import server_for
+    from podfence.manifests.collector import paused_gc
+    from podfence.manifests.gather import gather
+
+    ranges = pod_ranges(pod_cidrs)
+    with paused_gc():
+        live = read_live(quiet=quiet, connection=connection)
+        return gather(live.items, pod_ranges=ranges, server=server_for(live.version))
 
 
 def pod_ranges(pod_cidrs: Iterable[str]) -> tuple[AddressRange, ...]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from podfence.cli.options import Output, outputs, pod_cidr, require_paths, talk, write_outputs
+from podfence.cli.live import named
+from podfence.cli.options import Output, cluster, outputs, pod_cidr, talk, write_outputs
 from podfence.cli.progress import Progress
 from podfence.model.error import PodfenceError
 
@@ -26,8 +27,9 @@ FORMATS = ("text", "json", "junit")
     "--against",
     multiple=True,
     metavar="PATH",
-    help="Manifests to hold the tests against: a file, a folder, or -. May be repeated.",
+    help="What to hold the tests against: a file, a folder, -, live[:CONTEXT] or lab[:NAME]. May be repeated.",
 )
+@cluster
 @click.option("--init", is_flag=True, help="Write a first file of tests from what is true today, and exit.")
 @click.option("-n", "--namespace", metavar="NAMESPACE", help="Namespace of ends that name none.")
 @outputs(*FORMATS)
@@ -45,35 +47,47 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Hold the tests of FILEs (kind: ConnectivityTest) against manifests.
+    """Hold the tests of FILEs (kind: ConnectivityTest) against manifests, or the objects of a cluster.
 
     A test says which ends may, or may not, reach which, on which ports. expect: allow holds when every pair may,
     expect: deny when none may, and only: true when nobody else may. Exit codes: 0 all hold, 1 some do not, 2 a
     test or the input could not be read.
     """
-    from podfence.cli.reading import read_manifests
-
     if init == bool(files):
         raise click.UsageError("give FILEs with tests, or --init to have a first one written")
     assertions = () if init else _assertions(files)
     with Progress(wanted=not quiet) as progress:
         progress.step("reading")
-        loaded = read_manifests(
-            require_paths(against),
-            stdin=sys.stdin.buffer,
-            namespace=namespace,
-            pod_cidrs=pod_cidrs,
-            strict=False,
-            quiet=quiet,
-            verbose=False,
-        )
+        snapshot, searched = _snapshot(against, namespace, pod_cidrs, quiet=quiet)
         if init:
-            return _init(loaded.snapshot)
-        outcomes = _examine(assertions, loaded.snapshot, namespace, ", ".join(against), progress)
+            return _init(snapshot)
+        outcomes = _examine(assertions, snapshot, namespace, searched, progress)
     _write(outcomes, outputs, color, verbose=verbose)
     if any(outcome.error for outcome in outcomes):
         return 2
     return 0 if all(outcome.holds for outcome in outcomes) else 1
+
+
+def _snapshot(
+    against: tuple[str, ...], namespace: str | None, pod_cidrs: tuple[str, ...], *, quiet: bool
+) -> tuple[Snapshot, str]:
+    """Read what the tests are held against, and its name for people; without anything the chosen cluster."""
+    from podfence.cli.live import searched
+    from podfence.cli.reading import gather_live, read_manifests
+
+    connection = named(against[0]) if len(against) == 1 else None
+    if connection is not None:
+        return gather_live(connection, pod_cidrs, quiet=quiet).snapshot, connection.name
+    loaded = read_manifests(
+        against,
+        stdin=sys.stdin.buffer,
+        namespace=namespace,
+        pod_cidrs=pod_cidrs,
+        strict=False,
+        quiet=quiet,
+        verbose=False,
+    )
+    return loaded.snapshot, searched(against)
 
 
 def _assertions(files: tuple[str, ...]) -> tuple[Assertion, ...]:

@@ -1,4 +1,4 @@
-"""Connections that the kernel tracks: listing them, and deleting those of an address.
+"""Connections that the kernel tracks: listing them, deleting those of an address, and clearing bits of their marks.
 
 A deleted connection that is still allowed is picked up again with its next packet; one that is not allowed ends.
 Message and attribute numbers are those of ``linux/netfilter/nfnetlink_conntrack.h``.
@@ -25,10 +25,11 @@ from podfence.dataplane.netlink import (
 )
 from podfence.model.net import IPV6_ORIGIN
 
-_GET: Final = 0x101  # NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET
+_CHANGE: Final = 0x100  # NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, which changes what is there already
+_GET: Final = 0x101
 _DELETE: Final = 0x102
 
-_ORIGINAL, _REPLY, _MARK, _ID, _ZONE = 1, 2, 8, 12, 18
+_ORIGINAL, _REPLY, _MARK, _ID, _ZONE, _MARK_MASK = 1, 2, 8, 12, 18, 21
 _TUPLE_IP, _TUPLE_PROTO = 1, 2
 _IPV4_SOURCE, _IPV4_DESTINATION, _IPV6_SOURCE, _IPV6_DESTINATION = 1, 2, 3, 4
 _PROTO_NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
@@ -80,13 +81,7 @@ def connection(answer: Message) -> Connection | None:
 
 def delete(netlink: NetlinkSocket, doomed: Collection[Connection]) -> int:
     """Delete connections and tell how many were still there. Raises ``OSError``."""
-    requests = [(_DELETE, netfilter_header(item.family) + item.key) for item in doomed]
-    deleted = 0
-    for error in netlink.request_all(requests):
-        if error not in {0, errno.ENOENT}:
-            raise OSError(error, os.strerror(error))
-        deleted += not error
-    return deleted
+    return _request_each(netlink, _DELETE, doomed)
 
 
 def forget_addresses(addresses: Collection[int], connect: Callable[[], NetlinkSocket] = NetlinkSocket) -> int:
@@ -100,14 +95,26 @@ def forget_addresses(addresses: Collection[int], connect: Callable[[], NetlinkSo
         return delete(netlink, doomed)
 
 
-def forget_marks(mask: int, kept: int, connect: Callable[[], NetlinkSocket] = NetlinkSocket) -> int:
-    """Delete every connection whose mark, as far as ``mask`` shows it, is neither 0 nor ``kept``.
+def clear_marks(mask: int, kept: int, connect: Callable[[], NetlinkSocket] = NetlinkSocket) -> int:
+    """Set the bits of a mask to zero in the mark of each connection, unless they are exactly ``kept``.
 
-    Tells how many were deleted. Raises ``OSError``.
+    Other bits stay as they are. Tells how many connections were changed. Raises ``OSError``.
     """
+    cleared = attribute(_MARK, bytes(4)) + attribute(_MARK_MASK, mask.to_bytes(4, "big"))
     with connect() as netlink:
-        doomed = [found for found in connections(netlink) if found.mark & mask not in {0, kept}]
-        return delete(netlink, doomed)
+        stamped = [item for item in connections(netlink) if item.mark & mask not in {0, kept}]
+        return _request_each(netlink, _CHANGE, stamped, cleared)
+
+
+def _request_each(netlink: NetlinkSocket, type_: int, wanted: Collection[Connection], more: bytes = b"") -> int:
+    """Ask the same for each connection; those that are gone are passed over, the others counted."""
+    requests = [(type_, netfilter_header(item.family) + item.key + more) for item in wanted]
+    granted = 0
+    for error in netlink.request_all(requests):
+        if error not in {0, errno.ENOENT}:
+            raise OSError(error, os.strerror(error))
+        granted += not error
+    return granted
 
 
 def _with_any(netlink: NetlinkSocket, wanted: frozenset[int]) -> Iterator[Connection]:

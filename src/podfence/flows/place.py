@@ -44,16 +44,29 @@ def socket_folder(
     return folder if lab is None else folder / "lab" / lab
 
 
-def sockets_in(folder: Path) -> list[Path]:
-    """List the sockets of a folder by name; raises ``PodfenceError`` when no agent serves there."""
+def find_sockets(lab: str | None = None) -> list[Path]:
+    """List the sockets of agents by name: those of this user, else those of root.
+
+    Raises ``PodfenceError`` when no agent serves.
+    """
+    own, system = socket_folder(lab), socket_folder(lab, user=0)
+    return sockets_in(own, system)
+
+
+def sockets_in(*folders: Path) -> list[Path]:
+    """List the sockets of the first folder that has any; raises ``PodfenceError`` when none has."""
+    for folder in folders:
+        if found := _sockets(folder):
+            return found
+    raise PodfenceError(
+        f"no agent serves flows here ({folders[0]} holds no socket); start podfence agent, or name one with --socket"
+    )
+
+
+def _sockets(folder: Path) -> list[Path]:
     try:
-        found = sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
+        return sorted(path for path in folder.iterdir() if path.suffix == _SUFFIX)
     except FileNotFoundError:
-        found = []
+        return []
     except OSError as error:
         raise PodfenceError(f"{folder}: {(error.strerror or str(error)).lower()}; run it as the agent's user") from None
-    if not found:
-        raise PodfenceError(
-            f"no agent serves flows here ({folder} holds no socket); start podfence agent, or name one with --socket"
-        )
-    return found

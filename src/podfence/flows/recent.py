@@ -12,9 +12,12 @@ KEPT = 10_000
 
 
 class Recent:
-    """Keeps the last records: drops and accepted connections apart, so that many of these push out none of those."""
+    """Keeps the last records: drops and accepted connections apart, so that many of these push out none of those.
 
-    def __init__(self, kept: int = KEPT) -> None:
+    ``kept`` is how many of each, ``None`` for all.
+    """
+
+    def __init__(self, kept: int | None = KEPT) -> None:
         self._dropped: deque[tuple[int, FlowRecord]] = deque(maxlen=kept)
         self._allowed: deque[tuple[int, FlowRecord]] = deque(maxlen=kept)
         self._number = 0

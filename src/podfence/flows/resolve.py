@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,6 +21,9 @@ from podfence.model.verdict import DecidedIn
 
 DNS_PORT = 53
 
+_COMMITS_REMEMBERED = 8
+"""The kernel holds logged packets back for 100 ms, in which there are at most five commits."""
+
 UNKNOWN_ID = "a rule that is no longer there"
 
 NO_DNS = "a DNS query that no rule allows"
@@ -30,20 +34,18 @@ _Why = tuple[DecidedBy | None, tuple[Reference, ...], str]
 class Resolver:
     """Makes records for one node; ``audit`` says that the node's rules drop nothing.
 
-    ``reasons`` is replaced with every commit; a packet may have been logged by rules of the commit before.
+    Every commit brings its reasons; a packet may have been logged by rules of some commits before.
     """
 
     def __init__(self, node: str, owners: Owners, *, audit: bool = False) -> None:
         self.owners = owners
         self._node = node
         self._audit = audit
-        self._reasons: Mapping[str, Reason] = {}
-        self._reasons_before: Mapping[str, Reason] = {}
+        self._reasons: deque[Mapping[str, Reason]] = deque(maxlen=_COMMITS_REMEMBERED)
 
     def follow(self, reasons: Mapping[str, Reason]) -> None:
-        """Use the reasons of a new commit; those of the commit before are still known."""
-        if reasons is not self._reasons:
-            self._reasons_before, self._reasons = self._reasons, reasons
+        """Use the reasons of a new commit; those of the last few are still known."""
+        self._reasons.appendleft(reasons)
 
     def record(self, logged: Logged, now_s: float) -> FlowRecord | None:
         """Make the record of one packet, ``None`` when its bytes are no IP packet.
@@ -75,9 +77,11 @@ class Resolver:
         )
 
     def _reason(self, verdict_id: str) -> Reason:
-        found = self._reasons.get(verdict_id) or self._reasons_before.get(verdict_id)
-        # What is not known is taken for a drop: nobody looks for a packet that passed.
-        return found or Reason(allowed=False, direction=None, tier=DecidedIn.NOT_APPLICABLE, note=UNKNOWN_ID)
+        for reasons in self._reasons:
+            if (found := reasons.get(verdict_id)) is not None:
+                return found
+        # Taken for a drop: nobody looks for a packet that passed.
+        return Reason(allowed=False, direction=None, tier=DecidedIn.NOT_APPLICABLE, note=UNKNOWN_ID)
 
     def _verdict(self, reason: Reason) -> FlowVerdict:
         if reason.allowed:

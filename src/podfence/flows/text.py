@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
+from typing import NamedTuple
 
 from msgspec import UNSET
 
@@ -19,7 +20,7 @@ COLUMNS = (
     "protocol", "port", "count", "tier", "policy", "rule", "isolatedBy", "note",
 )  # fmt: skip
 
-_END_WIDTH = 24
+_NARROWEST, _WIDEST = 20, 44
 _PORT_WIDTH = 10
 _ROLES = {FlowVerdict.ALLOW: "allowed", FlowVerdict.DROP: "denied", FlowVerdict.AUDIT: "warning"}
 
@@ -31,14 +32,31 @@ Paint = Callable[[str, str], str]
 """Colours a text by its role: allowed, denied, warning."""
 
 
-def flow_text(record: FlowRecord, paint: Paint = lambda text, _: text, zone: tzinfo | None = None) -> str:
+class Widths(NamedTuple):
+    """How wide the two ends of a line are, so that what stands behind them lines up."""
+
+    source: int = _NARROWEST
+    destination: int = _NARROWEST
+
+    def including(self, record: FlowRecord) -> Widths:
+        """Give widths in which a record fits as well, unless its names are very long."""
+        source, destination = len(end_name(record.source)), len(end_name(record.destination))
+        return Widths(max(self.source, min(source, _WIDEST)), max(self.destination, min(destination, _WIDEST)))
+
+
+def flow_text(
+    record: FlowRecord,
+    paint: Paint = lambda text, _: text,
+    zone: tzinfo | None = None,
+    widths: Widths = Widths(),  # noqa: B008 (a tuple)
+) -> str:
     """Write a record as a line: time, verdict, ends, port, what decided, how many more.
 
     ``zone`` is that of the time, the machine's own by default.
     """
     time = record.time.astimezone(zone).isoformat(timespec="milliseconds")[11:23]
     verdict = paint(f"{record.verdict.upper():<5}", _ROLES[record.verdict])
-    ends = f"{end_name(record.source):<{_END_WIDTH}} → {end_name(record.destination):<{_END_WIDTH}}"
+    ends = f"{end_name(record.source):<{widths.source}} → {end_name(record.destination):<{widths.destination}}"
     return f"{time}  {verdict}  {ends}  {port_text(record.port):<{_PORT_WIDTH}}  {why(record)}{_more(record.count)}"
 
 

@@ -37,6 +37,8 @@ def read_assertions(readings: Iterable[Reading]) -> tuple[Assertion, ...]:
 
 def _of_item(item: Item) -> Iterator[Assertion]:
     source, value = item.source, item.plain()
+    if source is None:
+        raise AssertionError("tests are read from files")
     if (item.api_version, item.kind) != (API_VERSION, KIND):
         what = f"apiVersion: {API_VERSION} and kind: {KIND} are wanted, not {item.api_version} {item.kind}"
         raise PodfenceError(what, source.position("kind"))

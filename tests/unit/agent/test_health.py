@@ -116,6 +116,13 @@ def test_the_port_answers_live_ready_and_metrics(server: HealthServer, health: H
     assert [name for name in NAMES if name not in text] == []
 
 
+def test_the_port_may_be_one_of_ipv6(health: Health, metrics: Metrics) -> None:
+    server = HealthServer("::1", 0, health_app(health, metrics.registry))
+    with urllib.request.urlopen(f"http://[::1]:{server.port}/livez", timeout=10) as answer:
+        assert answer.read() == b"ok\n"
+    server.close()
+
+
 def test_a_port_that_is_taken_is_refused_in_one_line(server: HealthServer, health: Health, metrics: Metrics) -> None:
     with pytest.raises(PodfenceError, match=r"cannot listen on 127\.0\.0\.1:[0-9]+: address already in use"):
         HealthServer("127.0.0.1", server.port, health_app(health, metrics.registry))

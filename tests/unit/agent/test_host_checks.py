@@ -48,9 +48,15 @@ def test_without_a_usable_nft_the_agent_does_not_start(root: Path, nft: str | No
     assert "install nftables 1.0.1 or newer" in found.message
 
 
-@pytest.mark.parametrize("nft", ["nftables v1.0.1", "nftables v1.1 (x)", "nftables v2.0.0"])
+@pytest.mark.parametrize("nft", ["nftables v1.0.6", "nftables v1.1 (x)", "nftables v2.0.0"])
 def test_newer_versions_are_fine(root: Path, nft: str) -> None:
     assert problems(root, nft) == []
+
+
+def test_versions_that_are_not_tested_are_warned_about(root: Path) -> None:
+    found = only(root, "nftables v1.0.2 (Lester Gooch)")
+    assert not found.refuses
+    assert found.message == "nft is v1.0.2; the rules are tested with 1.0.6 and newer"
 
 
 def test_ipvs_is_refused_since_service_traffic_would_pass_by(root: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from podfence.flows.packet import TCP
 from podfence.flows.recent import Recent
 from podfence.flows.request import FlowRequest
 from podfence.flows.resolve import Resolver
+from podfence.model.error import PodfenceError
 from tests.unit.flows.records import ipv4, logged, ports
 
 
@@ -24,12 +28,16 @@ class ScriptedLog:
 
     def __init__(self) -> None:
         self.lost = 0
+        self.descriptor = -1
+        self.error: OSError | None = None
         self.waiting: list[Logged] = []
 
     def fileno(self) -> int:
-        raise AssertionError("nobody waits here")
+        return self.descriptor
 
     def read(self) -> Iterator[Logged]:
+        if self.error is not None:
+            raise self.error
         while self.waiting:
             yield self.waiting.pop(0)
 
@@ -43,7 +51,14 @@ class Bench:
         self.recent = Recent()
         self.metrics = Metrics()
         server = FlowServer(Path("unused"), self.recent, lambda _: None)
-        self.pump = LogPump(self.log, Resolver("n1", Owners()), server, self.metrics, lambda: self.now_s)
+        self.pump = LogPump(
+            self.log,
+            Resolver("n1", Owners()),
+            server,
+            self.metrics,
+            clock=lambda: self.now_s,
+            steady=lambda: self.now_s,
+        )
 
     def receive(self, *ports_: int) -> None:
         packets = (ipv4("10.0.0.1", "10.0.0.2", TCP, ports(1, port)) for port in ports_)
@@ -82,3 +97,18 @@ def test_bytes_that_are_no_packet_are_passed_over(bench: Bench) -> None:
     bench.log.waiting = [logged("D1", b"\xff" * 40)]
     bench.pump.pump()
     assert bench.lines == []
+
+
+def test_a_log_that_breaks_ends_the_pump_instead_of_spinning(bench: Bench) -> None:
+    async def main() -> None:
+        bench.log.descriptor, other = os.pipe()
+        bench.log.error = OSError(errno.EBADF, os.strerror(errno.EBADF))
+        os.write(other, b"x")
+        try:
+            with pytest.raises(PodfenceError, match="can be read no more: bad file descriptor"):
+                await bench.pump.run()
+        finally:
+            os.close(other)
+            os.close(bench.log.descriptor)
+
+    asyncio.run(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import socket
 from collections.abc import Iterator, Sequence
@@ -77,7 +78,7 @@ def test_what_an_agent_keeps_is_a_line_each(machine: Machine, capsys: pytest.Cap
     assert main(["flows"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
-    assert "  DROP   shop/frontend-5c9d       → shop/payment-7f44 " in lines[0]
+    assert "  DROP   shop/frontend-5c9d   → shop/payment-7f44 " in lines[0]
     assert lines[0].endswith("TCP 50051   default deny of shop/payment-isolate")
     assert machine.agents[0].asked == b"\n"
 
@@ -114,6 +115,33 @@ def test_a_name_cannot_make_a_terminal_obey(machine: Machine, capsys: pytest.Cap
     machine.add("n1", msgspec.structs.replace(DENIED, note="\x1b[2Jgone"))
     assert main(["flows"]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_records_that_were_written_are_read_again(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.add("n1", ACCEPTED, DENIED)
+    assert main(["flows", "--all", "-o", "json"]) == 0
+    written = capsys.readouterr().out
+    file = machine.folder / "flows.jsonl"
+    file.write_text(written)
+    assert main(["flows", "--read", str(file), "--all", "-o", "json"]) == 0
+    assert capsys.readouterr().out == written
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(written.encode())))
+    assert main(["flows", "--read", "-", "--utc"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("08:14:03.112  DROP ")
+
+
+def test_a_file_that_is_none_of_ours_is_named_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "flows.jsonl"
+    file.write_bytes(to_json_line(DENIED) + b"oops\n")
+    assert main(["flows", "--read", str(file)]) == 2
+    assert capsys.readouterr().err.startswith(f"podfence: {file}:2:1: not a flow record")
+    assert main(["flows", "--read", str(tmp_path / "none")]) == 2
+    assert "cannot be read: no such file or directory" in capsys.readouterr().err
+    assert main(["flows", "--read", str(file), "--follow"]) == 2
+    assert "exclude each other" in capsys.readouterr().err
 
 
 def test_a_lab_has_sockets_of_its_own(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podfence.flows.json_lines import from_json_line, to_json_line
-from podfence.flows.record import FlowPort, FlowRecord, FlowsLost, Ref
+from podfence.flows.record import DecidedBy, FlowEnd, FlowPort, FlowRecord, FlowsLost, Ref
 from podfence.model.error import PodfenceError
 from podfence.model.net import Protocol
 from tests.unit.flows.records import ACCEPTED, DENIED
@@ -83,3 +85,11 @@ def test_anything_else_is_refused_in_one_line(text: bytes) -> None:
     with pytest.raises(PodfenceError) as refused:
         from_json_line(text)
     assert "\n" not in str(refused.value)
+
+
+def test_every_field_is_in_the_manual() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "flows.md").read_text("utf-8")
+    fields = {*json.loads(to_json_line(ACCEPTED)), *json.loads(to_json_line(FlowsLost(1, "kernel")))}
+    for struct in (FlowEnd, FlowPort, DecidedBy, Ref):
+        fields |= {field.encode_name for field in msgspec.structs.fields(struct)}
+    assert {name for name in fields if not re.search(rf'[`"]{name}["`]', text)} == set()

@@ -37,6 +37,13 @@ def test_the_sockets_of_a_folder_are_found_by_name(tmp_path: Path) -> None:
     assert [path.name for path in sockets_in(tmp_path)] == ["n1.sock", "n2.sock"]
 
 
+def test_the_first_folder_that_has_sockets_is_the_one(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "n1.sock").touch()
+    assert sockets_in(tmp_path / "missing", tmp_path, other) == [other / "n1.sock"]
+
+
 def test_where_no_agent_serves_it_is_said_what_to_do(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "missing"):
         with pytest.raises(PodfenceError, match=r"holds no socket\); start podfence agent"):

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from podfence.flows.record import DecidedBy, FlowEnd, FlowPort, FlowsLost, FlowVerdict, Ref
-from podfence.flows.text import COLUMNS, csv_row, flow_csv, flow_text, lost_text, port_text
+from podfence.flows.text import COLUMNS, Widths, csv_row, flow_csv, flow_text, lost_text, port_text
 from podfence.model.net import Protocol
 from tests.unit.flows.records import ACCEPTED, DENIED, reference
 
@@ -17,7 +17,7 @@ from tests.unit.flows.records import ACCEPTED, DENIED, reference
 def test_a_drop_is_a_line_that_names_the_policies_to_edit() -> None:
     record = msgspec.structs.replace(DENIED, count=2)
     assert flow_text(record, zone=UTC) == (
-        "08:14:03.112  DROP   shop/frontend-5c9d       → shop/payment-7f44         TCP 50051   "
+        "08:14:03.112  DROP   shop/frontend-5c9d   → shop/payment-7f44     TCP 50051   "
         "default deny of shop/payment-isolate (1 more like it per second)"
     )
 
@@ -93,3 +93,14 @@ def test_csv_is_what_a_csv_reader_expects() -> None:
         "isolatedBy": "shop/payment-isolate",
         "note": 'a "note", with commas',
     }
+
+
+def test_columns_grow_with_the_names_up_to_a_bound() -> None:
+    long = msgspec.structs.replace(DENIED, source=FlowEnd("2001:db8:1111:2222:3333:4444:5555:6666"))
+    endless = msgspec.structs.replace(
+        DENIED, source=msgspec.structs.replace(DENIED.source, pod=reference("Pod", "shop", "x" * 200))
+    )
+    widths = Widths().including(long).including(DENIED)
+    lines = [flow_text(record, widths=widths) for record in (long, DENIED)]
+    assert lines[0].index("→") == lines[1].index("→")
+    assert widths.including(endless).source < 60
