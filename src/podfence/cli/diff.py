@@ -57,9 +57,9 @@ def command(
 ) -> int:
     """Say which connections a change opens and closes, and which policy change caused each.
 
-    OLD and NEW are files, folders, - for standard input, git:REVISION:PATH, live[:CONTEXT] or lab[:NAME]. What counts is what policies mean:
-    another name, order or spelling is no difference. Connections of endpoints that are on one side only are left
-    out; those endpoints are named. Exit codes: 0 no difference, 1 a difference, 2 there is no answer.
+    OLD and NEW are files, folders, - for standard input, git:REVISION:PATH, live[:CONTEXT] or lab[:NAME]. What counts
+    is what policies mean: another name, order or spelling is no difference. Connections of endpoints that are on one
+    side only are left out; those endpoints are named. Exit codes: 0 no difference, 1 a difference, 2 no answer.
     """
     from podfence.cli.memory import memory_limit
     from podfence.engine.difference import difference
