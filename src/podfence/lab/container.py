@@ -70,6 +70,8 @@ class Container:
         self.program: Program | None = None
         self._environment: dict[str, str] = {}
         self._stop_requested = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def exit_code(self) -> int | None:
@@ -108,7 +110,11 @@ class Container:
         failures = 0
         while not self._stop_requested.is_set():
             began_s = time.monotonic()
-            await self._run_once()
+            self._idle.clear()
+            try:
+                await self._run_once()
+            finally:
+                self._idle.set()
             if not self.will_restart:
                 return
             failures = 0 if time.monotonic() - began_s > _BACK_OFF_RESET_S else failures
@@ -119,6 +125,8 @@ class Container:
         """End it: hook, SIGTERM to its first process, and after the grace period SIGKILL."""
         self._stop_requested.set()
         await self._end(grace_s)
+        # One that was just about to start is killed as soon as it has.
+        await self._idle.wait()
 
     async def exec(
         self, command: Sequence[str], *, stdin: bool, tty: bool, environment: dict[str, str] | None = None
@@ -181,6 +189,8 @@ class Container:
             stdin_once=bool(self.spec.get("stdinOnce")),
         )
         self.program = program
+        if self._stop_requested.is_set():
+            program.signal_first(signal.SIGKILL)
         return program
 
     async def _attend(self, program: Program) -> None:

@@ -131,7 +131,7 @@ class Pods:
         """
         del tty  # whether there is a terminal was decided when the container started
         found = self._running(namespace, pod).container(container)
-        if found.streams is None:
+        if found.streams is None or found.streams.program.has_ended:
             raise LookupError(f"container {found.name} is not running")
         past = found.log.text() if found.spec.get("stdin") else b""
         return found.streams.attach(past, stdin=stdin)

@@ -19,6 +19,7 @@ from podfence.lab.programs.sctp_connect import exchange
 _FLAGS = {"timeout": "0s", "protocol": "tcp", "udp-data": "hostname", "sctp-data": "hostname"}
 # Without --timeout the kernel gives up on TCP after about two minutes, and the others never.
 _FOREVER_S = 127.0
+_LAST_PORT = 65535
 
 
 def main(arguments: Sequence[str], ready: Ready = ignore) -> int:
@@ -44,9 +45,11 @@ def _connect(target: str, flags: dict[str, str], timeout_s: float) -> int:
         return _say(f"UNKNOWN: {error}" if protocol == "tcp" else f"DNS: {error}")
     try:
         port = int(port_text) if port_text.isdecimal() else socket.getservbyname(port_text)
+        if port > _LAST_PORT:  # the C library would take it modulo 65536
+            return _say(f"DNS: address {port}: invalid port")
         kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
         addresses = socket.getaddrinfo(host or "localhost", port, type=kind)
-    except (socket.gaierror, OverflowError):
+    except socket.gaierror:
         return _say(f"DNS: lookup {host}: no such host")
     except OSError:
         return _say(f"DNS: lookup {protocol}/{port_text}: unknown port")
