@@ -43,7 +43,7 @@ class Cluster:
         self.statuses[pod["metadata"]["name"]] = status
         self._changed.set()
 
-    async def start(self, name: str, node: int = 1, image: str = "busybox", **spec: Any) -> tuple[str, ...]:
+    async def start(self, name: str, node: int = 1, image: str = "busybox", **spec: object) -> tuple[str, ...]:
         """Start a pod of one container; what is no field of a pod's spec is one of the container. Gives addresses."""
         of_pod = {"restartPolicy", "initContainers", "hostNetwork", "terminationGracePeriodSeconds", "hostname"}
         container = {key: value for key, value in spec.items() if key not in of_pod}
@@ -83,9 +83,9 @@ class Cluster:
             os.close(process.stdin)
         return await outcome(process)
 
-    async def connect(self, name: str, target: str, protocol: str = "tcp", timeout: str = "5s") -> str:
+    async def connect(self, name: str, target: str, protocol: str = "tcp", patience: str = "5s") -> str:
         """Run ``agnhost connect`` in a pod: ``OK``, or the word that it says."""
-        done = await self.run(name, "/agnhost", "connect", target, f"--timeout={timeout}", f"--protocol={protocol}")
+        done = await self.run(name, "/agnhost", "connect", target, f"--timeout={patience}", f"--protocol={protocol}")
         return "OK" if done == (0, "", "") else done.stderr.partition(":")[0].strip()
 
     async def log(self, name: str, *, follow: bool = True, previous: bool = False) -> bytes:

@@ -15,8 +15,10 @@ from tests.lab.cluster import NAMESPACE, Cluster, in_cluster, outcome, read_unti
 pytestmark = pytest.mark.lab
 
 
-def main(status: dict[str, Any]) -> Any:
-    return status["containerStatuses"][0]
+def main(status: dict[str, Any]) -> dict[str, Any]:
+    """Give the status of the pod's container."""
+    found: dict[str, Any] = status["containerStatuses"][0]
+    return found
 
 
 def ready(status: dict[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -119,7 +120,7 @@ def test_pods_that_come_and_go_leave_no_descriptor_and_no_zombie() -> None:
         for _ in range(3):
             await asyncio.gather(*(come_and_go(f"pod-{n}") for n in range(5)))
         assert (_descriptors(zygote), _descriptors(os.getpid())) == counts
-        states = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in _tree(zygote)]
+        states = [_state(pid) for pid in _tree(zygote)]
         assert "Z" not in states
         assert len(states) == 2, "the zygote and the pod that stays"
 
@@ -182,6 +183,10 @@ def _tree(pid: int) -> list[int]:
     return [pid, *(one for child in below for one in _tree(child))]
 
 
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+
+
 def _descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
@@ -194,8 +199,6 @@ def _wait_for_end(pids: list[int]) -> None:
         except ProcessLookupError:
             continue
         try:
-            import select  # noqa: PLC0415
-
             assert select.select([descriptor], [], [], 30)[0], f"process {pid} still runs"
         finally:
             os.close(descriptor)

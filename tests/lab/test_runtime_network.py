@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 
 import pytest
 
-from tests.lab.cluster import Cluster, in_cluster
+from tests.lab.cluster import Cluster, in_cluster, outcome
 
 pytestmark = pytest.mark.lab
 
@@ -50,7 +51,7 @@ def test_an_address_that_nobody_has_is_silent_inside_and_outside() -> None:
     async def story(cluster: Cluster) -> None:
         await cluster.porter("own", 1)
         targets = ["10.244.1.200:80", "10.244.2.200:80", "9.9.9.9:80", "[fd00:10:244:2::99]:80", "[2001:db8::1]:80"]
-        found = await asyncio.gather(*(cluster.connect("own", target, timeout="300ms") for target in targets))
+        found = await asyncio.gather(*(cluster.connect("own", target, patience="300ms") for target in targets))
         assert dict(zip(targets, found, strict=True)) == dict.fromkeys(targets, "TIMEOUT")
         assert await cluster.connect("own", "8.8.8.8:81", "udp") == "REFUSED", "the outside's own addresses answer"
 
@@ -104,7 +105,7 @@ def test_a_pod_that_went_is_silent_and_its_successor_with_the_same_name_answers(
         await cluster.porter("own", 1)
         gone = await cluster.porter("web", 2)
         await cluster.pods.stop("test", "web", 0)
-        assert await cluster.connect("own", at(gone[0], 80), timeout="300ms") == "TIMEOUT"
+        assert await cluster.connect("own", at(gone[0], 80), patience="300ms") == "TIMEOUT"
         again = await cluster.porter("web", 2)
         assert again[0] != gone[0], "an address rests before it is given again"
         assert await cluster.connect("own", at(again[0], 80)) == "OK"
@@ -150,16 +151,13 @@ def test_a_node_runs_programs_of_the_machine_with_the_rights_to_filter() -> None
         far = await cluster.porter("far", 2)
         await cluster.porter("own", 1)
         rules = "table inet t { chain c { type filter hook forward priority 0; tcp dport 80 drop; }\n}\n"
-        nft = await cluster.zygote.run(
-            "node/node-2", ["nft", "-f", "/dev/stdin"], {"PATH": "/usr/sbin:/sbin:/usr/bin"}, stdin=True
-        )
+        environment = {"PATH": "/usr/sbin:/sbin:/usr/bin"}
+        nft = await cluster.zygote.run("node/node-2", ["nft", "-f", "-"], environment, stdin=True)
         assert nft.stdin is not None
-        with open(nft.stdin, "wb") as pipe:
-            pipe.write(rules.encode())
-        assert await nft.wait() == 0
-        nft.stdin = None
-        nft.close_streams()
-        assert await cluster.connect("own", at(far[0], 80), timeout="300ms") == "TIMEOUT"
+        os.write(nft.stdin, rules.encode())
+        os.close(nft.stdin)
+        assert (await outcome(nft)).code == 0
+        assert await cluster.connect("own", at(far[0], 80), patience="300ms") == "TIMEOUT"
         assert await cluster.connect("own", at(far[0], 81), "udp") == "OK"
 
     in_cluster(story)

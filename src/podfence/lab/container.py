@@ -59,6 +59,7 @@ class Container:
         self._state: Object = {"waiting": {"reason": "PodInitializing"}}
         self._last_state: Object = {}
         self._restarts = -1
+        self._was_started = False
         self._id = ""
         self._kill_reason: str | None = None
         self.is_ready = False
@@ -82,7 +83,7 @@ class Container:
     @property
     def was_started(self) -> bool:
         """Whether it runs or has run."""
-        return self._restarts >= 0
+        return self._was_started
 
     @property
     def will_restart(self) -> bool:
@@ -331,6 +332,7 @@ class Container:
         self._set_state({"terminated": ended})
 
     def _set_state(self, state: Object) -> None:
+        self._was_started = self._was_started or "waiting" not in state
         if "running" in state and "terminated" in self._state:
             self._last_state = self._state
         self._state = state

@@ -29,5 +29,5 @@ def test_a_full_range_is_said_in_one_line_and_no_address_is_given_twice() -> Non
     assert len(set(given)) == 13
     assert all(ipaddress.ip_address(one) in ipaddress.ip_network("10.0.0.0/28") for one in given)
     assert "10.0.0.15" not in given
-    with pytest.raises(PodfenceError, match="no pod address is free in 10.0.0.0/28"):
+    with pytest.raises(PodfenceError, match=r"no pod address is free in 10\.0\.0\.0/28"):
         pool.take()

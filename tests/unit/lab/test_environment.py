@@ -19,7 +19,7 @@ OBJECTS = {
 }
 
 
-def variables(**container: Any) -> dict[str, str]:
+def variables(**container: object) -> dict[str, str]:
     return container_environment(
         POD, container, ["10.244.1.5", "fd00::5"], ["172.18.0.2"], lambda *name: OBJECTS.get(name)
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from podfence.lab.images import STAND_IN, image_name, invocation
@@ -25,7 +23,7 @@ def test_registry_tag_and_digest_do_not_matter(image: str, name: str) -> None:
     assert image_name(image) == name
 
 
-def words(image: str, **container: Any) -> tuple[str, ...]:
+def words(image: str, **container: object) -> tuple[str, ...]:
     return invocation({"image": image, **container}, "web-1", {"GREETING": "hi"}).command
 
 

@@ -11,11 +11,11 @@ from podfence.lab.pod_files import ClusterDns, pod_files, pod_hostname
 DNS = ClusterDns(servers=("10.96.0.10",), node_servers=("8.8.8.8",))
 
 
-def pod(**spec: Any) -> dict[str, Any]:
+def pod(**spec: object) -> dict[str, Any]:
     return {"metadata": {"namespace": "shop", "name": "web-1"}, "spec": spec}
 
 
-def resolv(**spec: Any) -> str:
+def resolv(**spec: object) -> str:
     return pod_files(pod(**spec), ["10.244.1.5"], DNS)["resolv.conf"]
 
 
@@ -33,8 +33,10 @@ def test_cluster_dns_is_asked_with_the_search_path_of_the_namespace() -> None:
         ({"dnsPolicy": "None", "dnsConfig": {"nameservers": ["1.2.3.4"]}}, "nameserver 1.2.3.4\n"),
         (
             {"dnsConfig": {"searches": ["corp"], "options": [{"name": "ndots", "value": "2"}, {"name": "edns0"}]}},
-            "search shop.svc.cluster.local svc.cluster.local cluster.local corp\nnameserver 10.96.0.10\n"
-            "options ndots:2 edns0\n",
+            (
+                "search shop.svc.cluster.local svc.cluster.local cluster.local corp\nnameserver 10.96.0.10\n"
+                "options ndots:2 edns0\n"
+            ),
         ),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import dns.message
 import dns.rrset
 import pytest
@@ -16,7 +18,9 @@ NAME = "web.shop.svc.cluster.local."
 def answer(*records: str) -> bytes:
     question = dns.message.from_wire(write_question(7, NAME, "A"))
     reply = dns.message.make_response(question)
-    reply.answer += [dns.rrset.from_text(*record.split(maxsplit=4)) for record in records]
+    for record in records:
+        name, ttl_s, *rest = record.split(maxsplit=4)
+        reply.answer.append(dns.rrset.from_text(name, int(ttl_s), *rest))
     return reply.to_wire()
 
 
@@ -52,10 +56,8 @@ def test_a_cut_answer_is_an_error_and_never_anything_else() -> None:
 
 @given(st.binary(max_size=120))
 def test_whatever_a_server_sends_is_read_or_refused(data: bytes) -> None:
-    try:
-        read_reply(data)
-    except ValueError as error:
-        assert str(error)
+    with contextlib.suppress(ValueError):
+        assert 0 <= read_reply(data).status < 16
 
 
 def test_a_name_that_points_at_itself_is_refused() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,10 +27,8 @@ def test_what_is_no_duration_is_refused_in_gos_words(text: str) -> None:
 
 @given(st.text(max_size=12))
 def test_reading_a_duration_raises_nothing_else(text: str) -> None:
-    try:
-        parse_duration_s(text)
-    except ValueError as error:
-        assert "invalid duration" in str(error)
+    with contextlib.suppress(ValueError):
+        assert isinstance(parse_duration_s(text), float)
 
 
 FLAGS = {"timeout": "0s", "protocol": "tcp", "json": "false"}
