@@ -238,6 +238,7 @@ def test_the_end_is_asked_for_first_and_forced_after_the_grace_period() -> None:
         await cluster.start("polite", command=["sh", "-c", polite], lifecycle=hook)
         await cluster.start("deaf", command=["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.01; done"])
         for name in ("polite", "deaf"):
+            await cluster.until(name, ready)
             async for _, line in cluster.pods.logs(NAMESPACE, name, "main", follow=True, previous=False):
                 assert line == b"up\n"
                 break

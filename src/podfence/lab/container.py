@@ -86,6 +86,12 @@ class Container:
         return self._was_started
 
     @property
+    def waiting_reason(self) -> str:
+        """Why it waits, in one word of the API; empty when it does not."""
+        reason = (self._state.get("waiting") or {}).get("reason", "")
+        return "ContainerCreating" if reason == "PodInitializing" else str(reason)
+
+    @property
     def will_restart(self) -> bool:
         """Whether another run follows the one that has ended."""
         code = self.exit_code
