@@ -59,6 +59,7 @@ class Container:
         self._state: Object = {"waiting": {"reason": "PodInitializing"}}
         self._last_state: Object = {}
         self._restarts = -1
+        self._was_started = False
         self._id = ""
         self._kill_reason: str | None = None
         self.is_ready = False
@@ -70,6 +71,8 @@ class Container:
         self.program: Program | None = None
         self._environment: dict[str, str] = {}
         self._stop_requested = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def exit_code(self) -> int | None:
@@ -80,7 +83,13 @@ class Container:
     @property
     def was_started(self) -> bool:
         """Whether it runs or has run."""
-        return self._restarts >= 0
+        return self._was_started
+
+    @property
+    def waiting_reason(self) -> str:
+        """Why it waits, in one word of the API; empty when it does not."""
+        reason = (self._state.get("waiting") or {}).get("reason", "")
+        return "ContainerCreating" if reason == "PodInitializing" else str(reason)
 
     @property
     def will_restart(self) -> bool:
@@ -108,7 +117,11 @@ class Container:
         failures = 0
         while not self._stop_requested.is_set():
             began_s = time.monotonic()
-            await self._run_once()
+            self._idle.clear()
+            try:
+                await self._run_once()
+            finally:
+                self._idle.set()
             if not self.will_restart:
                 return
             failures = 0 if time.monotonic() - began_s > _BACK_OFF_RESET_S else failures
@@ -119,6 +132,8 @@ class Container:
         """End it: hook, SIGTERM to its first process, and after the grace period SIGKILL."""
         self._stop_requested.set()
         await self._end(grace_s)
+        # One that was just about to start is killed as soon as it has.
+        await self._idle.wait()
 
     async def exec(
         self, command: Sequence[str], *, stdin: bool, tty: bool, environment: dict[str, str] | None = None
@@ -181,6 +196,8 @@ class Container:
             stdin_once=bool(self.spec.get("stdinOnce")),
         )
         self.program = program
+        if self._stop_requested.is_set():
+            program.signal_first(signal.SIGKILL)
         return program
 
     async def _attend(self, program: Program) -> None:
@@ -321,6 +338,7 @@ class Container:
         self._set_state({"terminated": ended})
 
     def _set_state(self, state: Object) -> None:
+        self._was_started = self._was_started or "waiting" not in state
         if "running" in state and "terminated" in self._state:
             self._last_state = self._state
         self._state = state

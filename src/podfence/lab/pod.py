@@ -48,9 +48,9 @@ class Pod:
 
     async def stop(self, grace_s: float) -> None:
         """End all containers within a grace period; sidecars end after the others, as in Kubernetes."""
+        await self._stop_containers(grace_s)
         for task in self._tasks:
             task.cancel()
-        await self._stop_containers(grace_s)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def container(self, name: str) -> Container:
@@ -125,7 +125,6 @@ class Pod:
     async def _limit(self, deadline_s: float) -> None:
         await asyncio.sleep(deadline_s)
         self._deadline_exceeded = True
-        self._tasks[0].cancel()
         await self._stop_containers(self._context.grace_s)
         self._changed()
 

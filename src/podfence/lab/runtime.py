@@ -131,7 +131,7 @@ class Pods:
         """
         del tty  # whether there is a terminal was decided when the container started
         found = self._running(namespace, pod).container(container)
-        if found.streams is None:
+        if found.streams is None or found.streams.program.has_ended:
             raise LookupError(f"container {found.name} is not running")
         past = found.log.text() if found.spec.get("stdin") else b""
         return found.streams.attach(past, stdin=stdin)
@@ -144,8 +144,10 @@ class Pods:
         Raises ``LookupError`` when there is no such container, or no previous run of it.
         """
         found = self._running(namespace, pod).container(container)
+        if not found.was_started:
+            raise LookupError(f'container "{found.name}" in pod "{pod}" is waiting to start: {found.waiting_reason}')
         log = found.previous_log if previous else found.log
-        if log is None or not found.was_started:
+        if log is None:
             raise LookupError(f'previous terminated container "{found.name}" in pod "{pod}" not found')
         async for line in log.read(follow=follow):
             yield line

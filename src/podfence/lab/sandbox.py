@@ -63,8 +63,8 @@ def enter_container_view(files: Mapping[str, str], *, is_machine_root: bool) -> 
     ``files`` are the pod's own hosts, resolv.conf and hostname. ``is_machine_root``: uid 0 here is uid 0 of the
     machine, for whom the kernel's switches in /proc would be writable.
     """
-    if Path(SHARED).is_mount():
-        syscalls.umount(SHARED)
+    # Covers what the lab shares with the machine; without CAP_SYS_ADMIN nobody takes the cover away.
+    mount("tmpfs", "/run", "tmpfs", _PRIVATE, "mode=755")
     mount("tmpfs", "/pod", "tmpfs", _PRIVATE, "mode=755")
     write_pod_files(files)
     mount("tmpfs", "/tmp", "tmpfs", _PRIVATE, "mode=1777")  # noqa: S108 - the container's own

@@ -24,6 +24,7 @@ from podfence.model.error import PodfenceError
 
 _KILLED = 137
 _BROKEN_PIPE = 32
+_GONE = "the lab's zygote has ended"
 
 
 class Program:
@@ -53,6 +54,11 @@ class Program:
         else:
             self.stdin = descriptors.pop(0) if order.stdin else None
             self.stdout, self.stderr = descriptors
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        return self._end.done()
 
     def _close_terminal(self, _: object) -> None:
         os.close(self._terminal)
@@ -189,7 +195,8 @@ class Zygote:
 
     def signal(self, number: int, signal: int, *, group: bool) -> None:
         """Send a signal to a program; does not wait and is no error after its end."""
-        self._send(orders.encode(orders.OrderPacket(next(self._sequence), orders.Signal(number, signal, group))))
+        if self._channel.fileno() >= 0:
+            self._send(orders.encode(orders.OrderPacket(next(self._sequence), orders.Signal(number, signal, group))))
 
     async def close(self) -> None:
         """End the lab: every program and namespace of it."""
@@ -198,6 +205,8 @@ class Zygote:
         await asyncio.to_thread(self._process.wait)
 
     async def _ask(self, order: orders.Order) -> tuple[orders.Report, list[int]]:
+        if self._channel.fileno() < 0:
+            raise OSError(_BROKEN_PIPE, _GONE)
         sequence = next(self._sequence)
         data = orders.encode(orders.OrderPacket(sequence, order))
         answer = self._answers[sequence] = self._loop.create_future()
@@ -265,7 +274,7 @@ class Zygote:
         self._unsent.clear()
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_result((orders.Failed(_BROKEN_PIPE, "the lab's zygote has ended"), []))
+                answer.set_result((orders.Failed(_BROKEN_PIPE, _GONE), []))
         for end in self._ends.values():
             if not end.done():
                 end.set_result(_KILLED)

@@ -19,6 +19,7 @@ from podfence.lab.programs.sctp_connect import exchange
 _FLAGS = {"timeout": "0s", "protocol": "tcp", "udp-data": "hostname", "sctp-data": "hostname"}
 # Without --timeout the kernel gives up on TCP after about two minutes, and the others never.
 _FOREVER_S = 127.0
+_LAST_PORT = 65535
 
 
 def main(arguments: Sequence[str], ready: Ready = ignore) -> int:
@@ -39,31 +40,41 @@ def _connect(target: str, flags: dict[str, str], timeout_s: float) -> int:
     if protocol not in {"tcp", "udp", "sctp"}:
         return _say(f"Unsupported protocol\n{protocol}")
     try:
-        host, port_text = split_host_port(target)
+        family, address = _resolve(target, protocol)
     except ValueError as error:
-        return _say(f"UNKNOWN: {error}" if protocol == "tcp" else f"DNS: {error}")
-    try:
-        port = int(port_text) if port_text.isdecimal() else socket.getservbyname(port_text)
-        kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
-        addresses = socket.getaddrinfo(host or "localhost", port, type=kind)
-    except (socket.gaierror, OverflowError):
-        return _say(f"DNS: lookup {host}: no such host")
-    except OSError:
-        return _say(f"DNS: lookup {protocol}/{port_text}: unknown port")
-    address = addresses[0][4]
+        return _say(str(error))
     try:
         if protocol == "tcp":
-            socket.create_connection((str(address[0]), port), timeout_s).close()
+            socket.create_connection(address[:2], timeout_s).close()
         elif protocol == "udp":
-            _exchange_datagram(addresses[0][0], address, flags["udp-data"], timeout_s)
+            _exchange_datagram(family, address, flags["udp-data"], timeout_s)
         else:
-            exchange(str(address[0]), port, flags["sctp-data"].encode() + b"\n", timeout_s)
+            exchange(address[0], address[1], flags["sctp-data"].encode() + b"\n", timeout_s)
     except OSError as error:
         return _say(_outcome(protocol, error))
     return 0
 
 
-def _exchange_datagram(family: int, address: tuple[object, ...], data: str, timeout_s: float) -> None:
+def _resolve(target: str, protocol: str) -> tuple[int, tuple[str, int]]:
+    """Give family and address of a target; raises ``ValueError`` with the line to print."""
+    try:
+        host, port_text = split_host_port(target)
+    except ValueError as error:
+        raise ValueError(f"{'UNKNOWN' if protocol == 'tcp' else 'DNS'}: {error}") from None
+    try:
+        port = int(port_text) if port_text.isdecimal() else socket.getservbyname(port_text)
+    except OSError:
+        raise ValueError(f"DNS: lookup {protocol}/{port_text}: unknown port") from None
+    if port > _LAST_PORT:  # the C library would take it modulo 65536
+        raise ValueError(f"DNS: address {port}: invalid port")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host or "localhost", port, type=socket.SOCK_DGRAM)[0]
+    except (socket.gaierror, UnicodeError):
+        raise ValueError(f"DNS: lookup {host}: no such host") from None
+    return family, (str(address[0]), port)
+
+
+def _exchange_datagram(family: int, address: tuple[str, int], data: str, timeout_s: float) -> None:
     with socket.socket(family, socket.SOCK_DGRAM) as datagrams:
         datagrams.settimeout(timeout_s)
         datagrams.connect(address)

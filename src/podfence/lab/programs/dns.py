@@ -107,6 +107,7 @@ def read_reply(data: bytes) -> Reply:
             name, at = _read_name(data, at)
             kind, _, ttl_s, size = struct.unpack_from("!HHIH", data, at)
             at += 10
+            data[at + size - 1]  # there must be as much as the record claims
             text = _data_text(data, at, size, kind)
             records.append(Record(name, ttl_s, _NAMES.get(kind, f"TYPE{kind}"), text))
             at += size

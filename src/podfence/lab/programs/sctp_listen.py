@@ -13,6 +13,7 @@ import hmac
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable
 
 from podfence.lab.programs import sctp
@@ -22,6 +23,8 @@ Answer = Callable[[bytes, str], bytes | None]
 """Gives the answer to a message from an address."""
 
 _MOST_ASSOCIATIONS = 4096
+_MOMENTS = 5
+_MOMENT_S = 0.005
 
 
 class SctpListener:
@@ -41,7 +44,7 @@ class SctpListener:
 
     def listen(self, port: int, answer: Answer) -> None:
         """Serve a port; raises ``OSError`` (EADDRINUSE) when another server of the pod does."""
-        self._names.append(_claim(str(port)))
+        self._names.append(_claim_patiently(str(port)))
         self._answers[port] = answer
 
     def handle(self, raw: socket.socket) -> None:
@@ -114,6 +117,15 @@ class SctpListener:
             _claim(str(port)).close()
             return True
         return False
+
+
+def _claim_patiently(name: str) -> socket.socket:
+    """Claim a name, though another server may hold it for a moment to see whether it is free."""
+    for _ in range(_MOMENTS):
+        with contextlib.suppress(OSError):
+            return _claim(name)
+        time.sleep(_MOMENT_S)
+    return _claim(name)
 
 
 def _claim(name: str) -> socket.socket:

@@ -1,0 +1,204 @@
+"""What a lab leaves behind: nothing, however it ends; and that it needs no root."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import podfence
+from podfence.lab.machine import missing_for_lab
+from tests.lab.cluster import Cluster, in_cluster
+
+pytestmark = pytest.mark.lab
+
+NOBODY = 65534
+STORY = textwrap.dedent("""
+    import asyncio, sys
+    from tests.lab.cluster import cluster
+
+    async def story():
+        async with cluster() as made:
+            near, far = await made.porter("near", 1), await made.porter("far", 2)
+            print(await made.connect("near", f"{far[0]}:80"), await made.connect("near", f"[{far[1]}]:82", "sctp"),
+                  (await made.run("near", "id", "-u")).stdout.strip(), made.zygote._process.pid, flush=True)
+            await asyncio.sleep(float(sys.argv[1]))
+
+    asyncio.run(story())
+""")
+
+
+def readable_interpreter() -> list[str] | None:
+    """Find a Python of our version that an ordinary user may run, with the modules that we use.
+
+    It must be able to run itself: ``setpriv`` still has its rights when it starts the first one.
+    """
+    become_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    check = "import msgspec, subprocess, sys; subprocess.run([sys.executable, '-c', ''], check=True)"
+    pythons = (sys.executable, shutil.which("python3", path="/usr/bin:/usr/local/bin"))
+    for python in pythons if shutil.which("setpriv") else ():
+        command = [*become_nobody, python or "false"]
+        if not subprocess.run(
+            [*command, "-c", check], check=False, capture_output=True, env=_env(), cwd="/"
+        ).returncode:
+            return command
+    return None
+
+
+def _env() -> dict[str, str]:
+    import msgspec  # noqa: PLC0415
+
+    folders = [Path(podfence.__file__).parents[1], Path(__file__).parents[2], Path(msgspec.__file__).parents[1]]
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": ":".join(str(folder) for folder in folders)}
+
+
+def start(command: list[str], seconds: float) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*command, "-c", STORY, str(seconds)], env=_env(), cwd="/", stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become an ordinary user")
+def test_an_ordinary_user_has_the_same_lab() -> None:
+    command = readable_interpreter()
+    if command is None:
+        pytest.skip("no Python that an ordinary user may run has msgspec")
+    with start(command, 0) as lab:
+        assert lab.stdout is not None
+        assert lab.stdout.readline().split()[:3] == ["OK", "OK", "0"]
+        assert lab.wait(30) == 0
+
+
+def test_nothing_is_left_when_the_server_is_killed() -> None:
+    before = _left()
+    with start([sys.executable], 600) as lab:
+        assert lab.stdout is not None
+        words = lab.stdout.readline().split()
+        ground = int(words[3])
+        assert len(_tree(ground)) >= 4, "the ground, the zygote and two pods"
+        tree = _tree(ground)
+        lab.send_signal(signal.SIGKILL)
+        lab.wait()
+        _wait_for_end(tree)
+    assert _left() == before
+
+
+def test_nothing_is_left_when_the_grounds_parent_is_killed() -> None:
+    async def story(cluster: Cluster) -> list[int]:
+        await cluster.porter("own")
+        tree = _tree(cluster.zygote._process.pid)
+        os.kill(cluster.zygote._process.pid, signal.SIGKILL)
+        await cluster.zygote.ended
+        with pytest.raises(OSError, match="the lab's zygote has ended"):
+            await cluster.connect("own", "10.244.1.2:80")
+        return tree
+
+    _wait_for_end(in_cluster(story))
+
+
+def test_pods_that_come_and_go_leave_no_descriptor_and_no_zombie() -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.porter("stays")
+        zygote = max(_tree(cluster.zygote._process.pid)[1:2])
+
+        async def come_and_go(name: str) -> None:
+            await cluster.porter(name)
+            await cluster.connect(name, "127.0.0.1:80")
+            await cluster.run(name, "true")
+            await cluster.pods.stop("test", name, 0)
+
+        await asyncio.gather(*(come_and_go(f"pod-{n}") for n in range(5)))
+        counts = _descriptors(zygote), _descriptors(os.getpid())
+        for _ in range(3):
+            await asyncio.gather(*(come_and_go(f"pod-{n}") for n in range(5)))
+        assert (_descriptors(zygote), _descriptors(os.getpid())) == counts
+        states = [_state(pid) for pid in _tree(zygote)]
+        assert "Z" not in states
+        assert len(states) == 2, "the zygote and the pod that stays"
+
+    in_cluster(story)
+
+
+def test_two_labs_side_by_side_do_not_see_each_other() -> None:
+    async def outer(first: Cluster) -> None:
+        await first.porter("own")
+
+        async def inner() -> None:
+            from tests.lab.cluster import cluster  # noqa: PLC0415
+
+            async with cluster() as second:
+                await second.start("other", command=["sleep", "1000"])
+                await second.until("other", lambda status: status["phase"] == "Running")
+                assert await second.connect("other", "10.244.1.2:80") == "REFUSED", "its own address there"
+                assert await first.connect("own", "10.244.1.2:80") == "OK"
+
+        await inner()
+
+    in_cluster(outer)
+
+
+def test_two_hundred_pods_run_at_once() -> None:
+    async def story(cluster: Cluster) -> None:
+        async def start_one(number: int) -> str:
+            return (await cluster.porter(f"pod-{number}", number % 2 + 1))[0]
+
+        addresses = await asyncio.gather(*(start_one(number) for number in range(200)))
+        assert len(set(addresses)) == 200
+        targets = [f"{address}:80" for address in addresses[::10]]
+        found = await asyncio.gather(*(cluster.connect("pod-0", target) for target in targets))
+        assert set(found) == {"OK"}
+
+    in_cluster(story)
+
+
+def test_a_machine_that_can_run_a_lab_lacks_nothing() -> None:
+    assert missing_for_lab() is None
+
+
+def test_a_machine_without_user_namespaces_is_told_what_to_set() -> None:
+    # The switch is written inside a user namespace of its own, where it bounds nobody else.
+    question = f"{sys.executable} -c 'from podfence.lab.machine import missing_for_lab; print(missing_for_lab())'"
+    script = f"echo 0 >/proc/sys/user/max_user_namespaces && {question}"
+    asked = subprocess.run(["unshare", "-Ur", "sh", "-c", script], check=True, capture_output=True, text=True)
+    assert asked.stdout == ("user namespaces are switched off here; set the sysctl user.max_user_namespaces to 10000\n")
+
+
+def _left() -> tuple[str, str]:
+    links = subprocess.run(["ip", "-o", "link"], check=True, capture_output=True, text=True).stdout
+    return links, Path("/proc/self/mountinfo").read_text()
+
+
+def _tree(pid: int) -> list[int]:
+    """Give a process and all below it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    below = [int(word) for word in children.read_text().split()] if children.exists() else []
+    return [pid, *(one for child in below for one in _tree(child))]
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+
+
+def _descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def _wait_for_end(pids: list[int]) -> None:
+    """Wait for the end of processes that are none of our children."""
+    for pid in pids:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            assert select.select([descriptor], [], [], 30)[0], f"process {pid} still runs"
+        finally:
+            os.close(descriptor)
