@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from podfence.lab.addresses import AddressPool
 from podfence.lab.controllers.accounts import NamespaceContentController
 from podfence.lab.controllers.clock import Clock
 from podfence.lab.controllers.controller import Controller, run
@@ -24,6 +23,7 @@ from podfence.lab.controllers.replicasets import ReplicaSetController
 from podfence.lab.controllers.scheduler import Bind, Scheduler
 from podfence.lab.controllers.statefulsets import StatefulSetController
 from podfence.lab.interface import ObjectStore, Resource
+from podfence.lab.load_balancer_pool import LoadBalancerPool
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -36,7 +36,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     served_in_namespaces: Callable[[], Iterable[Resource]]
     resource_of: Callable[[str, str], Resource | None]
     """The resource of an ``apiVersion`` and a kind, ``None`` for one that is not served."""
-    load_balancers: Mapping[str, AddressPool]
+    load_balancers: Mapping[str, LoadBalancerPool]
     """By family, ``IPv4`` and ``IPv6``."""
     root_certificate: str = ""
 
