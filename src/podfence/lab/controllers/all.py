@@ -42,7 +42,7 @@ class Surroundings(msgspec.Struct, frozen=True):
 
 
 def controllers(store: ObjectStore, around: Surroundings) -> list[Controller]:
-    """Give all controllers but the garbage collector, which watches in a way of its own."""
+    """Give all controllers but the garbage collector, which watches in a way of its own, and the scheduler."""
     clock = around.clock
     return [
         NamespaceContentController(store, around.root_certificate),
@@ -55,13 +55,14 @@ def controllers(store: ObjectStore, around: Surroundings) -> list[Controller]:
         EndpointSliceController(store),
         LoadBalancerController(store, around.load_balancers, EventRecorder(store, "service-controller", clock)),
         NamespaceController(store, clock, around.served_in_namespaces),
-        Scheduler(store, clock, around.bind),
     ]
 
 
-async def run_all(store: ObjectStore, around: Surroundings) -> None:
-    """Run all controllers until cancelled."""
+async def run_all(stores: Callable[[str], ObjectStore], around: Surroundings) -> None:
+    """Run all controllers and the scheduler until cancelled; ``stores`` gives the store of a component of that name."""
+    store, scheduling = stores("kube-controller-manager"), stores("kube-scheduler")
     async with asyncio.TaskGroup() as group:
+        group.create_task(run(Scheduler(scheduling, around.clock, around.bind), scheduling))
         for controller in controllers(store, around):
             group.create_task(run(controller, store))
         group.create_task(GarbageCollector(store, around.served, around.resource_of).run())
