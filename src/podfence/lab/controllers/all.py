@@ -19,6 +19,7 @@ from podfence.lab.controllers.garbage import GarbageCollector
 from podfence.lab.controllers.jobs import JobController
 from podfence.lab.controllers.load_balancers import LoadBalancerController
 from podfence.lab.controllers.namespaces import NamespaceController
+from podfence.lab.controllers.node_lifecycle import NodeLifecycleController
 from podfence.lab.controllers.replicasets import ReplicaSetController
 from podfence.lab.controllers.scheduler import Bind, Scheduler
 from podfence.lab.controllers.statefulsets import StatefulSetController
@@ -55,6 +56,7 @@ def controllers(store: ObjectStore, around: Surroundings) -> list[Controller]:
         EndpointSliceController(store),
         LoadBalancerController(store, around.load_balancers, EventRecorder(store, "service-controller", clock)),
         NamespaceController(store, clock, around.served_in_namespaces),
+        NodeLifecycleController(store),
     ]
 
 
