@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from podfence.lab.controllers.events import EVENTS
+from podfence.lab.controllers.node_lifecycle import NodeLifecycleController
+from podfence.lab.controllers.placement import NODES
 from podfence.lab.controllers.pods import PODS
 from podfence.lab.controllers.scheduler import Scheduler
 from podfence.lab.interface import Object
