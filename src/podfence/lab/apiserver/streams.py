@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -20,6 +21,8 @@ from podfence.lab.apiserver.refusal import KubeletRefusal, response
 from podfence.lab.apiserver.remote_command import RemoteCommand, Wanted
 from podfence.lab.apiserver.status import StatusError, bad_request, not_found
 from podfence.lab.interface import Object, ObjectStore, PodRuntime, Process, Resource
+
+_log = logging.getLogger(__name__)
 
 PODS = Resource("", "pods")
 
@@ -66,7 +69,7 @@ class StreamServer:
         """Serve a connection that was taken over from the HTTP server, in a task of its own."""
         session = asyncio.create_task(self._serve(request, Connection(reader, writer)))
         self._sessions.add(session)
-        session.add_done_callback(self._sessions.discard)
+        session.add_done_callback(self._ended)
 
     async def close(self) -> None:
         """End all streams."""
@@ -74,6 +77,11 @@ class StreamServer:
         for session in sessions:
             session.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
+
+    def _ended(self, session: asyncio.Task[None]) -> None:
+        self._sessions.discard(session)
+        if not session.cancelled() and (error := session.exception()) is not None:
+            _log.error("a stream ended by a bug", exc_info=error)
 
     async def _serve(self, request: UpgradeRequest, connection: Connection) -> None:
         try:
