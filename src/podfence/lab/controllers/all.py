@@ -17,6 +17,7 @@ from podfence.lab.controllers.endpointslices import EndpointSliceController
 from podfence.lab.controllers.events import EventRecorder
 from podfence.lab.controllers.garbage import GarbageCollector
 from podfence.lab.controllers.jobs import JobController
+from podfence.lab.controllers.kubernetes_service import KubernetesServiceController
 from podfence.lab.controllers.load_balancers import LoadBalancerController
 from podfence.lab.controllers.namespaces import NamespaceController
 from podfence.lab.controllers.node_lifecycle import NodeLifecycleController
@@ -40,12 +41,16 @@ class Surroundings(msgspec.Struct, frozen=True):
     load_balancers: Mapping[str, LoadBalancerPool]
     """By family, ``IPv4`` and ``IPv6``."""
     root_certificate: str = ""
+    api_server: tuple[str, str, int] | None = None
+    """Cluster address of the Service ``default/kubernetes``, and the address and port behind it, if there is one."""
 
 
 def controllers(store: ObjectStore, around: Surroundings) -> list[Controller]:
     """Give all controllers but the garbage collector, which watches in a way of its own, and the scheduler."""
     clock = around.clock
+    own = [KubernetesServiceController(store, *around.api_server)] if around.api_server is not None else []
     return [
+        *own,
         NamespaceContentController(store, around.root_certificate),
         DeploymentController(store, clock),
         ReplicaSetController(store, clock),

@@ -22,6 +22,7 @@ SLICES: Final = Resource("discovery.k8s.io", "endpointslices")
 SERVICE_LABEL: Final = "kubernetes.io/service-name"
 MANAGED_LABEL: Final = "endpointslice.kubernetes.io/managed-by"
 _OWN, _MIRROR = "endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io"
+_SKIP_LABEL = "endpointslice.kubernetes.io/skip-mirror"
 _HEADLESS_LABEL = "service.kubernetes.io/headless"
 
 _Wanted = tuple[str, tuple[backends.Port, ...], tuple[Object, ...]]
@@ -130,6 +131,8 @@ def _slices(service: Object, pods: Sequence[Object]) -> Iterable[_Wanted]:
 
 
 def _mirrored(endpoints: Object) -> Iterable[_Wanted]:
+    if (endpoints["metadata"].get("labels") or {}).get(_SKIP_LABEL) == "true":
+        return
     for subset in endpoints.get("subsets") or ():
         ports = tuple(sorted(_port(one) for one in subset.get("ports") or ()))
         for family in ("IPv4", "IPv6"):

@@ -6,47 +6,30 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-import dns.asyncquery
 import dns.exception
 import dns.message
+import dns.rcode
 
 from podfence.lab.datagrams import Datagrams
 from podfence.lab.dns.answer import Question, answer, complete, failure, read, write
+from podfence.lab.dns.upstream import Upstream
 from podfence.lab.dns.zone import Zone
 
-UPSTREAM_TIMEOUT_S: Final = 2.0
 IDLE_TIMEOUT_S: Final = 10.0
 MOST_PENDING: Final = 1000
 """Datagrams that wait for another server at once; more are dropped, and their clients ask again."""
 
 _log = logging.getLogger(__name__)
 
-Upstream = Callable[[dns.message.Message], Awaitable[dns.message.Message]]
-"""Asks another server; raises ``OSError`` or ``dns.exception.DNSException``."""
-
-
-def ask_servers(addresses: Sequence[str], port: int = 53) -> Upstream:
-    """Ask the first of some servers that answers, by UDP and, where an answer is cut short, by TCP."""
-
-    async def ask(query: dns.message.Message) -> dns.message.Message:
-        problem: Exception = OSError("no server to ask")
-        for address in addresses:
-            try:
-                response, _ = await dns.asyncquery.udp_with_fallback(query, address, UPSTREAM_TIMEOUT_S, port)
-            except (OSError, dns.exception.DNSException) as error:
-                problem = error
-            else:
-                return response
-        raise problem
-
-    return ask
-
 
 class DnsServer:
-    """Answers for a zone, which may be exchanged at any time; without ``upstream`` other names are refused."""
+    """Answers for a zone, which may be exchanged at any time; without ``upstream`` other names are refused.
+
+    An answer that cannot be made (a zone that holds nonsense, a bug) is SERVFAIL, and logged: DNS must go on.
+    """
 
     def __init__(self, zone: Zone, upstream: Upstream | None = None) -> None:
         self.zone = zone
@@ -58,7 +41,11 @@ class DnsServer:
         question = read(data)
         if not isinstance(question, Question):
             return question
-        return write(await self._resolve(question), question, over_udp=over_udp)
+        try:
+            return write(await self._resolve(question), question, over_udp=over_udp)
+        except Exception:  # noqa: BLE001 - see the class: logged, and the client is told
+            _log.exception("%s cannot be answered", question.name)
+            return failure(question).to_wire()
 
     async def serve(self, datagrams: Sequence[socket.socket], listeners: Sequence[socket.socket]) -> None:
         """Serve bound UDP sockets and listening TCP sockets until cancelled; closes them at the end."""

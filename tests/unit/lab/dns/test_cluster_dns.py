@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podfence.lab.dns.cluster import ClusterZone, cluster_zone
-from podfence.lab.dns.server import DnsServer, ask_servers
+from podfence.lab.dns.server import DnsServer
+from podfence.lab.dns.upstream import ask_servers
 from podfence.lab.interface import Object
 from podfence.lab.outside import outside_zone
 
@@ -222,7 +223,7 @@ def test_both_transports_serve_on_the_sockets_they_are_given(zone: ClusterZone) 
         query = dns.message.make_query("web.shop.svc.cluster.local.", "A")
         over_udp = await dns.asyncquery.udp(query, "127.0.0.1", 10, port)
         over_tcp = await dns.asyncquery.tcp(query, "127.0.0.1", 10, port)
-        through = await ask_servers(["127.0.0.1"], port)(query)
+        through = await ask_servers(["127.0.0.1"], socket.socket, port)(query)
         assert data(over_udp) == data(over_tcp) == data(through) == ["10.96.0.7"]
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
@@ -231,6 +232,31 @@ def test_both_transports_serve_on_the_sockets_they_are_given(zone: ClusterZone) 
 
 
 OUTSIDE = DnsServer(outside_zone())
+
+
+def test_a_cut_answer_is_asked_for_again_as_a_stream() -> None:
+    endpoints = [{"addresses": [f"10.244.1.{number}"], "conditions": {}} for number in range(200)]
+    many = cluster_zone([service("many", clusterIP="None")], [a_slice("many", *endpoints)], ["shop"], [])
+
+    async def story() -> dns.message.Message:
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        datagrams.bind(("127.0.0.1", 0))
+        port = datagrams.getsockname()[1]
+        serving = asyncio.create_task(DnsServer(many).serve([datagrams], [socket.create_server(("127.0.0.1", port))]))
+        query = dns.message.make_query("many.shop.svc.cluster.local.", "A", use_edns=0)
+        try:
+            return await ask_servers(["127.0.0.1"], socket.socket, port)(query)
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+
+    assert len(data(asyncio.run(story()))) == 200
+
+
+def test_a_zone_that_holds_nonsense_fails_alone() -> None:
+    zone = cluster_zone([service("bad", type="ExternalName", externalName="a" * 70), *SERVICES], [], ["shop"], [])
+    assert ask(zone, "bad.shop.svc.cluster.local.").rcode() == dns.rcode.SERVFAIL
+    assert data(ask(zone, "web.shop.svc.cluster.local.")) == ["10.96.0.7"]
 
 
 def code_of(message: bytes) -> int | None:
