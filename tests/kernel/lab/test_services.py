@@ -37,9 +37,9 @@ class World:
         self.network = network
         self._proxies = [self._proxy(number) for number in (1, 2)]
 
-    def serve(self, *services: Object, behind: str = "ab") -> None:
+    def serve(self, *services: Object, behind: str = "ab", target: int = 8080) -> None:
         """Bring both nodes to some Services that all have the same pods behind them."""
-        ports = service_ports(services, [one for service in services for one in slices(service, behind)])
+        ports = service_ports(services, [one for service in services for one in slices(service, behind, target)])
         for proxy in self._proxies:
             asyncio.run(proxy.update(ports))
 
@@ -79,14 +79,13 @@ def service(name: str = "web", **spec: object) -> Object:
     return {"metadata": {"namespace": "default", "name": name}, "spec": full, "status": {}}
 
 
-def slices(of: Object, behind: str) -> list[Object]:
+def slices(of: Object, behind: str, target: int) -> list[Object]:
     labels = {"kubernetes.io/service-name": of["metadata"]["name"]}
-    protocol = of["spec"]["ports"][0]["protocol"]
     return [
         {
             "metadata": {"namespace": "default", "labels": labels},
             "addressType": family,
-            "ports": [{"port": 8080, "protocol": protocol}],
+            "ports": [{"port": target, "protocol": port["protocol"]} for port in of["spec"]["ports"]],
             "endpoints": [
                 {"addresses": [form.format(*ADDRESSES[pod])], "nodeName": f"node-{ADDRESSES[pod][0]}", "conditions": {}}
                 for pod in behind
