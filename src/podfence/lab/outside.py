@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -76,18 +76,22 @@ class Opened(msgspec.Struct, frozen=True):
     dns_listeners: tuple[socket.socket, ...]
 
 
-def open_sockets(
-    hosts: Iterable[Host] = HOSTS, open_one: Callable[[int, int], socket.socket] = socket.socket
-) -> Opened:
-    """Open all sockets in the namespace that the caller is in, or that ``open_one`` opens them in.
+Listen = Callable[[str, int, str], Awaitable[socket.socket]]
+"""Gives a socket in the outside namespace, bound for ``UDP``, listening for ``TCP``; ``::`` is every address."""
+
+
+async def open_sockets(listen: Listen, hosts: Iterable[Host] = HOSTS) -> Opened:
+    """Open all sockets.
 
     HTTP and echo listen on all addresses at once; DNS on each of its addresses, so that answers come from there.
     """
     servers = [address for host in hosts if host.serves_dns for address in host.addresses]
-    http = tuple(_listening(open_one, "::", port) for port in PLAIN_PORTS)
-    echo = (_bound(open_one, "::", ECHO_PORT, socket.SOCK_DGRAM),)
-    datagrams = tuple(_bound(open_one, one, DNS_PORT, socket.SOCK_DGRAM) for one in servers)
-    return Opened(http, echo, datagrams, tuple(_listening(open_one, one, DNS_PORT) for one in servers))
+    return Opened(
+        tuple([await listen("::", port, "TCP") for port in PLAIN_PORTS]),
+        (await listen("::", ECHO_PORT, "UDP"),),
+        tuple([await listen(one, DNS_PORT, "UDP") for one in servers]),
+        tuple([await listen(one, DNS_PORT, "TCP") for one in servers]),
+    )
 
 
 async def serve(opened: Opened, hosts: Sequence[Host] = HOSTS) -> None:
@@ -123,22 +127,6 @@ async def _answer_http(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 def _echo(data: bytes, reply: Callable[[bytes], None]) -> None:
     """Send a datagram back."""
     reply(data)
-
-
-def _listening(open_one: Callable[[int, int], socket.socket], address: str, port: int) -> socket.socket:
-    opened = _bound(open_one, address, port, socket.SOCK_STREAM)
-    opened.listen(128)
-    return opened
-
-
-def _bound(open_one: Callable[[int, int], socket.socket], address: str, port: int, kind: int) -> socket.socket:
-    opened = open_one(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if ":" in address:
-        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address != "::"))
-    opened.bind((address, port))
-    opened.setblocking(False)  # noqa: FBT003 - has no name
-    return opened
 
 
 def _plain(address: str) -> str:

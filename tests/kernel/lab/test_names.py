@@ -13,7 +13,7 @@ import pytest
 
 from podfence.lab.dns.cluster import cluster_zone
 from podfence.lab.dns.server import DnsServer
-from podfence.lab.dns.upstream import ask_servers
+from podfence.lab.dns.upstream import Connect, ask_servers
 from podfence.lab.interface import Object
 from podfence.lab.outside import addresses, open_sockets, serve
 from tests.kernel.lab.network import Network, Space
@@ -59,21 +59,51 @@ def kube_dns() -> Object:
 def world() -> Iterator[World]:
     network = Network()
     _be_everywhere(network)
-    opened = open_sockets(open_one=network.outside.open_socket)
+    opened = asyncio.run(open_sockets(listening(network.outside)))
     pod = network.pods["c"]
-    datagrams = pod.open_socket(socket.AF_INET, socket.SOCK_DGRAM)
-    datagrams.bind(("", 8053))
-    listener = pod.open_socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind(("", 8053))
-    listener.listen()
+    listen = listening(pod)
+    datagrams, listener = asyncio.run(listen("::", 8053, "UDP")), asyncio.run(listen("::", 8053, "TCP"))
     zone = cluster_zone([kube_dns()], [], ["default"], ["10.96.0.1"])
-    server = DnsServer(zone, ask_servers(["8.8.8.8"], pod.open_socket))
+    server = DnsServer(zone, ask_servers(["8.8.8.8"], connecting(pod)))
     background = Background(lambda: serve(opened), lambda: server.serve([datagrams], [listener]))
     world = World(network)
     world.serve(kube_dns(), behind="c", target=8053)
     yield world
     background.stop()
     network.close()
+
+
+def listening(space: Space) -> Callable[[str, int, str], Coroutine[Any, Any, socket.socket]]:
+    """Open sockets as the lab does."""
+
+    async def listen(address: str, port: int, protocol: str) -> socket.socket:
+        opened = space.open_socket(*_kind(address, protocol))
+        if address == "::":
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        opened.bind((address, port))
+        if protocol == "TCP":
+            opened.listen()
+        opened.setblocking(False)  # noqa: FBT003 - has no name
+        return opened
+
+    return listen
+
+
+def connecting(space: Space) -> Connect:
+    """Connect sockets as the lab does."""
+
+    async def connect(address: str, port: int, protocol: str) -> socket.socket:
+        opened = space.open_socket(*_kind(address, protocol))
+        opened.setblocking(False)  # noqa: FBT003 - has no name
+        await asyncio.get_running_loop().sock_connect(opened, (address, port))
+        return opened
+
+    return connect
+
+
+def _kind(address: str, protocol: str) -> tuple[int, int]:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return family, socket.SOCK_DGRAM if protocol == "UDP" else socket.SOCK_STREAM
 
 
 def _be_everywhere(network: Network) -> None:

@@ -16,11 +16,11 @@ TIMEOUT_S: Final = 2.0
 Upstream = Callable[[dns.message.Message], Awaitable[dns.message.Message]]
 """Asks another server; raises ``OSError`` (a time-out is one) or ``dns.exception.DNSException``."""
 
-OpenSocket = Callable[[int, int], socket.socket]
-"""Opens a socket of a family and kind in the network namespace from which to ask."""
+Connect = Callable[[str, int, str], Awaitable[socket.socket]]
+"""Gives a socket that is connected to an address and port by ``UDP`` or ``TCP``, in the namespace from which to ask."""
 
 
-def ask_servers(addresses: Sequence[str], open_socket: OpenSocket, port: int = 53) -> Upstream:
+def ask_servers(addresses: Sequence[str], connect: Connect, port: int = 53) -> Upstream:
     """Ask the first of some servers that answers, by UDP and, where an answer is cut short, by TCP."""
 
     async def ask(query: dns.message.Message) -> dns.message.Message:
@@ -28,7 +28,7 @@ def ask_servers(addresses: Sequence[str], open_socket: OpenSocket, port: int = 5
         for address in addresses:
             try:
                 async with asyncio.timeout(TIMEOUT_S):
-                    return await _ask(query, address, open_socket, port)
+                    return await _ask(query, address, connect, port)
             except (OSError, dns.exception.DNSException) as error:
                 problem = error
         raise problem
@@ -36,11 +36,9 @@ def ask_servers(addresses: Sequence[str], open_socket: OpenSocket, port: int = 5
     return ask
 
 
-async def _ask(query: dns.message.Message, address: str, open_socket: OpenSocket, port: int) -> dns.message.Message:
-    loop, family = asyncio.get_running_loop(), socket.AF_INET6 if ":" in address else socket.AF_INET
-    with open_socket(family, socket.SOCK_DGRAM) as datagrams:
-        datagrams.setblocking(False)  # noqa: FBT003 - has no name
-        await loop.sock_connect(datagrams, (address, port))
+async def _ask(query: dns.message.Message, address: str, connect: Connect, port: int) -> dns.message.Message:
+    loop = asyncio.get_running_loop()
+    with await connect(address, port, "UDP") as datagrams:
         await loop.sock_sendall(datagrams, query.to_wire())
         while True:
             response = _read(await loop.sock_recv(datagrams, 65_535), query)
@@ -48,9 +46,7 @@ async def _ask(query: dns.message.Message, address: str, open_socket: OpenSocket
                 break
     if not response.flags & dns.flags.TC:
         return response
-    with open_socket(family, socket.SOCK_STREAM) as stream:
-        stream.setblocking(False)  # noqa: FBT003 - has no name
-        await loop.sock_connect(stream, (address, port))
+    with await connect(address, port, "TCP") as stream:
         wire = query.to_wire()
         await loop.sock_sendall(stream, len(wire).to_bytes(2, "big") + wire)
         length = int.from_bytes(await _receive(stream, 2), "big")

@@ -1,7 +1,8 @@
 """Forgets connections whose endpoint is gone: nothing else makes a UDP client that goes on sending find a new one.
 
 Speaks ctnetlink to the network namespace of the calling thread. Entries are deleted by the original tuple that the
-kernel itself gave, so nothing but the few attributes that choose them is read (``nfnetlink_conntrack.h``).
+kernel itself gave, so nothing but the few attributes that choose them is read (``nfnetlink_conntrack.h``). As a program
+(``python -m podfence.lab.services.conntrack``) it reads a JSON list of ``StaleFlows`` from standard input.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
+
+import msgspec
 
 from podfence.lab.services.proxy import StaleFlows
 
@@ -101,3 +105,7 @@ def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
             return
         yield kind & _TYPE_MASK, data[_ATTRIBUTE.size : length]
         data = data[(length + 3) & ~3 :]
+
+
+if __name__ == "__main__":
+    forget_flows(msgspec.json.decode(sys.stdin.buffer.read(), type=list[StaleFlows]))
