@@ -139,7 +139,7 @@ class StreamServer:
             raise bad_request("you must specify at least 1 command for the container")
         container = _container(pod, query.get("container", [""])[0])
         _require_node(pod)
-        _require_running(pod, container)
+        _require_running(pod, container, is_exec=is_exec)
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
 
         async def start() -> Process:
@@ -201,7 +201,7 @@ def _require_node(pod: Object) -> None:
         raise bad_request(f"pod {pod['metadata']['name']} does not have a host assigned")
 
 
-def _require_running(pod: Object, container: str) -> None:
+def _require_running(pod: Object, container: str, *, is_exec: bool) -> None:
     """Ask the pod's status, as far as it speaks of the container."""
     status = pod.get("status", {})
     fields = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
@@ -209,4 +209,6 @@ def _require_running(pod: Object, container: str) -> None:
     known = statuses.get(container)
     runs = "running" in known.get("state", {}) if known is not None else status.get("phase") == "Running"
     if not runs:
-        raise KubeletRefusal(500, f'container not found ("{container}")')
+        full_name = f"{pod['metadata']['name']}_{pod['metadata']['namespace']}"
+        attach = f"container {container} not found in pod {full_name}"
+        raise KubeletRefusal(500, f'container not found ("{container}")' if is_exec else attach)

@@ -96,7 +96,7 @@ class EndpointSliceController:
             metadata["ownerReferences"] = [owner_reference(service)]
             value = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": address_type}
             self._store.create(SLICES, namespace, value | {"metadata": metadata} | written)
-        elif kept.get("endpoints") != written["endpoints"] or kept["metadata"].get("labels") != labels:
+        elif (kept.get("endpoints") or []) != written["endpoints"] or kept["metadata"].get("labels") != labels:
             metadata = kept["metadata"] | {"labels": labels}
             self._store.update(SLICES, namespace, kept | {"metadata": metadata} | written)
 
