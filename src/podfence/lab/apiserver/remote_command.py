@@ -88,6 +88,7 @@ class RemoteCommand:
         try:
             process = await self._start()
         except (OSError, LookupError) as error:
+            self._started.set()  # so that what the client goes on sending is read, and its going noticed
             await self._channels.end(_failure(f"Internal error occurred: {_words(error)}", "InternalError", 500))
             return
         self._process = process

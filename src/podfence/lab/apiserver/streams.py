@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -20,6 +21,8 @@ from podfence.lab.apiserver.refusal import KubeletRefusal, response
 from podfence.lab.apiserver.remote_command import RemoteCommand, Wanted
 from podfence.lab.apiserver.status import StatusError, bad_request, not_found
 from podfence.lab.interface import Object, ObjectStore, PodRuntime, Process, Resource
+
+_log = logging.getLogger(__name__)
 
 PODS = Resource("", "pods")
 
@@ -66,7 +69,7 @@ class StreamServer:
         """Serve a connection that was taken over from the HTTP server, in a task of its own."""
         session = asyncio.create_task(self._serve(request, Connection(reader, writer)))
         self._sessions.add(session)
-        session.add_done_callback(self._sessions.discard)
+        session.add_done_callback(self._ended)
 
     async def close(self) -> None:
         """End all streams."""
@@ -74,6 +77,11 @@ class StreamServer:
         for session in sessions:
             session.cancel()
         await asyncio.gather(*sessions, return_exceptions=True)
+
+    def _ended(self, session: asyncio.Task[None]) -> None:
+        self._sessions.discard(session)
+        if not session.cancelled() and (error := session.exception()) is not None:
+            _log.error("a stream ended by a bug", exc_info=error)
 
     async def _serve(self, request: UpgradeRequest, connection: Connection) -> None:
         try:
@@ -131,7 +139,7 @@ class StreamServer:
             raise bad_request("you must specify at least 1 command for the container")
         container = _container(pod, query.get("container", [""])[0])
         _require_node(pod)
-        _require_running(pod, container)
+        _require_running(pod, container, is_exec=is_exec)
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
 
         async def start() -> Process:
@@ -193,7 +201,7 @@ def _require_node(pod: Object) -> None:
         raise bad_request(f"pod {pod['metadata']['name']} does not have a host assigned")
 
 
-def _require_running(pod: Object, container: str) -> None:
+def _require_running(pod: Object, container: str, *, is_exec: bool) -> None:
     """Ask the pod's status, as far as it speaks of the container."""
     status = pod.get("status", {})
     fields = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
@@ -201,4 +209,6 @@ def _require_running(pod: Object, container: str) -> None:
     known = statuses.get(container)
     runs = "running" in known.get("state", {}) if known is not None else status.get("phase") == "Running"
     if not runs:
-        raise KubeletRefusal(500, f'container not found ("{container}")')
+        full_name = f"{pod['metadata']['name']}_{pod['metadata']['namespace']}"
+        attach = f"container {container} not found in pod {full_name}"
+        raise KubeletRefusal(500, f'container not found ("{container}")' if is_exec else attach)

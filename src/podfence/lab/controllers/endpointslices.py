@@ -22,6 +22,7 @@ SLICES: Final = Resource("discovery.k8s.io", "endpointslices")
 SERVICE_LABEL: Final = "kubernetes.io/service-name"
 MANAGED_LABEL: Final = "endpointslice.kubernetes.io/managed-by"
 _OWN, _MIRROR = "endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io"
+_SKIP_LABEL = "endpointslice.kubernetes.io/skip-mirror"
 _HEADLESS_LABEL = "service.kubernetes.io/headless"
 
 _Wanted = tuple[str, tuple[backends.Port, ...], tuple[Object, ...]]
@@ -95,7 +96,7 @@ class EndpointSliceController:
             metadata["ownerReferences"] = [owner_reference(service)]
             value = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": address_type}
             self._store.create(SLICES, namespace, value | {"metadata": metadata} | written)
-        elif kept.get("endpoints") != written["endpoints"] or kept["metadata"].get("labels") != labels:
+        elif (kept.get("endpoints") or []) != written["endpoints"] or kept["metadata"].get("labels") != labels:
             metadata = kept["metadata"] | {"labels": labels}
             self._store.update(SLICES, namespace, kept | {"metadata": metadata} | written)
 
@@ -130,6 +131,8 @@ def _slices(service: Object, pods: Sequence[Object]) -> Iterable[_Wanted]:
 
 
 def _mirrored(endpoints: Object) -> Iterable[_Wanted]:
+    if (endpoints["metadata"].get("labels") or {}).get(_SKIP_LABEL) == "true":
+        return
     for subset in endpoints.get("subsets") or ():
         ports = tuple(sorted(_port(one) for one in subset.get("ports") or ()))
         for family in ("IPv4", "IPv6"):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from podfence.lab.addresses import AddressPool
 from podfence.lab.controllers.controller import Key, Keys, own_key
 from podfence.lab.controllers.endpointslices import SERVICES
 from podfence.lab.controllers.events import EventRecorder
 from podfence.lab.interface import Object, ObjectStore, Resource
+from podfence.lab.load_balancer_pool import LoadBalancerPool
 
 _FAMILIES = ("IPv4", "IPv6")
 
@@ -16,7 +16,7 @@ _FAMILIES = ("IPv4", "IPv6")
 class LoadBalancerController:
     """Writes ``status.loadBalancer``; the dataplane makes the addresses answer."""
 
-    def __init__(self, store: ObjectStore, pools: Mapping[str, AddressPool], events: EventRecorder) -> None:
+    def __init__(self, store: ObjectStore, pools: Mapping[str, LoadBalancerPool], events: EventRecorder) -> None:
         self._store, self._pools, self._events = store, pools, events
 
     @property
@@ -52,7 +52,7 @@ class LoadBalancerController:
             self._events.normal(service, "EnsuredLoadBalancer", "Ensured load balancer")
 
 
-def _known(service: Object | None, pool: AddressPool) -> str | None:
+def _known(service: Object | None, pool: LoadBalancerPool) -> str | None:
     """Give the address that a Service already has, so that a restart changes nothing."""
     status = ((service or {}).get("status") or {}).get("loadBalancer") or {}
     return next((one["ip"] for one in status.get("ingress") or () if pool.contains(one.get("ip", ""))), None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from podfence.lab.controllers.endpointslices import ENDPOINTS, SERVICES, SLICES, EndpointSliceController
+from podfence.lab.controllers.kubernetes_service import KubernetesServiceController
+from podfence.lab.controllers.namespaces import NAMESPACES
 from podfence.lab.controllers.pods import PODS
 from podfence.lab.interface import Object
 from tests.unit.lab.controllers.cluster import Cluster
@@ -133,6 +135,19 @@ def test_endpoints_written_by_hand_are_mirrored(cluster: Cluster) -> None:
     cluster.store.create(ENDPOINTS, "default", value)
     cluster.settle()
     assert slices(cluster) == [("IPv4", [8080], [("192.0.2.1", True)]), ("IPv6", [8080], [("2001:db8::1", True)])]
+
+
+def test_the_api_server_has_a_service_that_comes_again() -> None:
+    cluster = Cluster(
+        EndpointSliceController, lambda s: KubernetesServiceController(s, "10.96.0.1", "172.18.0.1", 6443), binds=False
+    )
+    cluster.store.create(NAMESPACES, None, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}})
+    cluster.settle()
+    for resource in (SERVICES, ENDPOINTS, SLICES):
+        cluster.store.delete(resource, "default", "kubernetes")
+        cluster.settle()
+        assert cluster.names(resource) == ["kubernetes"]
+    assert slices(cluster) == [("IPv4", [6443], [("172.18.0.1", True)])]
 
 
 def test_a_finished_pod_stands_behind_nothing(cluster: Cluster) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podfence.lab.addresses import LOAD_BALANCER_NETWORKS, AddressPool
+from podfence.lab.address_plan import LOAD_BALANCER_NETWORKS
 from podfence.lab.controllers.accounts import CONFIG_MAPS, SERVICE_ACCOUNTS, NamespaceContentController
 from podfence.lab.controllers.endpointslices import SERVICES
 from podfence.lab.controllers.events import EventRecorder
@@ -12,6 +12,7 @@ from podfence.lab.controllers.nodes import LEASE_NAMESPACE, LEASES, NodeHeartbea
 from podfence.lab.controllers.placement import NODES, is_up
 from podfence.lab.controllers.pods import PODS
 from podfence.lab.interface import Object
+from podfence.lab.load_balancer_pool import LoadBalancerPool
 from tests.unit.lab.controllers.cluster import Cluster, Store
 
 CONTENT = (SERVICE_ACCOUNTS, CONFIG_MAPS, PODS)
@@ -80,7 +81,7 @@ def test_a_node_registers_is_ready_and_renews_its_lease() -> None:
 
 
 def test_a_load_balancer_has_an_outside_address_for_as_long_as_it_is_one() -> None:
-    pools = {"IPv4": AddressPool(LOAD_BALANCER_NETWORKS[0]), "IPv6": AddressPool(LOAD_BALANCER_NETWORKS[1])}
+    pools = {"IPv4": LoadBalancerPool(LOAD_BALANCER_NETWORKS[0]), "IPv6": LoadBalancerPool(LOAD_BALANCER_NETWORKS[1])}
     cluster = Cluster(lambda s: LoadBalancerController(s, pools, EventRecorder(s, "service-controller", s.clock)))
 
     def apply(name: str, kind: str, *families: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from podfence.lab.controllers.events import EVENTS
+from podfence.lab.controllers.node_lifecycle import NodeLifecycleController
+from podfence.lab.controllers.placement import NODES
 from podfence.lab.controllers.pods import PODS
 from podfence.lab.controllers.scheduler import Scheduler
 from podfence.lab.interface import Object
@@ -86,6 +88,26 @@ def test_a_toleration_opens_a_tainted_node(cluster: Cluster, toleration: Object)
     add_pod(cluster, "p", tolerations=[toleration])
     cluster.settle()
     assert node_of(cluster, "p") == "a"
+
+
+def test_a_new_node_takes_pods_once_it_is_ready_and_none_while_it_is_cordoned() -> None:
+    cluster = Cluster(
+        NodeLifecycleController, lambda s: Scheduler(s, s.clock, lambda pod, node: bind(s, pod, node)), binds=False
+    )
+    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    add_node(cluster, "a", taints=[taint, {"key": "own", "effect": "PreferNoSchedule"}])
+    add_pod(cluster, "p")
+    cluster.settle()
+    assert node_of(cluster, "p") == "a"
+    node = cluster.store.get(NODES, None, "a")
+    assert node is not None
+    cluster.store.update(NODES, None, node | {"spec": node["spec"] | {"unschedulable": True}})
+    add_pod(cluster, "q")
+    cluster.settle()
+    assert node_of(cluster, "q") is None
+    node = cluster.store.get(NODES, None, "a")
+    assert node is not None
+    assert [one["key"] for one in node["spec"]["taints"]] == ["own", "node.kubernetes.io/unschedulable"]
 
 
 def test_anti_affinity_keeps_pods_apart(cluster: Cluster) -> None:
