@@ -98,7 +98,7 @@ def constant(found: Line) -> Line:
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "UID", text)
     text = re.sub(r'"creationTimestamp": "20[3-9]\d-[^"]*"|"creationTimestamp": "202[6-9]-[^"]*"', '"creationTimestamp": "2026-01-01T00:00:00Z"', text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC", "TIME", text)
-    text = re.sub(r'IPAddress.networking.k8s.io \\\\"[0-9.]+', r'IPAddress.networking.k8s.io \\\\"ADDRESS', text)
+    text = re.sub(r'IPAddress.networking.k8s.io \\"[0-9.]+', r'IPAddress.networking.k8s.io \\"ADDRESS', text)
     loaded: Line = json.loads(re.sub(r'"(last\w*TransitionTime)": "[^"]*"', r'"\1": "TIME"', text))
     return loaded
 
@@ -141,8 +141,9 @@ def ask_all(client: Client, sents: Sequence[Sent], workers: int = 4) -> list[Lin
     groups: dict[str, list[Sent]] = {}
     for sent in sents:
         groups.setdefault(sent.kind, []).append(sent)
-    # A class that is the default for the whole cluster would show in the pods beside it.
-    apart = [groups.pop(kind) for kind in ("PriorityClass",) if kind in groups]
+    # A class that is the default for the whole cluster, or a webhook, would show in the pods beside it.
+    wide = ("PriorityClass", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+    apart = [groups.pop(kind) for kind in wide if kind in groups]
     with ThreadPoolExecutor(workers) as pool:
         answers = [*pool.map(ask_one, groups.values()), *map(ask_one, apart)]
     lines = {line["id"]: line for found in answers for line in found}
