@@ -36,7 +36,11 @@ def methods(item: Tree) -> Tree:
         method: {
             "action": operation.get("x-kubernetes-action"),
             "kind": (operation.get("x-kubernetes-group-version-kind") or {}).get("kind"),
-            "parameters": sorted(each["name"] for each in operation.get("parameters", []) if each["in"] == "query"),
+            "parameters": sorted(
+                each["name"]
+                for each in [*operation.get("parameters", []), *item.get("parameters", [])]
+                if each["in"] == "query"
+            ),
         }
         for method, operation in item.items()
         if method in {"get", "post", "put", "patch", "delete"}
