@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from podfence.manifests.validation.defaults.setting import Default, Object, fill, filling
 
 _MODE = 0o644
+_NAME = re.compile("[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*")
 _VOLUME_NAME = {"name"}
 
 
@@ -40,6 +42,29 @@ def _with_host_ports(container: Object) -> Object:
     return {**container, "ports": ports}
 
 
+def default_pod_spec(spec: Object) -> None:
+    """Fill in what every spec of a pod has; the service account has an old name, which is kept equal."""
+    fill(
+        spec,
+        dnsPolicy="ClusterFirst",
+        restartPolicy="Always",
+        securityContext={},
+        terminationGracePeriodSeconds=30,
+        schedulerName="default-scheduler",
+    )
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if account:
+        spec["serviceAccountName"] = spec["serviceAccount"] = account
+
+
+def default_pod_status(status: Object) -> None:
+    """Keep the one address and the list of addresses in step."""
+    if status.get("podIP") and not status.get("podIPs"):
+        status["podIPs"] = [{"ip": status["podIP"]}]
+    elif status.get("podIPs") and not status.get("podIP"):
+        status["podIP"] = status["podIPs"][0].get("ip", "")
+
+
 def default_container(container: Object) -> None:
     """Fill in how a container is pulled and how it reports its end."""
     fill(
@@ -53,8 +78,9 @@ def default_container(container: Object) -> None:
 def pull_policy(image: str) -> str:
     """Tell when an image is pulled: always when its tag is ``latest`` or left out and it has no digest."""
     name, _, digest = image.partition("@")
-    _, colon, tag = name.rpartition("/")[2].partition(":")
-    if not image or (colon and not tag):
+    last, colon, tag = name.rpartition("/")[2].partition(":")
+    # A reference that cannot be read has no tag at all.
+    if not _NAME.fullmatch(last) or (colon and not tag):
         return "IfNotPresent"
     return "Always" if tag == "latest" or (not tag and not digest) else "IfNotPresent"
 
@@ -70,13 +96,8 @@ def default_volume(volume: Object) -> None:
 
 DEFAULTS: Mapping[str, Default] = {
     "core.v1.Pod": default_pod,
-    "core.v1.PodSpec": filling(
-        dnsPolicy="ClusterFirst",
-        restartPolicy="Always",
-        securityContext={},
-        terminationGracePeriodSeconds=30,
-        schedulerName="default-scheduler",
-    ),
+    "core.v1.PodSpec": default_pod_spec,
+    "core.v1.PodStatus": default_pod_status,
     "core.v1.Container": default_container,
     "core.v1.EphemeralContainer": default_container,
     "core.v1.Volume": default_volume,
