@@ -26,6 +26,7 @@ class Reason(enum.Enum):
     TOO_MANY = "FieldValueTooMany"
     DUPLICATE = "FieldValueDuplicate"
     TYPE_INVALID = "FieldValueTypeInvalid"
+    NOT_FOUND = "FieldValueNotFound"
     WRONG_TYPE = "WrongType"
     UNKNOWN_FIELD = "UnknownField"
     DUPLICATE_FIELD = "DuplicateField"
@@ -89,6 +90,11 @@ def too_many(field: str, actual: int, limit: int, rule: str) -> Cause:
 def duplicate(field: str, value: object, rule: str) -> Cause:
     """Say that a list that is a set holds a value twice."""
     return Cause(Reason.DUPLICATE, field, f"Duplicate value: {shown(value)}", rule)
+
+
+def not_found(field: str, value: object, rule: str, detail: str = "") -> Cause:
+    """Say that a value names something that is not there."""
+    return Cause(Reason.NOT_FOUND, field, f"Not found: {shown(value)}" + _detail(detail), rule)
 
 
 def type_invalid(field: str, value: str, detail: str, rule: str) -> Cause:

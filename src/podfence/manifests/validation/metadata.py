@@ -82,7 +82,7 @@ def validate_metadata_update(new: Metadata, old: Metadata, *, builtin: bool) -> 
 
 def _content(metadata: Metadata) -> Iterator[Cause]:
     yield from labels(metadata.get("labels") or {}, "metadata.labels", "metadata-labels")
-    yield from _annotations(metadata.get("annotations") or {})
+    yield from validate_annotations(metadata.get("annotations") or {})
     yield from _owner_references(metadata.get("ownerReferences") or ())
 
 
@@ -139,15 +139,16 @@ def labels(pairs: Mapping[str, str], field: str, rule: str) -> Iterator[Cause]:
             yield invalid(field, value, complaint, rule)
 
 
-def _annotations(annotations: Mapping[str, str]) -> Iterator[Cause]:
+def validate_annotations(annotations: Mapping[str, str], field: str = "metadata.annotations") -> Iterator[Cause]:
+    """Judge a map of annotations: its keys, and how large it is."""
     size = 0
     for key, value in annotations.items():
         size += byte_length(key) + byte_length(value)
         # Case does not matter in an annotation's key: it is checked in lower case.
         for complaint in label_key_complaints(key.lower()):
-            yield invalid("metadata.annotations", key, complaint, "metadata-annotations")
+            yield invalid(field, key, complaint, "metadata-annotations")
     if size > MAX_ANNOTATIONS_BYTES:
-        yield too_long("metadata.annotations", MAX_ANNOTATIONS_BYTES, "metadata-annotations")
+        yield too_long(field, MAX_ANNOTATIONS_BYTES, "metadata-annotations")
 
 
 def _owner_references(references: Sequence[Metadata]) -> Iterator[Cause]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from podfence.manifests.validation.rules import endpoints, pods, services
 from podfence.manifests.validation.rules.interface import Rules
 
 _NONE: Final = Rules()
-RULES: Final[Mapping[str, Rules]] = {}
+RULES: Final[Mapping[str, Rules]] = {**pods.RULES, **services.RULES, **endpoints.RULES}
 
 
 def rules_of(name: str) -> Rules:
