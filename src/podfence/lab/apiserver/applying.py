@@ -6,7 +6,7 @@ from typing import Any
 
 from podfence.lab.apiserver.changes import replace
 from podfence.lab.apiserver.creation import insert
-from podfence.lab.apiserver.options import WriteOptions
+from podfence.lab.apiserver.options import NO_REPEATS, Repeats, WriteOptions
 from podfence.lab.apiserver.ownership.apply import apply_configuration
 from podfence.lab.apiserver.ownership.managers import Manager, Owned, read_managers, write_managers
 from podfence.lab.apiserver.ownership.updates import is_owned_through
@@ -27,7 +27,7 @@ def apply(
     body: Object,
     options: WriteOptions,
     subresource: str = "",
-    repeated: tuple[str, ...] = (),
+    repeats: Repeats = NO_REPEATS,
 ) -> Written:
     """Apply a configuration; raises ``StatusError`` 409 naming owners and fields when others own what it changes."""
     if not options.manager:
@@ -43,7 +43,7 @@ def apply(
     applied = apply_configuration(
         live, configuration, merge_type, _as_applied(before, manager), manager, registry.now(), force=options.force
     )
-    value, faults = registry.read(resource, _unversioned(applied.value), options, repeated)
+    value, faults = registry.read(resource, _unversioned(applied.value), options, repeats)
     owners = {
         each: Owned(
             frozenset(path for path in owned.paths if each != manager or is_owned_through(path, subresource)),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from podfence.lab.apiserver.creation import create
 from podfence.lab.apiserver.deletion import is_ready_to_go
-from podfence.lab.apiserver.options import WriteOptions
+from podfence.lab.apiserver.options import NO_REPEATS, Repeats, WriteOptions
 from podfence.lab.apiserver.ownership.managers import Manager
 from podfence.lab.apiserver.ownership.updates import managed_after_update
+from podfence.lab.apiserver.patches.patch import Patch
 from podfence.lab.apiserver.registry import SERVER_METADATA, Registry, Written, check_name, check_namespace
 from podfence.lab.apiserver.resources import ApiResource
 from podfence.lab.apiserver.status import conflict, invalid
@@ -25,10 +25,10 @@ def update(
     body: Object,
     options: WriteOptions,
     subresource: str = "",
-    repeated: Iterable[str] = (),
+    repeats: Repeats = NO_REPEATS,
 ) -> Written:
     """Replace an object as a PUT does; raises ``StatusError`` with the server's refusal."""
-    value, faults = registry.read(resource, body, options, repeated)
+    value, faults = registry.read(resource, body, options, repeats)
     check_name(value, key[1])
     check_namespace(resource, value, key[0])
     if resource.create_on_update and not subresource and registry.storage.get(resource.resource, key) is None:
@@ -42,13 +42,14 @@ def patch(
     registry: Registry,
     resource: ApiResource,
     key: Key,
-    change: Callable[[Object], Object],
+    change: Patch,
     options: WriteOptions,
     subresource: str = "",
 ) -> Written:
-    """Change an object by a function from its old value to the new one."""
+    """Change an object by a patch."""
     entry = registry.find(resource, key)
-    value, faults = registry.read(resource, change(entry.value), options)
+    patched = change.apply_to(entry.value)
+    value, faults = registry.read(resource, patched, options, change.repeats, change.shown(patched))
     return replace(registry, resource, entry, value, options, faults, subresource)
 
 
@@ -73,8 +74,8 @@ def replace(
     new = admission.prepare_update(new, old, part)
     causes = tuple(admission.validate_update(new, old, part))
     if causes:
-        raise invalid(resource.group, resource.kind, entry.key[1], causes)
-    warnings = (*faults, *registry.warnings(admission, new))
+        raise invalid(resource.group, resource.kind, entry.key[1], causes).warning(faults)
+    warnings = (*faults, *registry.warnings(resource, new))
     kept = registry.keep(resource, new)
     _own(registry, resource, kept, old, options, subresource, managed)
     return Written(_store(registry, resource, entry, kept, options), warnings)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from podfence.lab.apiserver.options import WriteOptions
+from podfence.lab.apiserver.options import NO_REPEATS, Repeats, WriteOptions
 from podfence.lab.apiserver.ownership.managers import Manager
 from podfence.lab.apiserver.ownership.updates import managed_after_update
 from podfence.lab.apiserver.plugins import admit_namespace
@@ -22,10 +21,10 @@ def create(
     namespace: str,
     body: Object,
     options: WriteOptions,
-    repeated: Iterable[str] = (),
+    repeats: Repeats = NO_REPEATS,
 ) -> Written:
     """Create an object as a POST does; raises ``StatusError`` with the server's refusal."""
-    value, faults = registry.read(resource, body, options, repeated)
+    value, faults = registry.read(resource, body, options, repeats)
     check_namespace(resource, value, namespace)
     if value["metadata"].get("resourceVersion"):
         raise internal_error("resourceVersion should not be set on objects to be created")
@@ -51,8 +50,8 @@ def insert(
     new = admission.prepare(registry.strategies.new(resource.resource, new), namespace)
     causes = tuple(admission.validate_create(new))
     if causes:
-        raise invalid(resource.group, resource.kind, new["metadata"].get("name", ""), causes)
-    warnings = [*faults, *registry.warnings(admission, new)]
+        raise invalid(resource.group, resource.kind, new["metadata"].get("name", ""), causes).warning(faults)
+    warnings = [*faults, *registry.warnings(resource, new)]
     kept = registry.keep(resource, new)
     key = (namespace if resource.namespaced else "", kept["metadata"]["name"])
     if registry.storage.get(resource.resource, key) is not None:

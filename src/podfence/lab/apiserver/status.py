@@ -23,6 +23,12 @@ class StatusError(Exception):
         self.reason = reason
         self.message = message
         self.details = details or {}
+        self.warnings: tuple[str, ...] = ()
+
+    def warning(self, warnings: Iterable[str]) -> StatusError:
+        """Give the refusal with warnings that are sent along."""
+        self.warnings = tuple(warnings)
+        return self
 
     @property
     def status(self) -> Object:
@@ -57,6 +63,13 @@ def not_found(group: str, plural: str, name: str) -> StatusError:
     """Say that an object does not exist."""
     message = f"{qualified(plural, group)} {quoted(name)} not found"
     return StatusError(404, "NotFound", message, resource_details(group, plural, name))
+
+
+def no_such_resource() -> StatusError:
+    """Say that a group that is served has no such version or resource."""
+    cause = {"reason": "UnexpectedServerResponse", "message": "404: Page Not Found"}
+    message = "the server could not find the requested resource"
+    return StatusError(404, "NotFound", message, {"causes": [cause]})
 
 
 def already_exists(group: str, plural: str, name: str) -> StatusError:

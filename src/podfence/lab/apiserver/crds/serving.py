@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from podfence.lab.apiserver.crds.admission import CustomAdmission
-from podfence.lab.apiserver.crds.structural import ANYTHING, read_schema
+from podfence.lab.apiserver.crds.structural import ANYTHING, read_schema, unjudged
 from podfence.lab.apiserver.merge_types import of_custom_resource
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import ApiResource, Subresource
@@ -26,6 +26,16 @@ def serve_custom_resources(registry: Registry) -> None:
     for entry in list(collection.entries.values()):
         serving.start(entry.value)
     collection.listen(serving.follow)
+    registry.own_warnings[CRDS] = _unjudged
+
+
+def _unjudged(crd: Object) -> list[str]:
+    """Say what of a CRD is accepted but not enforced here."""
+    paths = []
+    for index, version in enumerate(crd["spec"].get("versions") or ()):
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        paths += [f"spec.versions[{index}].schema.openAPIV3Schema{path}" for path in unjudged(schema)]
+    return [f"{path}: this server does not enforce it" for path in paths]
 
 
 class _Serving:

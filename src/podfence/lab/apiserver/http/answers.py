@@ -55,7 +55,7 @@ def json_answer(text: bytes, code: int = 200) -> Response:
 
 def refusal(error: StatusError) -> Response:
     """Answer with a Status."""
-    response = answer(error.status, error.code)
+    response = answer(error.status, error.code, warnings=error.warnings)
     retry = error.details.get("retryAfterSeconds")
     if retry:
         response.headers["retry-after"] = str(retry)

@@ -16,7 +16,7 @@ from podfence.lab.apiserver.http.writing import delete_collection, delete_object
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import ApiResource
 from podfence.lab.apiserver.reviews import KINDS, review
-from podfence.lab.apiserver.status import bad_request, method_not_allowed
+from podfence.lab.apiserver.status import bad_request, method_not_allowed, no_such_resource
 from podfence.lab.interface import PodRuntime
 
 _STREAMS = frozenset({"exec", "attach", "portforward"})
@@ -33,14 +33,20 @@ class Dispatch:
         """Answer a request; raises ``StatusError`` for a refusal."""
         resource = self._registry.catalogue.find(info.group, info.version, info.plural)
         if resource is None or not _fits(resource, info):
-            return page_not_found()
+            return self._nothing(info)
         if info.subresource:
             return await self._part(resource, info, request)
         if info.verb not in resource.verbs:
             raise method_not_allowed()
         if resource.kind in KINDS:
-            return answer(review(resource.kind, as_object(await read_body(request))), 201)
+            return answer(review(resource.kind, as_object(await read_body(request, resource.kind))), 201)
         return await self._whole(resource, info, request)
+
+    def _nothing(self, info: RequestInfo) -> Response:
+        """Answer for what is not served: groups of CRDs and unknown groups have no voice of their own."""
+        if any(each.group == info.group and not each.custom for each in self._registry.catalogue):
+            raise no_such_resource()
+        return page_not_found()
 
     async def _whole(self, resource: ApiResource, info: RequestInfo, request: Request) -> Response:
         registry, key = self._registry, (info.namespace or "", info.name)
@@ -95,7 +101,7 @@ class Dispatch:
             case "token":
                 return await subresources.issue_token(registry, resource, key, request)
             case "finalize":
-                body = as_object(await read_body(request))
+                body = as_object(await read_body(request, resource.kind))
                 return answer(finalize(registry, resource, key, body))
             case "log":
                 return self._log(resource, key, request)

@@ -50,10 +50,10 @@ async def change_scale(registry: Registry, resource: ApiResource, key: Key, requ
     entry = registry.find(resource, key)
     scale = scale_of(entry)
     if request.method == "PUT":
-        scale = as_object(await read_body(request))
+        scale = as_object(await read_body(request, resource.kind))
     else:
         text = await read_text(request)
-        scale = patch_of(registry, resource, media_type(request), text)(scale)
+        scale = patch_of(registry, resource, media_type(request), text).apply_to(scale)
     _set_replicas(registry, resource, entry, scale, options)
     return answer(scale_of(registry.find(resource, key)))
 
@@ -78,7 +78,7 @@ def _set_replicas(
 
 async def evict(registry: Registry, resource: ApiResource, key: Key, request: Request) -> Response:
     """Delete a pod on behalf of ``kubectl drain``."""
-    body = as_object(await read_body(request))
+    body = as_object(await read_body(request, resource.kind))
     grace_s = at(body, "deleteOptions", "gracePeriodSeconds")
     delete(registry, resource, key, DeleteOptions(grace_s))
     return answer(success(), 201)
@@ -87,7 +87,7 @@ async def evict(registry: Registry, resource: ApiResource, key: Key, request: Re
 async def bind(registry: Registry, resource: ApiResource, key: Key, request: Request) -> Response:
     """Give a pod its node, as a scheduler does."""
     options = write_options(request, "CreateOptions")
-    node = at(as_object(await read_body(request)), "target", "name") or ""
+    node = at(as_object(await read_body(request, resource.kind)), "target", "name") or ""
     entry = registry.find(resource, key)
     value = entry.value
     if at(value, "spec", "nodeName"):
@@ -116,7 +116,7 @@ def bound_pod(pod: Object, node: str, now: str) -> Object:
 
 async def issue_token(registry: Registry, resource: ApiResource, key: Key, request: Request) -> Response:
     """Give a token for a service account; the lab asks nobody for one, so that it opens nothing."""
-    body = as_object(await read_body(request))
+    body = as_object(await read_body(request, resource.kind))
     registry.find(resource, key)
     seconds = at(body, "spec", "expirationSeconds") or 3600
     spec = {**(body.get("spec") or {}), "expirationSeconds": seconds}
