@@ -14,8 +14,18 @@ from podfence.manifests.types import Field, RecordType
 Object = dict[str, Any]
 
 _ZERO: Mapping[str, object] = {
-    **{"string": "", "bool": False, "int32": 0, "int64": 0, "float64": 0, "bytes": None},
-    **{"quantity": "0", "int-or-string": 0, "time": None, "micro-time": None, "raw": None, "json": None},
+    "string": "",
+    "bool": False,
+    "int32": 0,
+    "int64": 0,
+    "float64": 0,
+    "bytes": None,
+    "quantity": "0",
+    "int-or-string": 0,
+    "time": None,
+    "micro-time": None,
+    "raw": None,
+    "json": None,
 }
 
 

@@ -33,9 +33,7 @@ def default_daemon_set(daemon_set: Object) -> None:
 
 def default_stateful_set(stateful_set: Object) -> None:
     """Fill in order, rolling update, what becomes of claims, replicas and history."""
-    spec = fill_inner(
-        stateful_set, "spec", podManagementPolicy="OrderedReady", replicas=1, revisionHistoryLimit=10
-    )
+    spec = fill_inner(stateful_set, "spec", podManagementPolicy="OrderedReady", replicas=1, revisionHistoryLimit=10)
     strategy = dict(spec.get("updateStrategy") or {})
     if not strategy.get("type"):
         strategy["type"] = "RollingUpdate"

@@ -5,11 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from podfence.manifests.validation.rules import endpoints, pods, services
+from podfence.manifests.validation.rules import (
+    configuration,
+    endpoints,
+    ingresses,
+    jobs,
+    pods,
+    registrations,
+    services,
+    volumes_claims,
+    workloads,
+)
 from podfence.manifests.validation.rules.interface import Rules
 
 _NONE: Final = Rules()
-RULES: Final[Mapping[str, Rules]] = {**pods.RULES, **services.RULES, **endpoints.RULES}
+RULES: Final[Mapping[str, Rules]] = {
+    **pods.RULES,
+    **services.RULES,
+    **endpoints.RULES,
+    **ingresses.RULES,
+    **workloads.RULES,
+    **jobs.RULES,
+    **volumes_claims.RULES,
+    **configuration.RULES,
+    **registrations.RULES,
+}
 
 
 def rules_of(name: str) -> Rules:

@@ -145,3 +145,54 @@ def config_key_complaints(key: str) -> tuple[str, ...]:
 def given(value: Object, *names: str) -> list[str]:
     """Name those of some fields that an object has."""
     return [name for name in names if value.get(name) is not None]
+
+
+def as_go_struct(value: Object, *names: str) -> dict[str, Any]:
+    """Write an object as the server's own struct, which has no JSON names: some messages show it so."""
+    return {f"{name[0].upper()}{name[1:]}": value.get(name) for name in names}
+
+
+_PERCENT = re.compile(r"[0-9]+%")
+_NO_PERCENT = (
+    "a valid percent string must be a numeric string followed by an ending '%' "
+    "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+)
+
+
+def count_or_percent(field: str, value: int | str) -> Iterator[Cause]:
+    """Judge a number of pods, or a share of them."""
+    if isinstance(value, str):
+        if not _PERCENT.fullmatch(value):
+            yield invalid(field, value, _NO_PERCENT)
+    else:
+        yield from not_negative(field, value)
+
+
+def at_most_all(field: str, value: int | str) -> Iterator[Cause]:
+    """Refuse more than 100 %."""
+    if isinstance(value, str) and _PERCENT.fullmatch(value) and int(value[:-1]) > 100:
+        yield invalid(field, value, "must not be greater than 100%")
+
+
+def is_none(value: int | str | None) -> bool:
+    """Tell whether a number or a share amounts to nothing."""
+    if isinstance(value, str):
+        return not _PERCENT.fullmatch(value) or int(value[:-1]) == 0
+    return not value
+
+
+_DOMAIN_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
+
+
+def domain_prefixed_path(field: str, value: str) -> Iterator[Cause]:
+    """Judge a name such as ``example.com/name``."""
+    if not value:
+        yield required(field)
+        return
+    domain, slash, path = value.partition("/")
+    if not slash or not domain or not path:
+        yield invalid(field, value, 'must be a domain-prefixed path (such as "acme.io/foo")')
+        return
+    yield from dns_subdomain(field, domain)
+    if not re.fullmatch(_DOMAIN_PATH, path):
+        yield invalid(field, path, f"Invalid path (regex used for validation is '{_DOMAIN_PATH}')")

@@ -26,9 +26,7 @@ ENV_FIELDS = (
 )
 VOLUME_FIELDS = ("metadata.annotations", "metadata.labels", *_OF_A_POD)
 _KNOWN_FIELDS = frozenset({*ENV_FIELDS, *VOLUME_FIELDS, "spec.restartPolicy", "spec.schedulerName", "status.phase"})
-_RESOURCES = tuple(
-    f"{way}.{name}" for way in ("limits", "requests") for name in ("cpu", "ephemeral-storage", "memory")
-)
+_RESOURCES = tuple(f"{way}.{name}" for way in ("limits", "requests") for name in ("cpu", "ephemeral-storage", "memory"))
 _HUGE = ("limits.hugepages-", "requests.hugepages-")
 _SUBSCRIPT = re.compile(r"(.*)\['(.*)'\]")
 _VARIABLE = re.compile(r"[ -<>-~]+")

@@ -181,9 +181,7 @@ def warn_of_pod(pod: Object) -> Iterator[str]:
     found = dns_label_complaints(name)
     if found and name:
         reason = f"a DNS label is recommended: [{' '.join(found)}]"
-        yield (
-            "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; " + reason
-        )
+        yield ("metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; " + reason)
     yield from pod_warnings(pod.get("spec") or {}, "spec")
 
 
@@ -198,5 +196,7 @@ def _pod_template(value: Object) -> Iterator[Cause]:
 
 RULES = {
     "v1/Pod": Rules(validate_pod, warnings=warn_of_pod),
-    "v1/PodTemplate": Rules(_pod_template, warnings=lambda value: warn_of_template(value.get("template") or {}, "template")),
+    "v1/PodTemplate": Rules(
+        _pod_template, warnings=lambda value: warn_of_template(value.get("template") or {}, "template")
+    ),
 }

@@ -286,7 +286,9 @@ def _recursive(mount: Object, field: str) -> Iterator[Cause]:
             yield forbidden(field, "may only be specified when mountPropagation is None or not specified")
 
 
-def _device(device: Object, field: str, volumes: Volumes, seen: set[str], mounted: Mapping[str, str]) -> Iterator[Cause]:
+def _device(
+    device: Object, field: str, volumes: Volumes, seen: set[str], mounted: Mapping[str, str]
+) -> Iterator[Cause]:
     name, place = device.get("name", ""), device.get("devicePath", "")
     if not name:
         yield required(f"{field}.name")
