@@ -113,7 +113,9 @@ def test_items_of_lists_go_by_their_keys_with_default_protocol() -> None:
         return {"metadata": {"name": "s"}, "spec": {"ports": list(ports)}}
 
     live = service({"port": 80, "protocol": "TCP", "nodePort": 30000})
-    applied = apply_configuration(live, service({"port": 80}, {"port": 53, "protocol": "UDP"}), SERVICE, {}, ALICE, NOW, force=False)
+    applied = apply_configuration(
+        live, service({"port": 80}, {"port": 53, "protocol": "UDP"}), SERVICE, {}, ALICE, NOW, force=False
+    )
     assert applied.value["spec"]["ports"] == [
         {"port": 80, "protocol": "TCP", "nodePort": 30000},
         {"port": 53, "protocol": "UDP"},
@@ -123,7 +125,9 @@ def test_items_of_lists_go_by_their_keys_with_default_protocol() -> None:
 def test_a_custom_resource_without_list_types_owns_lists_as_a_whole() -> None:
     schema = Schema("object", {"spec": Schema("object", {"items": Schema("array", items=Schema("string"))})})
     kind = of_custom_resource(schema)
-    one = apply_configuration({"metadata": {}}, {"metadata": {}, "spec": {"items": ["a"]}}, kind, {}, ALICE, NOW, force=False)
+    one = apply_configuration(
+        {"metadata": {}}, {"metadata": {}, "spec": {"items": ["a"]}}, kind, {}, ALICE, NOW, force=False
+    )
     assert one.managers[ALICE].paths == {("f:spec", "f:items")}
 
 

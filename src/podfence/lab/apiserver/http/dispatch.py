@@ -20,6 +20,7 @@ from podfence.lab.apiserver.status import bad_request, method_not_allowed, no_su
 from podfence.lab.interface import PodRuntime
 
 _STREAMS = frozenset({"exec", "attach", "portforward"})
+_OF_COLLECTIONS = frozenset({"list", "create", "deletecollection"})
 
 
 class Dispatch:
@@ -36,7 +37,7 @@ class Dispatch:
             return self._nothing(info)
         if info.subresource:
             return await self._part(resource, info, request)
-        if info.verb not in resource.verbs:
+        if info.verb not in resource.verbs or _is_misplaced(info):
             raise method_not_allowed()
         if resource.kind in KINDS:
             return answer(review(resource.kind, as_object(await read_body(request, resource.kind))), 201)
@@ -125,3 +126,8 @@ def _fits(resource: ApiResource, info: RequestInfo) -> bool:
     if info.name:
         return False
     raise method_not_allowed()
+
+
+def _is_misplaced(info: RequestInfo) -> bool:
+    """Tell whether a verb of collections is meant for one object, or the reverse; a watch is for both."""
+    return info.verb != "watch" and bool(info.name) is (info.verb in _OF_COLLECTIONS)

@@ -42,7 +42,7 @@ from podfence.lab.apiserver.status import (
     unsupported_media_type,
 )
 from podfence.lab.apiserver.storage import Key
-from podfence.manifests.validation.cause import Cause, not_supported
+from podfence.manifests.validation.cause import Cause, not_supported, required
 
 Object = dict[str, Any]
 
@@ -105,7 +105,7 @@ def checked_object(registry: Registry, resource: ApiResource, body: Body) -> Obj
     kind, api_version = value.get("kind") or resource.kind, value.get("apiVersion") or resource.api_version
     if kind == resource.kind and api_version == resource.api_version:
         return value
-    if kind == resource.kind:
+    if kind == resource.kind or resource.custom:
         message = f"the API version in the data ({api_version}) does not match the expected API version"
         raise bad_request(f"{message} ({resource.api_version})")
     group, _, version = str(api_version).rpartition("/")
@@ -134,6 +134,9 @@ async def patch_object(
     form = media_type(request)
     text = await read_text(request)
     if form == APPLY_PATCH:
+        if not request.query_params.get("fieldManager"):
+            cause = required("fieldManager", "is required for apply patch", "option")
+            raise _bad_option("PatchOptions", cause)
         body = _read_patch(read_yaml_body, text)
         value = as_object(body)
         return written(request, apply(registry, resource, key, value, options, subresource, body.repeats))
