@@ -13,12 +13,14 @@ from urllib.parse import quote
 from tests.conformance.answer import Line, status_of, steady
 from tests.conformance.client import Client
 from tests.conformance.corpus.builtin.cases import Sent
+from tests.conformance.corpus.builtin.updates import Replaced
 from tests.conformance.corpus.text import Tree
 from tests.conformance.extras import etcd
 
 NAMESPACE = "default"
 KNOWN_TO_THE_SERVER = ("uid", "creationTimestamp", "managedFields", "resourceVersion")
-ALLOCATED = ("clusterIP", "clusterIPs", "healthCheckNodePort")
+LIMITED = "limited"
+"""Limits and quotas are created in a namespace of their own, where they stand in nobody's way."""
 
 
 class Kinds:
@@ -42,7 +44,8 @@ class Kinds:
 
 def ask_builtin(client: Client, kinds: Kinds, sent: Sent) -> Line:
     """Create an object; gives the line to record."""
-    collection, plural = kinds.collection(sent.api_version, sent.kind)
+    namespace = LIMITED if sent.kind in {"LimitRange", "ResourceQuota"} else NAMESPACE
+    collection, plural = kinds.collection(sent.api_version, sent.kind, namespace)
     response = client.request("POST", f"{collection}?fieldValidation=Strict", sent.manifest.encode())
     found: Line = {"id": sent.id, "manifest": sent.manifest, "code": response.code}
     manifest = json.loads(sent.manifest)
@@ -62,7 +65,7 @@ def ask_builtin(client: Client, kinds: Kinds, sent: Sent) -> Line:
     if response.warnings:
         found["warnings"] = list(response.warnings)
     metadata = manifest.get("metadata")
-    return steady(found, metadata.get("generateName") if isinstance(metadata, dict) else None)
+    return steady(constant(found), metadata.get("generateName") if isinstance(metadata, dict) else None)
 
 
 def bare(stored: Tree, manifest: Tree) -> Tree:
@@ -70,15 +73,30 @@ def bare(stored: Tree, manifest: Tree) -> Tree:
     for name in KNOWN_TO_THE_SERVER:
         stored["metadata"].pop(name, None)
     spec, given = stored.get("spec"), manifest.get("spec") or {}
+    if stored["metadata"].get("namespace") == LIMITED:
+        stored["metadata"]["namespace"] = NAMESPACE
+    if stored["kind"] == "APIService":
+        # Whether its backend is there is looked at all the time.
+        stored.pop("status", None)
     if stored["kind"] == "Service":
-        for name in ALLOCATED:
-            if name not in given:
-                spec.pop(name, None)
+        for name in () if given.get("clusterIP") or given.get("clusterIPs") else ("clusterIP", "clusterIPs"):
+            spec.pop(name, None)
+        if not given.get("healthCheckNodePort"):
+            spec.pop("healthCheckNodePort", None)
         for at, port in enumerate(spec.get("ports", [])):
             if not given["ports"][at].get("nodePort"):
                 port.pop("nodePort", None)
-    text = json.dumps(stored)
-    return json.loads(re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "UID", text))
+    return stored
+
+
+def constant(found: Line) -> Line:
+    """Replace the server's uids and times of today, which differ each time."""
+    text = json.dumps(found)
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "UID", text)
+    text = re.sub(r'"creationTimestamp": "20[3-9]\d-[^"]*"|"creationTimestamp": "202[6-9]-[^"]*"', '"creationTimestamp": "TIME"', text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC", "TIME", text)
+    loaded: Line = json.loads(re.sub(r'"(last\w*TransitionTime)": "[^"]*"', r'"\1": "TIME"', text))
+    return loaded
 
 
 def remove(client: Client, path: str, plural: str, name: str) -> None:
@@ -116,6 +134,52 @@ def ask_all(client: Client, sents: Sequence[Sent], workers: int = 4) -> list[Lin
     groups: dict[str, list[Sent]] = {}
     for sent in sents:
         groups.setdefault(sent.kind, []).append(sent)
+    # A class that is the default for the whole cluster would show in the pods beside it.
+    apart = [groups.pop(kind) for kind in ("PriorityClass",) if kind in groups]
     with ThreadPoolExecutor(workers) as pool:
-        lines = {line["id"]: line for found in pool.map(ask_one, groups.values()) for line in found}
+        answers = [*pool.map(ask_one, groups.values()), *map(ask_one, apart)]
+    lines = {line["id"]: line for found in answers for line in found}
     return [lines[sent.id] for sent in sents]
+
+
+def ask_replacement(client: Client, kinds: Kinds, change: Replaced) -> Line:
+    """Create an object and replace it by PUT; gives the line, with what was stored before as `old`."""
+    namespace = LIMITED if change.kind in {"LimitRange", "ResourceQuota"} else NAMESPACE
+    collection, plural = kinds.collection(change.api_version, change.kind, namespace)
+    created = client.request("POST", collection, change.old.encode())
+    if created.code != 201:
+        raise ValueError(f"{change.id}: the old version is refused: {created.body.decode()}")
+    name = json.loads(created.body)["metadata"]["name"]
+    path = f"{collection}/{quote(name, safe='')}"
+    old = json.loads(client.request("GET", path).body)
+    target = f"{path}/{change.subresource}" if change.subresource else path
+    response = client.request("PUT", f"{target}?fieldValidation=Strict", change.new.encode())
+    found: Line = {"id": change.id, "old": kept(old), "manifest": change.new, "code": response.code}
+    if response.code == 200:
+        found["stored"] = kept(json.loads(client.request("GET", path).body))
+    else:
+        status = status_of(response)
+        causes = status.get("details", {}).get("causes", []) if response.code == 422 else []
+        if causes:
+            found["causes"] = sorted([each.get("reason"), each.get("field"), each.get("message")] for each in causes)
+        else:
+            found["message"] = status.get("message")
+    if response.warnings:
+        found["warnings"] = list(response.warnings)
+    remove(client, path, plural, name)
+    return constant(found)
+
+
+def kept(stored: Tree) -> Tree:
+    """Take away the bookkeeping that differs each time; addresses that were given out stay."""
+    for name in ("managedFields", "resourceVersion"):
+        stored["metadata"].pop(name, None)
+    if stored["metadata"].get("namespace") == LIMITED:
+        stored["metadata"]["namespace"] = NAMESPACE
+    return stored
+
+
+def ask_replacements(client: Client, changes: Sequence[Replaced]) -> list[Line]:
+    """Ask about every change, one after the other."""
+    kinds = Kinds(client)
+    return [ask_replacement(client, kinds, change) for change in changes]

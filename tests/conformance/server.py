@@ -80,6 +80,7 @@ def apiserver_flags(folder: Path, etcd_port: int, port: int, token: str) -> list
         "--service-account-issuer=https://localhost",
         f"--token-auth-file={tokens}",
         "--authorization-mode=RBAC",
+        "--allow-privileged=true",
         "--service-cluster-ip-range=10.96.0.0/16",
         # Namespaces need not exist, so that a bad namespace name meets validation and not "not found".
         "--disable-admission-plugins=ServiceAccount,NamespaceLifecycle",

@@ -62,13 +62,14 @@ class Api(enum.Enum):
 
 
 class Server(msgspec.Struct, frozen=True):
-    """Which server is meant: how it treats CIDR text, and which CRDs it has.
+    """Which server is meant: how it treats CIDR text, which CRDs it has, and the families of its Services' addresses.
 
     Kubernetes 1.36 and later are strict about CIDRs, earlier versions lenient.
     """
 
     cidr: CidrRegime = CidrRegime.STRICT
     channel: Channel = Channel.EXPERIMENTAL
+    ip_families: tuple[str, ...] = ("IPv4",)
 
 
 NEWEST: Final = Server()

@@ -63,6 +63,8 @@ class Bytes(msgspec.Struct, frozen=True):
 
     def decode(self, value: object, path: str, owner: str, findings: Findings) -> str:
         """Take base64 with padding; Go ignores line breaks in it."""
+        if isinstance(value, list):
+            return self._numbers(value, path, owner, findings)
         if not isinstance(value, str):
             findings.refuse(value, "[]uint8", path, owner)
             return ""
@@ -72,6 +74,15 @@ class Bytes(msgspec.Struct, frozen=True):
         except (binascii.Error, ValueError):
             findings.note(path, f"illegal base64 data at input byte {_corrupt_at(value)}")
             return ""
+
+    def _numbers(self, value: list[object], path: str, owner: str, findings: Findings) -> str:
+        found = bytearray()
+        for item in value:
+            if isinstance(item, int) and not isinstance(item, bool) and 0 <= item < 256:
+                found.append(item)
+            elif item is not None:
+                findings.refuse(item, "uint8", path, owner)
+        return base64.b64encode(bytes(found)).decode()
 
     def zero(self) -> str:
         """Give no bytes."""

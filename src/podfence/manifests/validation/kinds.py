@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import msgspec
 
 from podfence.manifests.types import RecordType, type_of
-from podfence.manifests.validation import admission
+from podfence.manifests.validation import admission, service_strategy
 from podfence.manifests.validation.admission import Api, Server, Warned
 from podfence.manifests.validation.cause import Cause
 from podfence.manifests.validation.decoding import Decoded, decode_record
@@ -84,6 +84,10 @@ def admission_for(api_version: str, kind: str, server: Server = admission.NEWEST
     if record is None or "metadata" not in record.fields:
         return None
     name = f"{api_version}/{kind}"
+    if name == "v1/Service":
+        return ServiceAdmission(
+            api_version, kind, record, rules_of(name), strategy_of(name), namespaced=True, families=server.ip_families
+        )
     return BuiltinAdmission(api_version, kind, record, rules_of(name), strategy_of(name), is_namespaced(name))
 
 
@@ -145,7 +149,40 @@ class BuiltinAdmission(msgspec.Struct, frozen=True):
 
     def stored(self, value: Object) -> Object:
         """Give the object as a GET shows it; see ``Admission``."""
-        return {**written(self.record, value), "kind": self.kind, "apiVersion": self.api_version}
+        # Defaults are filled in once more when an object is read.
+        shown = written(self.record, with_record_defaults(self.record, value))
+        return {**shown, "kind": self.kind, "apiVersion": self.api_version}
+
+
+class ServiceAdmission(BuiltinAdmission, frozen=True, kw_only=True):
+    """How Services are admitted: what their addresses can be depends on the cluster."""
+
+    families: tuple[str, ...]
+
+    def prepare(self, value: Object, namespace: str = "default") -> Object:
+        """Prepare a create; see ``Admission``."""
+        return service_strategy.created(BuiltinAdmission.prepare(self, value, namespace), self.families)
+
+    def prepare_update(self, new: Object, old: Object, subresource: str = "") -> Object:
+        """Prepare an update; see ``Admission``."""
+        prepared = BuiltinAdmission.prepare_update(self, new, old, subresource)
+        return prepared if subresource else service_strategy.updated(prepared, old, self.families)
+
+    def validate_create(self, value: Object) -> tuple[Cause, ...]:
+        """Judge a new object; see ``Admission``."""
+        found = BuiltinAdmission.validate_create(self, value)
+        return found or (
+            tuple(service_strategy.validate_families(value, self.families))
+            or tuple(service_strategy.validate_node_ports(value))
+        )
+
+    def validate_update(self, new: Object, old: Object, subresource: str = "") -> tuple[Cause, ...]:
+        """Judge a changed object; see ``Admission``."""
+        found = BuiltinAdmission.validate_update(self, new, old, subresource)
+        if found or subresource:
+            return found
+        families = tuple(service_strategy.validate_families(new, self.families))
+        return families or tuple(service_strategy.validate_node_ports(new))
 
 
 class PolicyAdmission(msgspec.Struct, frozen=True):

@@ -24,7 +24,22 @@ def admit_pod(pod: Object) -> Object:
     added = [_toleration(taint) for taint in _TAINTS if not _is_tolerated(spec, taint)]
     if added:
         spec["tolerations"] = [*(spec.get("tolerations") or []), *added]
-    return {**pod, "spec": spec, "status": {"phase": "Pending", "qosClass": qos_class(spec)}}
+    if spec.get("terminationGracePeriodSeconds", 0) < 0:
+        spec["terminationGracePeriodSeconds"] = 1
+    status: Object = {"phase": "Pending", "qosClass": qos_class(spec)}
+    if spec.get("schedulingGates"):
+        status["conditions"] = [_gated(pod["metadata"].get("creationTimestamp"))]
+    return {**pod, "spec": spec, "status": status}
+
+
+def _gated(time: object) -> Object:
+    return {
+        "type": "PodScheduled",
+        "status": "False",
+        "lastTransitionTime": time,
+        "reason": "SchedulingGated",
+        "message": "Scheduling is blocked due to non-empty scheduling gates",
+    }
 
 
 def _toleration(taint: str) -> Object:
@@ -54,7 +69,7 @@ def _counted(container: Object) -> tuple[Object, Object]:
         {name: amount for name, amount in (resources.get(which) or {}).items() if name in {"cpu", "memory"}}
         for which in ("requests", "limits")
     )
-    return {name: amount for name, amount in requests.items() if amount != "0"}, limits
+    return tuple({name: amount for name, amount in each.items() if amount != "0"} for each in (requests, limits))  # type: ignore[return-value]
 
 
 def with_service_account(pod: Object, account: Object, suffix: str) -> Object:

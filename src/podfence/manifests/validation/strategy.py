@@ -27,6 +27,7 @@ class Strategy(msgspec.Struct, frozen=True):
     generation: bool = True
     status: bool = True
     create: Callable[[Object], Object] = dict
+    update: Callable[[Object, Object], Object] = lambda value, old: value  # noqa: ARG005 (most kinds need nothing)
     counted: tuple[str, ...] = ("spec",)
 
     def created(self, value: Object) -> Object:
@@ -50,6 +51,8 @@ class Strategy(msgspec.Struct, frozen=True):
             prepared.pop("status", None)
             if "status" in old:
                 prepared["status"] = old["status"]
+        if not subresource:
+            prepared = self.update(prepared, old)
         self._count(prepared, old)
         return prepared
 
@@ -78,20 +81,116 @@ def _namespace(value: Object) -> Object:
     }
 
 
-def _secret(value: Object) -> Object:
-    """Fold stringData into data: that is done by conversion, before anything else looks."""
-    return value
-
-
 def _in_use(word: str) -> Callable[[Object], Object]:
     def protect(value: Object) -> Object:
         metadata = value["metadata"]
         finalizers = metadata.get("finalizers") or []
         name = f"kubernetes.io/{word}-protection"
         kept = finalizers if name in finalizers else [*finalizers, name]
-        return {**value, "metadata": {**metadata, "finalizers": kept}, "status": {"phase": "Pending"}}
+        status = {"phase": "Pending"}
+        if word == "pv":
+            status["lastPhaseTransitionTime"] = metadata.get("creationTimestamp")
+        return _one_data_source({**value, "metadata": {**metadata, "finalizers": kept}, "status": status})
 
     return protect
+
+
+def _one_data_source(claim: Object) -> Object:
+    """Keep the two fields that name where a claim's data come from in step; unknown sources are dropped."""
+    spec = dict(claim.get("spec") or {})
+    source = spec.get("dataSource")
+    if source is not None:
+        kind = (source.get("apiGroup") or "", source.get("kind"))
+        if kind not in {("", "PersistentVolumeClaim"), ("snapshot.storage.k8s.io", "VolumeSnapshot")}:
+            spec.pop("dataSource")
+        else:
+            spec.setdefault("dataSourceRef", source)
+    return {**claim, "spec": spec}
+
+
+def _node(value: Object) -> Object:
+    """Let no pod onto a node before somebody says that it is ready."""
+    spec = value.get("spec") or {}
+    taint = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+    taints = spec.get("taints") or []
+    kept = taints if any(each.get("key") == taint["key"] for each in taints) else [*taints, taint]
+    return {**value, "spec": {**spec, "taints": kept}}
+
+
+def _lease(value: Object) -> Object:
+    """Drop what only a feature that is off by default would use."""
+    spec = {name: entry for name, entry in (value.get("spec") or {}).items() if name not in _UNUSED_OF_LEASE}
+    return {**value, "spec": spec}
+
+
+_UNUSED_OF_LEASE = frozenset({"strategy", "preferredHolder"})
+
+
+def _slice(value: Object) -> Object:
+    endpoints = [
+        {name: entry for name, entry in endpoint.items() if name != "deprecatedTopology"}
+        for endpoint in value.get("endpoints") or ()
+    ]
+    return {**value, "endpoints": endpoints}
+
+
+def _job(value: Object) -> Object:
+    """Give a Job a selector of its own: the uid that the server has set in its metadata."""
+    spec, metadata = value.get("spec") or {}, value["metadata"]
+    if spec.get("manualSelector"):
+        return value
+    template = spec.get("template") or {}
+    inner = template.get("metadata") or {}
+    name, uid = metadata.get("name", ""), metadata.get("uid", "")
+    labels = {
+        **{"job-name": name, "batch.kubernetes.io/job-name": name},
+        **{"controller-uid": uid, "batch.kubernetes.io/controller-uid": uid},
+        **(inner.get("labels") or {}),
+    }
+    selector = spec.get("selector") or {}
+    matched = {"batch.kubernetes.io/controller-uid": uid, **(selector.get("matchLabels") or {})}
+    chosen = {**template, "metadata": {**inner, "labels": labels}}
+    if inner.get("labels") and metadata.get("labels") == inner["labels"]:
+        # Labels that were taken over from the template are the template's own to the server.
+        metadata = {**metadata, "labels": labels}
+    wanted = {**spec, "selector": {**selector, "matchLabels": matched}, "template": chosen}
+    return {**value, "metadata": metadata, "spec": wanted}
+
+
+_TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+
+
+def _daemon_set(value: Object) -> Object:
+    metadata = value["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), _TEMPLATE_GENERATION: "1"}
+    return {**value, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _daemon_set_update(value: Object, old: Object) -> Object:
+    before = (old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "1")
+    changed = (value.get("spec") or {}).get("template") != (old.get("spec") or {}).get("template")
+    count = str(int(before) + changed) if before.isdecimal() else before
+    metadata = value["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), _TEMPLATE_GENERATION: count}
+    return {**value, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _stateful_set(value: Object) -> Object:
+    """Name the kind of every claim, and drop what only a feature that is off by default would use."""
+    spec = dict(value.get("spec") or {})
+    rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate")
+    if rolling:
+        kept = {name: entry for name, entry in rolling.items() if name != "maxUnavailable"}
+        spec["updateStrategy"] = {**spec["updateStrategy"], "rollingUpdate": kept}
+    head = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+    if spec.get("volumeClaimTemplates"):
+        spec["volumeClaimTemplates"] = [{**claim, **head} for claim in spec["volumeClaimTemplates"]]
+    return {**value, "spec": spec}
+
+
+def _stateful_set_update(value: Object, old: Object) -> Object:
+    del old
+    return _stateful_set(value)
 
 
 _WITH_STATUS = Strategy(generation=False)
@@ -103,13 +202,15 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
     "v1/PersistentVolume": Strategy(generation=False, create=_in_use("pv")),
     "v1/ReplicationController": Strategy(),
     "v1/Service": _WITH_STATUS,
+    "v1/Node": Strategy(generation=False, status=False, create=_node),
+    "coordination.k8s.io/v1/Lease": Strategy(generation=False, status=False, create=_lease),
     "v1/ResourceQuota": _WITH_STATUS,
     "v1/PodTemplate": Strategy(status=False, counted=("template",)),
     "apps/v1/Deployment": Strategy(),
     "apps/v1/ReplicaSet": Strategy(),
-    "apps/v1/StatefulSet": Strategy(),
-    "apps/v1/DaemonSet": Strategy(),
-    "batch/v1/Job": Strategy(),
+    "apps/v1/StatefulSet": Strategy(create=_stateful_set, update=_stateful_set_update),
+    "apps/v1/DaemonSet": Strategy(create=_daemon_set, update=_daemon_set_update),
+    "batch/v1/Job": Strategy(create=_job),
     "batch/v1/CronJob": Strategy(),
     "policy/v1/PodDisruptionBudget": Strategy(),
     "autoscaling/v1/HorizontalPodAutoscaler": _WITH_STATUS,
@@ -117,7 +218,9 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
     "networking.k8s.io/v1/Ingress": Strategy(),
     "networking.k8s.io/v1/IngressClass": _SPEC_ONLY,
     "networking.k8s.io/v1/ServiceCIDR": Strategy(),
-    "discovery.k8s.io/v1/EndpointSlice": Strategy(status=False, counted=("endpoints", "ports", "addressType")),
+    "discovery.k8s.io/v1/EndpointSlice": Strategy(
+        status=False, counted=("endpoints", "ports", "addressType"), create=_slice
+    ),
     "scheduling.k8s.io/v1/PriorityClass": Strategy(status=False, counted=()),
     "apiextensions.k8s.io/v1/CustomResourceDefinition": Strategy(),
     "apiregistration.k8s.io/v1/APIService": _WITH_STATUS,

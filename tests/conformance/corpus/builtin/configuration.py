@@ -57,7 +57,7 @@ WEBHOOKS = thing(
         {
             "name": "a.example.com",
             "clientConfig": {"service": {"namespace": "a", "name": "b"}},
-            "rules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}],
+            "rules": [{"operations": ["CREATE"], "apiGroups": ["x.example"], "apiVersions": ["v1"], "resources": ["pods"]}],
             "sideEffects": "None",
             "admissionReviewVersions": ["v1"],
         }

@@ -20,6 +20,7 @@ LARGE: Tree = {
     "kind": "Pod",
     "metadata": {"name": "large", "labels": {"app": "large"}, "annotations": {"note": "x"}},
     "spec": {
+        "serviceAccountName": "builder",
         "initContainers": [
             {"name": "first", "image": "busybox:1.36", "command": ["true"], "resources": {"limits": {"cpu": "0.1"}}}
         ],
@@ -93,7 +94,6 @@ def small() -> list[Edit]:
         *each("metadata.name", *NAMES, GONE),
         *each("metadata.generateName", "gen-", "Gen-"),
         {"metadata.name": GONE, "metadata.generateName": "gen-"},
-        *each("metadata.namespace", "Bad_ns"),
         *each("metadata.labels", {"a b": "c"}, {"a": "b c"}, {"x/y/z": "1"}, {}),
         *each("metadata|annotations", {"a b": "c"}, {"UP/er": "ok"}),
         *each("metadata.finalizers", ["bare"], ["example.com/x"]),
@@ -180,7 +180,6 @@ def small() -> list[Edit]:
         *each("spec.foo", 1),
         *each("spec.Containers", []),
         *each("foo", {}),
-        *each("apiVersion", "v2"),
         *affinity(),
     ]
 

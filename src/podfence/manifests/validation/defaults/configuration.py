@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 
 from podfence.manifests.validation.defaults.setting import Default, Object, fill, fill_inner, filling
@@ -35,6 +36,24 @@ def default_limits(item: Object) -> None:
     limit = {**(item.get("max") or {}), **(item.get("default") or {})}
     request = {**(item.get("min") or {}), **limit, **(item.get("defaultRequest") or {})}
     item["default"], item["defaultRequest"] = limit, request
+
+
+def default_secret(secret: Object) -> None:
+    """Give a Secret its type, and fold what was written as plain text into its data."""
+    fill(secret, type="Opaque")
+    texts = secret.pop("stringData", None)
+    if texts:
+        folded = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
+        secret["data"] = {**(secret.get("data") or {}), **folded}
+
+
+def default_node_spec(spec: Object) -> None:
+    """Keep the one block of addresses and the list of blocks in step; the one wins."""
+    block, blocks = spec.get("podCIDR"), spec.get("podCIDRs")
+    if block and (not blocks or blocks[0] != block):
+        spec["podCIDRs"] = [block]
+    elif blocks and not block:
+        spec["podCIDR"] = blocks[0]
 
 
 def default_node_status(status: Object) -> None:
@@ -93,7 +112,8 @@ _PORT = filling(port=443)
 DEFAULTS: Mapping[str, Default] = {
     "core.v1.Namespace": default_namespace,
     "core.v1.NamespaceStatus": filling(phase="Active"),
-    "core.v1.Secret": filling(type="Opaque"),
+    "core.v1.Secret": default_secret,
+    "core.v1.NodeSpec": default_node_spec,
     "core.v1.LimitRangeItem": default_limits,
     "core.v1.NodeStatus": default_node_status,
     "core.v1.PersistentVolume": default_persistent_volume,

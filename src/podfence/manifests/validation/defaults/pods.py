@@ -40,6 +40,29 @@ def _with_host_ports(container: Object) -> Object:
     return {**container, "ports": ports}
 
 
+def default_pod_spec(spec: Object) -> None:
+    """Fill in what every spec of a pod has; the service account has an old name, which is kept equal."""
+    fill(
+        spec,
+        dnsPolicy="ClusterFirst",
+        restartPolicy="Always",
+        securityContext={},
+        terminationGracePeriodSeconds=30,
+        schedulerName="default-scheduler",
+    )
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if account:
+        spec["serviceAccountName"] = spec["serviceAccount"] = account
+
+
+def default_pod_status(status: Object) -> None:
+    """Keep the one address and the list of addresses in step."""
+    if status.get("podIP") and not status.get("podIPs"):
+        status["podIPs"] = [{"ip": status["podIP"]}]
+    elif status.get("podIPs") and not status.get("podIP"):
+        status["podIP"] = status["podIPs"][0].get("ip", "")
+
+
 def default_container(container: Object) -> None:
     """Fill in how a container is pulled and how it reports its end."""
     fill(
@@ -70,13 +93,8 @@ def default_volume(volume: Object) -> None:
 
 DEFAULTS: Mapping[str, Default] = {
     "core.v1.Pod": default_pod,
-    "core.v1.PodSpec": filling(
-        dnsPolicy="ClusterFirst",
-        restartPolicy="Always",
-        securityContext={},
-        terminationGracePeriodSeconds=30,
-        schedulerName="default-scheduler",
-    ),
+    "core.v1.PodSpec": default_pod_spec,
+    "core.v1.PodStatus": default_pod_status,
     "core.v1.Container": default_container,
     "core.v1.EphemeralContainer": default_container,
     "core.v1.Volume": default_volume,

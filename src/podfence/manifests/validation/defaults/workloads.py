@@ -39,7 +39,7 @@ def default_stateful_set(stateful_set: Object) -> None:
         strategy["type"] = "RollingUpdate"
         fill(strategy, rollingUpdate={})
     if strategy["type"] == "RollingUpdate" and strategy.get("rollingUpdate") is not None:
-        fill_inner(strategy, "rollingUpdate", partition=0, maxUnavailable=1)
+        fill_inner(strategy, "rollingUpdate", partition=0)
     spec["updateStrategy"] = strategy
     fill_inner(spec, "persistentVolumeClaimRetentionPolicy", whenDeleted="Retain", whenScaled="Retain")
 

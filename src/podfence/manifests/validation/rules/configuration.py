@@ -309,7 +309,10 @@ def _taints(taints: tuple[Object, ...] | list[Object]) -> Iterator[Cause]:
         elif effect not in EFFECTS:
             yield not_supported(f"{field}.effect", effect, EFFECTS)
         if (key, effect) in seen:
-            yield duplicate(f"{field}", {"key": key, "effect": effect})
+            shown = {"Key": key, "Value": value, "Effect": effect, "TimeAdded": taint.get("timeAdded")}
+            found = duplicate(field, shown)
+            detail = "taints must be unique by key and effect pair"
+            yield Cause(found.reason, field, f"{found.message}: {detail}", found.rule)
         seen.add((key, effect))
 
 

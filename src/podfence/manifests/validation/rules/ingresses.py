@@ -91,7 +91,8 @@ def _path(path: Object, field: str) -> Iterator[Cause]:
     kind, text = path.get("pathType"), path.get("path", "")
     if kind is None:
         yield required(f"{field}.pathType", "pathType must be specified")
-    elif kind not in _PATH_TYPES:
+        return
+    if kind not in _PATH_TYPES:
         yield not_supported(f"{field}.pathType", kind, _PATH_TYPES)
     elif kind == "ImplementationSpecific":
         if text and not text.startswith("/"):

@@ -23,7 +23,7 @@ from podfence.manifests.validation.rules.causes import (
 from podfence.manifests.validation.rules.cron import schedule_complaint
 from podfence.manifests.validation.rules.interface import Rules
 from podfence.manifests.validation.rules.pods import validate_template, warn_of_template
-from podfence.manifests.validation.rules.selecting import is_readable, selects
+from podfence.manifests.validation.rules.selecting import is_readable, misfit, selects
 from podfence.manifests.validation.selectors import validate_selector
 
 _MODES = ("NonIndexed", "Indexed")
@@ -48,7 +48,7 @@ def validate_job(job: Object) -> Iterator[Cause]:
         yield required("spec.selector")
     yield from validate_selector(selector or {}, "spec.selector")
     if selector is None or (is_readable(selector) and not selects(selector, labels or {})):
-        yield invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+        yield misfit("spec.template.metadata.labels", labels)
 
 
 def _generated_selector(job: Object) -> Iterator[Cause]:
@@ -60,7 +60,8 @@ def _generated_selector(job: Object) -> Iterator[Cause]:
     if selector is None:
         return
     if selector != {"matchLabels": {_UID_LABELS[1]: uid}}:
-        yield invalid("spec.selector", selector, "`selector` not auto-generated")
+        shown = {**selector, "matchLabels": dict(sorted((selector.get("matchLabels") or {}).items()))}
+        yield invalid("spec.selector", shown, "`selector` not auto-generated")
 
 
 def validate_job_spec(spec: Object, field: str) -> Iterator[Cause]:
@@ -123,8 +124,7 @@ def cause_of_rule(field: str, detail: str) -> Cause:
 def _replacement(spec: Object, field: str) -> Iterator[Cause]:
     policy = spec.get("podReplacementPolicy")
     if "podFailurePolicy" in spec:
-        if policy != "Failed":
-            yield not_supported(field, policy or "", ("Failed",))
+        yield from one_of_if_given(field, policy, ("Failed",))
     else:
         yield from one_of_if_given(field, policy, ("Failed", "TerminatingOrFailed"))
 
@@ -277,6 +277,8 @@ def _metric(metric: Object, field: str) -> Iterator[Cause]:
     if not kind:
         yield required(f"{field}.type", "must specify a metric source type")
     if kind not in _METRICS:
+        # Said twice by the server: once for the type, once for what should stand beside it.
+        yield not_supported(f"{field}.type", kind, tuple(_METRICS))
         yield not_supported(f"{field}.type", kind, tuple(_METRICS))
     elif _METRICS[kind] not in metric:
         yield required(f"{field}.{_METRICS[kind]}", "must populate information for the given metric source")

@@ -35,6 +35,7 @@ def pod_warnings(spec: Object, field: str) -> Iterator[str]:
         if label in _OLD_LABELS:
             yield f"{field}.nodeSelector[{label}]: {_OLD_LABELS[label]}"
     yield from _spreading(spec, f"{field}.topologySpreadConstraints")
+    yield from _unselecting(spec.get("affinity") or {}, f"{field}.affinity")
     yield from _volumes(spec.get("volumes") or (), f"{field}.volumes")
     yield from _repeats(spec, field)
     yield from _containers(spec, field)
@@ -56,12 +57,25 @@ def _spreading(spec: Object, field: str) -> Iterator[str]:
             yield f"{field}[{at}].labelSelector: a null labelSelector results in matching no pod"
 
 
+def _unselecting(affinity: Object, field: str) -> Iterator[str]:
+    nothing = "a null labelSelector results in matching no pod"
+    for kind in ("podAffinity", "podAntiAffinity"):
+        for when in ("required", "preferred"):
+            name = f"{when}DuringSchedulingIgnoredDuringExecution"
+            for at, term in enumerate((affinity.get(kind) or {}).get(name) or ()):
+                path = f"{field}.{kind}.{name}[{at}]"
+                if when == "preferred":
+                    term, path = term.get("podAffinityTerm") or {}, f"{path}.podAffinityTerm"
+                if "labelSelector" not in term:
+                    yield f"{path}.labelSelector: {nothing}"
+
+
 def _volumes(volumes: Sequence[Object], field: str) -> Iterator[str]:
     for at, volume in enumerate(volumes):
         for kind, text in _OLD_VOLUMES.items():
             if kind in volume:
                 yield f"{field}[{at}].{'storageOS' if kind == 'storageos' else kind}: {text}"
-        if "projected" in volume and not volume["projected"].get("sources"):
+        if any(not source for source in (volume.get("projected") or {}).get("sources") or ()):
             yield f"volume {quoted(volume.get('name', ''))} (Projected) has no sources provided"
 
 
@@ -121,6 +135,8 @@ def _ports(places: Sequence[tuple[Object, str]]) -> Iterator[str]:
     for container, path in places:
         for at, port in enumerate(container.get("ports") or ()):
             field = f"{path}.ports[{at}]"
+            if port.get("hostIP") and not port.get("hostPort"):
+                yield f"{field}: hostIP set without hostPort: {_as_go_prints(port)}"
             others = taken.setdefault((port.get("containerPort", 0), port.get("protocol", "")), [])
             yield from (text for other in others for text in _clash(port, field, *other))
             others.append((port, field))
@@ -131,6 +147,12 @@ def _ports(places: Sequence[tuple[Object, str]]) -> Iterator[str]:
             elif name:
                 names[name] = field
     yield from repeated
+
+
+def _as_go_prints(port: Object) -> str:
+    names = (("Name", ""), ("HostPort", 0), ("ContainerPort", 0), ("Protocol", ""), ("HostIP", ""))
+    shown = (f"{name}:{port.get(f'{name[0].lower()}{name[1:]}', zero)}" for name, zero in names)
+    return f"{{{' '.join(shown)}}}"
 
 
 def _clash(port: Object, field: str, other: Object, other_field: str) -> Iterator[str]:

@@ -65,7 +65,10 @@ def validate_storage_class(storage: Object) -> Iterator[Cause]:
 
 def validate_runtime_class(runtime: Object) -> Iterator[Cause]:
     """Judge a RuntimeClass."""
-    yield from dns_label("handler", runtime.get("handler", ""))
+    if not runtime.get("handler"):
+        yield required("handler")
+    else:
+        yield from dns_label("handler", runtime["handler"])
     amounts = (runtime.get("overhead") or {}).get("podFixed") or {}
     for name, amount in amounts.items():
         if parse_quantity(amount).value < 0:
@@ -183,7 +186,7 @@ def _hook_client(client: Object, field: str) -> Iterator[Cause]:
     elif url is not None:
         yield from _hook_url(url, f"{field}.url")
     else:
-        yield from _hook_service(service or {}, f"{field}.service")
+        yield from _hook_service(service or {}, f"{field}.service", ("namespace", "name"))
 
 
 def _hook_url(url: str, field: str) -> Iterator[Cause]:
@@ -198,10 +201,11 @@ def _hook_url(url: str, field: str) -> Iterator[Cause]:
         yield invalid(field, parts.netloc, f"host must be specified{form}")
 
 
-def _hook_service(service: Object, field: str) -> Iterator[Cause]:
-    for name in ("name", "namespace"):
+def _hook_service(service: Object, field: str, shown: tuple[str, str] = ("name", "namespace")) -> Iterator[Cause]:
+    # Of a webhook's service the server names the one field where it means the other.
+    for name, path in zip(("name", "namespace"), shown, strict=True):
         if not service.get(name):
-            yield required(f"{field}.{name}")
+            yield required(f"{field}.{path}")
     port = service.get("port", 443)
     if not 1 <= port <= MAX_PORT:
         detail = f"port is not valid: must be between 1 and {MAX_PORT}, inclusive"

@@ -82,9 +82,6 @@ def _profile(profile: Object, field: str, *, local_path: bool) -> Iterator[Cause
 
 def validate_container_security(context: Object, field: str, *, host_users: bool) -> Iterator[Cause]:
     """Judge the security context of a container."""
-    if context.get("privileged"):
-        # The lab has no privileged containers, and a server that is not told otherwise refuses them likewise.
-        yield from ()
     for name in ("runAsUser", "runAsGroup"):
         yield from _identity(context.get(name), f"{field}.{name}")
     mount = context.get("procMount")
@@ -98,9 +95,24 @@ def validate_container_security(context: Object, field: str, *, host_users: bool
 def _escalation(context: Object, field: str) -> Iterator[Cause]:
     if context.get("allowPrivilegeEscalation") is not False:
         return
+    shown = _as_go_struct(context)
     start = "cannot set `allowPrivilegeEscalation` to false and "
     if context.get("privileged"):
-        yield invalid(field, context, f"{start}`privileged` to true")
+        yield invalid(field, shown, f"{start}`privileged` to true")
     for capability in (context.get("capabilities") or {}).get("add") or ():
         if capability == "CAP_SYS_ADMIN":
-            yield invalid(field, context, f"{start}`capabilities.Add` CAP_SYS_ADMIN")
+            yield invalid(field, shown, f"{start}`capabilities.Add` CAP_SYS_ADMIN")
+
+
+_GO_FIELDS = {
+    **{"Privileged": "privileged", "SELinuxOptions": "seLinuxOptions", "WindowsOptions": "windowsOptions"},
+    **{"RunAsUser": "runAsUser", "RunAsGroup": "runAsGroup", "RunAsNonRoot": "runAsNonRoot"},
+    **{"ReadOnlyRootFilesystem": "readOnlyRootFilesystem", "AllowPrivilegeEscalation": "allowPrivilegeEscalation"},
+    **{"ProcMount": "procMount", "SeccompProfile": "seccompProfile", "AppArmorProfile": "appArmorProfile"},
+}
+
+
+def _as_go_struct(context: Object) -> Object:
+    capabilities = context.get("capabilities")
+    shown = {"Add": capabilities.get("add"), "Drop": capabilities.get("drop")} if capabilities is not None else None
+    return {"Capabilities": shown, **{name: context.get(field) for name, field in _GO_FIELDS.items()}}

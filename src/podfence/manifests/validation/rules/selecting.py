@@ -42,6 +42,7 @@ def validate_own_selector(spec: Object, field: str, kind: str, unreadable: str) 
         yield required(f"{field}.selector")
         return
     yield from validate_selector(selector, f"{field}.selector")
+    selector = {name: entry for name, entry in selector.items() if entry}
     if not selector.get("matchLabels") and not selector.get("matchExpressions"):
         yield invalid(f"{field}.selector", selector, f"empty selector is invalid for {kind}")
     if not is_readable(selector):
@@ -54,4 +55,10 @@ def validate_fit(spec: Object, field: str) -> Iterator[Cause]:
     labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
     # Without a selector nothing is selected; an empty one selects everything.
     if selector is None or (is_readable(selector) and not selects(selector, labels or {})):
-        yield invalid(f"{field}.template.metadata.labels", labels, "`selector` does not match template `labels`")
+        yield misfit(f"{field}.template.metadata.labels", labels)
+
+
+def misfit(field: str, labels: Mapping[str, str] | None) -> Cause:
+    """Say that a template has other labels than its workload selects; Go shows the keys of maps in order."""
+    shown = None if labels is None else dict(sorted(labels.items()))
+    return invalid(field, shown, "`selector` does not match template `labels`")

@@ -26,6 +26,8 @@ from podfence.manifests.validation.rules.interface import Rules
 from podfence.manifests.validation.rules.pods import validate_template, warn_of_template
 from podfence.manifests.validation.rules.selecting import (
     is_readable,
+    misfit,
+    selects,
     validate_fit,
     validate_own_selector,
 )
@@ -251,10 +253,9 @@ def validate_controller(controller: Object) -> Iterator[Cause]:
     if spec.get("template") is None:
         yield required("spec.template")
         return
-    labels = (spec["template"].get("metadata") or {}).get("labels") or {}
-    if selector and any(labels.get(key) != value for key, value in selector.items()):
-        detail = "`selector` does not match template `labels`"
-        yield invalid("spec.template.metadata.labels", labels or None, detail)
+    labels = (spec["template"].get("metadata") or {}).get("labels")
+    if selector and not selects({"matchLabels": selector}, labels or {}):
+        yield misfit("spec.template.metadata.labels", labels)
     yield from _template(spec, "spec", "ReplicationController")
 
 
