@@ -123,8 +123,8 @@ def test_objects_are_created_shown_and_deleted(kubectl: Kubectl) -> None:
     shown = kubectl.out("get netpol").splitlines()
     assert [line.split()[:2] for line in shown] == [["NAME", "POD-SELECTOR"], ["deny", "app=web"]]
     wide = kubectl.out("get deploy -o wide").splitlines()
-    assert wide[0].split() == "NAME READY UP-TO-DATE AVAILABLE AGE CONTAINERS IMAGES SELECTOR".split()
-    assert wide[1].split()[:4] + wide[1].split()[5:] == "web 0/2 0 0 nginx nginx:1.27 app=web".split()
+    assert wide[0].split() == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE", "CONTAINERS", "IMAGES", "SELECTOR"]
+    assert wide[1].split()[:4] + wide[1].split()[5:] == ["web", "0/2", "0", "0", "nginx", "nginx:1.27", "app=web"]
     assert kubectl.out("get deploy web -o jsonpath={.spec.replicas}") == "2"
     columns = "get deploy -o custom-columns=N:.metadata.name,R:.spec.replicas --no-headers"
     assert kubectl.out(columns).split() == ["web", "2"]

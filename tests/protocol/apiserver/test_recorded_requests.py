@@ -68,7 +68,7 @@ def let_exist(lab: Asking, namespace: str) -> None:
 def said(answer: Answer) -> dict[str, Any]:
     if answer.code == 201:
         return {"causes": [], "message": None}
-    status = answer.value if answer.text.startswith("{") else {"message": answer.text.strip()}
+    status: Any = answer.value if answer.text.startswith("{") else {"message": answer.text.strip()}
     causes = status.get("details", {}).get("causes", []) if answer.code == 422 else []
     found = sorted([each.get("reason"), each.get("field"), each.get("message")] for each in causes)
     return {"causes": found, "message": None if found else status.get("message")}

@@ -26,6 +26,7 @@ class Watching:
         self.objects = InProcessStore(self.registry, "test")
 
     def put(self, name: str, **labels: str) -> int:
+        """Create or change an object; gives its version."""
         value = {"metadata": {"name": name, "labels": labels}}
         if self.objects.get(CONFIG_MAPS, "default", name) is None:
             made = self.objects.create(CONFIG_MAPS, "default", value)
@@ -34,6 +35,7 @@ class Watching:
         return int(made["metadata"]["resourceVersion"])
 
     def delete(self, name: str) -> None:
+        """Delete an object."""
         self.objects.delete(CONFIG_MAPS, "default", name)
 
     async def events(self, query: str, count: int, accept: str = JSON) -> list[dict[str, Any]]:
@@ -137,7 +139,7 @@ def test_a_watch_ends_when_its_time_is_up() -> None:
     assert [(each["type"], each["object"]["metadata"]["name"]) for each in answer.lines] == [("ADDED", "default")]
 
 
-def test_initial_events_need_to_say_how_old_they_may_be(lab: Watching) -> None:
+def test_initial_events_need_to_say_how_old_they_may_be() -> None:
     assert Asking().ask("GET", "/api/v1/namespaces?watch=true&sendInitialEvents=true").code == 400
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -28,7 +29,7 @@ from podfence.lab.apiserver.http.request_info import request_info
 from podfence.lab.apiserver.names import Making
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import Catalogue
-from podfence.lab.apiserver.service_addresses import DEFAULT_CIDRS, ServiceAddresses
+from podfence.lab.apiserver.service_addresses import DEFAULT_CIDRS, ServiceAddresses, families_of
 from podfence.lab.apiserver.sqlite_journal import SqliteJournal
 from podfence.lab.apiserver.status import StatusError
 from podfence.lab.apiserver.storage import Storage
@@ -58,6 +59,7 @@ def create_registry(
         journal.load_into(storage)
     maker = making or Making()
     strategies = Strategies(storage, ServiceAddresses(storage, service_cidrs))
+    server = msgspec.structs.replace(server, ip_families=families_of(service_cidrs))
     registry = Registry(storage, Catalogue(tuple(builtin_resources())), Admissions(server), maker, strategies)
     serve_custom_resources(registry)
     create_first_namespaces(registry)

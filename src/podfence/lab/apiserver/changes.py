@@ -76,6 +76,8 @@ def replace(
     if causes:
         raise invalid(resource.group, resource.kind, entry.key[1], causes).warning(faults)
     warnings = (*faults, *registry.warnings(resource, new))
+    if not part:
+        new = registry.strategies.complete(resource.resource, new)
     kept = registry.keep(resource, new)
     _own(registry, resource, kept, old, options, subresource, managed)
     return Written(_store(registry, resource, entry, kept, options), warnings)

@@ -41,7 +41,7 @@ def insert(
     managed: list[Object] | None = None,
 ) -> Written:
     """Take a decoded and defaulted object into the store; ``managed`` are its owners when it was applied."""
-    new = _with_identity(registry, resource, value)
+    new = _with_identity(registry, value)
     metadata = new["metadata"]
     if resource.namespaced:
         metadata["namespace"] = namespace
@@ -52,7 +52,7 @@ def insert(
     if causes:
         raise invalid(resource.group, resource.kind, new["metadata"].get("name", ""), causes).warning(faults)
     warnings = [*faults, *registry.warnings(resource, new)]
-    kept = registry.keep(resource, new)
+    kept = registry.keep(resource, registry.strategies.complete(resource.resource, new))
     key = (namespace if resource.namespaced else "", kept["metadata"]["name"])
     if registry.storage.get(resource.resource, key) is not None:
         raise already_exists(resource.group, resource.plural, key[1])
@@ -61,7 +61,7 @@ def insert(
     return Written(stored, tuple(warnings), created=True)
 
 
-def _with_identity(registry: Registry, resource: ApiResource, value: Object) -> Object:
+def _with_identity(registry: Registry, value: Object) -> Object:
     """Set what every new object is given, and clear what it may not bring."""
     metadata = dict(value["metadata"])
     for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion", "generation"):

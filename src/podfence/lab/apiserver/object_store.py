@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
+from podfence.lab.apiserver.binding import bind
 from podfence.lab.apiserver.changes import update
 from podfence.lab.apiserver.creation import create
 from podfence.lab.apiserver.deletion import delete
@@ -61,6 +62,16 @@ class InProcessStore:
         kind = self._registry.catalogue.preferred(resource)
         options = DeleteOptions(grace_s, preconditions=Preconditions(uid))
         delete(self._registry, kind, (namespace or "", name), options)
+
+    def bind(self, pod: Object, node: str) -> None:
+        """Give a pod its node, as a POST of a Binding does; raises ``StatusError`` 409 when it has one."""
+        metadata = pod["metadata"]
+        bind(self._registry, (metadata["namespace"], metadata["name"]), node)
+
+    def namespaced_resources(self) -> Sequence[Resource]:
+        """List the resources that are in namespaces now and whose objects are stored."""
+        found = {each.resource for each in self._registry.catalogue if each.namespaced and "list" in each.verbs}
+        return sorted(found, key=lambda each: (each.group, each.plural))
 
     async def watch(self, resource: Resource) -> AsyncIterator[Seen]:
         """Give every object as ADDED, then every change, without end and without a gap."""

@@ -16,12 +16,12 @@ ALL = LogOptions("c", follow=False, previous=False, timestamps=False, tail=None,
 LINES = [(10.0, b"one\n"), (20.5, b"two\n"), (30.0, b"three")]
 
 
-def pod(*containers: str, inits: tuple[str, ...] = (), **status: Any) -> dict[str, Any]:  # noqa: ANN401 (any status)
+def pod(*containers: str, inits: tuple[str, ...] = (), status: Any = None) -> dict[str, Any]:  # noqa: ANN401 (any status)
     spec = {"containers": [{"name": name} for name in containers], "nodeName": "n"}
     return {
         "metadata": {"name": "p", "namespace": "a"},
         "spec": spec | {"initContainers": [{"name": name} for name in inits]},
-        "status": status,
+        "status": status or {},
     }
 
 
@@ -65,7 +65,7 @@ def test_the_only_container_is_meant_and_several_are_named() -> None:
 def test_a_container_that_waits_has_no_log() -> None:
     waiting = {"containerStatuses": [{"name": "a", "state": {"waiting": {"reason": "ContainerCreating"}}}]}
     with pytest.raises(StatusError) as refused:
-        check_started(pod("a", **waiting), "a")
+        check_started(pod("a", status=waiting), "a")
     assert refused.value.message == 'container "a" in pod "p" is waiting to start: ContainerCreating'
 
 

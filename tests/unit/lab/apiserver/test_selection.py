@@ -68,9 +68,9 @@ def test_a_field_selector_compares_text(text: str, matches: bool) -> None:  # no
 
 
 def test_each_kind_knows_only_its_own_fields() -> None:
-    with pytest.raises(StatusError, match="field label not supported: spec.image"):
+    with pytest.raises(StatusError, match=r"field label not supported: spec\.image"):
         parse_fields("spec.image=nginx", PODS)
-    with pytest.raises(StatusError, match='"spec.x" is not a known field selector: only "metadata.name", "metadata'):
+    with pytest.raises(StatusError, match=r'"spec\.x" is not a known field selector: only "metadata\.name", "metadata'):
         parse_fields("spec.x=y", Resource("", "configmaps"))
 
 

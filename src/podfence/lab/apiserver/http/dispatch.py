@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podfence.lab.apiserver.finalizing import finalize
 from podfence.lab.apiserver.http import logs, subresources
 from podfence.lab.apiserver.http.answers import answer, page_not_found
 from podfence.lab.apiserver.http.bodies import as_object, read_body
@@ -20,6 +19,7 @@ from podfence.lab.apiserver.status import bad_request, method_not_allowed, no_su
 from podfence.lab.interface import PodRuntime
 
 _STREAMS = frozenset({"exec", "attach", "portforward"})
+_READING = frozenset({"get", "list", "watch"})
 _OF_COLLECTIONS = frozenset({"list", "create", "deletecollection"})
 
 
@@ -50,23 +50,19 @@ class Dispatch:
         return page_not_found()
 
     async def _whole(self, resource: ApiResource, info: RequestInfo, request: Request) -> Response:
-        registry, key = self._registry, (info.namespace or "", info.name)
+        registry, namespace, key = self._registry, info.namespace, (info.namespace or "", info.name)
+        if info.verb in _READING:
+            return _read(registry, resource, info, request)
         match info.verb:
-            case "get":
-                return get(registry, resource, key, request)
-            case "list":
-                return list_objects(registry, resource, info.namespace, request)
-            case "watch":
-                return watch(registry, resource, info.namespace, info.name, request)
             case "create":
-                return await post(registry, resource, info.namespace or "", request)
+                return await post(registry, resource, namespace or "", request)
             case "update":
                 return await put(registry, resource, key, "", request)
             case "patch":
                 return await patch_object(registry, resource, key, "", request)
             case "delete":
                 return await delete_object(registry, resource, key, request)
-        return await delete_collection(registry, resource, info.namespace, request)
+        return await delete_collection(registry, resource, namespace, request)
 
     async def _part(self, resource: ApiResource, info: RequestInfo, request: Request) -> Response:
         part = resource.subresource(info.subresource)
@@ -74,39 +70,19 @@ class Dispatch:
             return page_not_found()
         if info.verb not in part.verbs:
             raise method_not_allowed()
-        key = (info.namespace or "", info.name)
         if part.name in _STREAMS:
             raise bad_request("Upgrade request required")
-        special = await self._special(resource, key, part.name, request)
+        key = (info.namespace or "", info.name)
+        if part.name == "log":
+            return self._log(resource, key, request)
+        special = subresources.HANDLERS.get(part.name)
         if special is not None:
-            return special
+            return await special(self._registry, resource, key, request)
         if info.verb == "get":
             return get(self._registry, resource, key, request)
         if info.verb == "update":
             return await put(self._registry, resource, key, part.name, request)
         return await patch_object(self._registry, resource, key, part.name, request)
-
-    async def _special(
-        self, resource: ApiResource, key: tuple[str, str], part: str, request: Request
-    ) -> Response | None:
-        registry = self._registry
-        match part:
-            case "scale" if request.method == "GET":
-                return answer(subresources.scale_of(registry.find(resource, key)))
-            case "scale":
-                return await subresources.change_scale(registry, resource, key, request)
-            case "eviction":
-                return await subresources.evict(registry, resource, key, request)
-            case "binding":
-                return await subresources.bind(registry, resource, key, request)
-            case "token":
-                return await subresources.issue_token(registry, resource, key, request)
-            case "finalize":
-                body = as_object(await read_body(request, resource.kind))
-                return answer(finalize(registry, resource, key, body))
-            case "log":
-                return self._log(resource, key, request)
-        return None
 
     def _log(self, resource: ApiResource, key: tuple[str, str], request: Request) -> Response:
         pod = self._registry.find(resource, key).value
@@ -126,6 +102,14 @@ def _fits(resource: ApiResource, info: RequestInfo) -> bool:
     if info.name:
         return False
     raise method_not_allowed()
+
+
+def _read(registry: Registry, resource: ApiResource, info: RequestInfo, request: Request) -> Response:
+    if info.verb == "get":
+        return get(registry, resource, (info.namespace or "", info.name), request)
+    if info.verb == "list":
+        return list_objects(registry, resource, info.namespace, request)
+    return watch(registry, resource, info.namespace, info.name, request)
 
 
 def _is_misplaced(info: RequestInfo) -> bool:

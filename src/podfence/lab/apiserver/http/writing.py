@@ -108,7 +108,7 @@ def checked_object(registry: Registry, resource: ApiResource, body: Body) -> Obj
     if kind == resource.kind or resource.custom:
         message = f"the API version in the data ({api_version}) does not match the expected API version"
         raise bad_request(f"{message} ({resource.api_version})")
-    group, _, version = str(api_version).rpartition("/")
+    version = str(api_version).rpartition("/")[2]
     start = f'{kind} in version "{version}" cannot be handled as a {resource.kind}: '
     known = registry.catalogue.of_kind(api_version, kind)
     if known is not None and not known.custom:

@@ -126,7 +126,7 @@ def _order(old: list[str], new: list[str]) -> Iterable[str]:
 
 
 def without(
-    value: Any,
+    value: Any,  # noqa: ANN401 (any JSON)
     gone: frozenset[Path],
     kept: frozenset[Path],
     merge_type: MergeType,
