@@ -5,8 +5,10 @@ It speaks plain HTTP without authentication: whoever can reach the sockets may d
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ from podfence.lab.interface import PodRuntime
 from podfence.manifests.validation.admission import NEWEST, Server
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_KEEP_ALIVE_S = 300
 _DISCOVERY = "APIGroupDiscoveryList"
 
 
@@ -145,18 +148,38 @@ def _found(value: dict[str, Any] | None) -> Response:
     return page_not_found() if value is None else answer(value)
 
 
+class _Uvicorn(uvicorn.Server):
+    """Leaves signals to the process that it runs in."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
 async def serve(
-    app: Starlette, sockets: Sequence[socket.socket], protocol: type | str = "h11", grace_s: int = 1
+    app: Starlette, sockets: Sequence[socket.socket], protocol: type[asyncio.Protocol] | None = None
 ) -> None:
-    """Serve an application on listening sockets until the task is cancelled; ``protocol`` is uvicorn's HTTP class."""
+    """Serve an application on listening sockets until cancelled; all connections are closed then.
+
+    ``protocol`` is uvicorn's HTTP class, for one that takes upgrades over.
+    """
     config = uvicorn.Config(
         app,
-        http=protocol,
+        http=protocol or "h11",
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
-        timeout_keep_alive=300,
-        timeout_graceful_shutdown=grace_s,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        # Watches never end by themselves.
+        timeout_graceful_shutdown=0,
     )
-    await uvicorn.Server(config).serve(sockets=list(sockets))
+    server = _Uvicorn(config)
+    serving = asyncio.create_task(server.serve(sockets=list(sockets)))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise

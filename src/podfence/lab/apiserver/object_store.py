@@ -6,7 +6,7 @@ HTTP. One instance for each of them, since it also says who owns what is written
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 from podfence.lab.apiserver.binding import bind
@@ -17,6 +17,7 @@ from podfence.lab.apiserver.finalizing import finalize
 from podfence.lab.apiserver.options import DeleteOptions, Preconditions, WriteOptions
 from podfence.lab.apiserver.plugins import NAMESPACES
 from podfence.lab.apiserver.registry import Registry
+from podfence.lab.apiserver.resources import ApiResource
 from podfence.lab.apiserver.storage import Entry, Event, Key, TooOldError
 from podfence.lab.interface import Resource, Seen
 
@@ -68,10 +69,22 @@ class InProcessStore:
         metadata = pod["metadata"]
         bind(self._registry, (metadata["namespace"], metadata["name"]), node)
 
-    def namespaced_resources(self) -> Sequence[Resource]:
-        """List the resources that are in namespaces now and whose objects are stored."""
-        found = {each.resource for each in self._registry.catalogue if each.namespaced and "list" in each.verbs}
-        return sorted(found, key=lambda each: (each.group, each.plural))
+    def served(self) -> Sequence[Resource]:
+        """List the resources whose objects are stored, as they are now."""
+        return self._resources(lambda _: True)
+
+    def served_in_namespaces(self) -> Sequence[Resource]:
+        """List those of them that are in namespaces."""
+        return self._resources(lambda each: each.namespaced)
+
+    def _resources(self, is_wanted: Callable[[ApiResource], bool]) -> Sequence[Resource]:
+        kinds = (each for each in self._registry.catalogue if "list" in each.verbs and is_wanted(each))
+        return sorted({each.resource for each in kinds}, key=lambda each: (each.group, each.plural))
+
+    def resource_of(self, api_version: str, kind: str) -> Resource | None:
+        """Find the resource of what an object says of itself, ``None`` for one that is not served."""
+        found = self._registry.catalogue.of_kind(api_version, kind)
+        return found.resource if found else None
 
     async def watch(self, resource: Resource) -> AsyncIterator[Seen]:
         """Give every object as ADDED, then every change, without end and without a gap."""

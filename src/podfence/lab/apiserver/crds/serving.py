@@ -47,6 +47,8 @@ class _Serving:
     def follow(self, event: Event) -> None:
         """Take note of a change."""
         crd = event.after.value
+        if self._is_builtin(_resource(crd)):
+            return
         if event.type == "DELETED":
             self._stop(crd)
             self._delete_all(_resource(crd))
@@ -58,9 +60,15 @@ class _Serving:
     def start(self, crd: Object) -> None:
         """Serve what a CRD defines, the stored version first."""
         spec = crd["spec"]
+        if self._is_builtin(_resource(crd)):
+            return
         for version in sorted(spec.get("versions") or (), key=lambda each: not each.get("storage")):
             if version.get("served"):
                 self._start_version(spec, version)
+
+    def _is_builtin(self, resource: Resource) -> bool:
+        """Tell whether a resource is part of Kubernetes, which no CRD replaces."""
+        return any(each.resource == resource and not each.custom for each in self._registry.catalogue)
 
     def _start_version(self, spec: Object, version: Object) -> None:
         resource = _api_resource(spec, version)
