@@ -19,6 +19,8 @@ from tests.conformance.extras import etcd
 
 NAMESPACE = "default"
 KNOWN_TO_THE_SERVER = ("uid", "creationTimestamp", "managedFields", "resourceVersion")
+CONDITIONAL = ("Lease", "PodDisruptionBudget")
+"""Kinds of which an update must name the version that it replaces."""
 LIMITED = "limited"
 """Limits and quotas are created in a namespace of their own, where they stand in nobody's way."""
 
@@ -47,7 +49,8 @@ def ask_builtin(client: Client, kinds: Kinds, sent: Sent) -> Line:
     namespace = LIMITED if sent.kind in {"LimitRange", "ResourceQuota"} else NAMESPACE
     collection, plural = kinds.collection(sent.api_version, sent.kind, namespace)
     response = client.request("POST", f"{collection}?fieldValidation=Strict", sent.manifest.encode())
-    found: Line = {"id": sent.id, "manifest": sent.manifest, "code": response.code}
+    api = f"{sent.api_version}/{sent.kind}"
+    found: Line = {"id": sent.id, "api": api, "manifest": sent.manifest, "code": response.code}
     manifest = json.loads(sent.manifest)
     if response.code == 201:
         name = json.loads(response.body)["metadata"]["name"]
@@ -93,8 +96,9 @@ def constant(found: Line) -> Line:
     """Replace the server's uids and times of today, which differ each time."""
     text = json.dumps(found)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "UID", text)
-    text = re.sub(r'"creationTimestamp": "20[3-9]\d-[^"]*"|"creationTimestamp": "202[6-9]-[^"]*"', '"creationTimestamp": "TIME"', text)
+    text = re.sub(r'"creationTimestamp": "20[3-9]\d-[^"]*"|"creationTimestamp": "202[6-9]-[^"]*"', '"creationTimestamp": "2026-01-01T00:00:00Z"', text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC", "TIME", text)
+    text = re.sub(r'IPAddress.networking.k8s.io \\"[0-9.]+', r'IPAddress.networking.k8s.io \\"ADDRESS', text)
     loaded: Line = json.loads(re.sub(r'"(last\w*TransitionTime)": "[^"]*"', r'"\1": "TIME"', text))
     return loaded
 
@@ -102,6 +106,9 @@ def constant(found: Line) -> Line:
 def remove(client: Client, path: str, plural: str, name: str) -> None:
     """Delete an object for good, whatever would hold it back."""
     client.request("DELETE", path, b'{"gracePeriodSeconds": 0, "propagationPolicy": "Background"}')
+    if client.request("GET", path).code == 404:
+        return
+    client.request("PATCH", path, b'{"metadata": {"finalizers": null}}', "application/merge-patch+json")
     if client.request("GET", path).code == 404:
         return
     for folder in etcd_keys(client, plural, name):
@@ -134,8 +141,9 @@ def ask_all(client: Client, sents: Sequence[Sent], workers: int = 4) -> list[Lin
     groups: dict[str, list[Sent]] = {}
     for sent in sents:
         groups.setdefault(sent.kind, []).append(sent)
-    # A class that is the default for the whole cluster would show in the pods beside it.
-    apart = [groups.pop(kind) for kind in ("PriorityClass",) if kind in groups]
+    # A class that is the default for the whole cluster, or a webhook, would show in the pods beside it.
+    wide = ("PriorityClass", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
+    apart = [groups.pop(kind) for kind in wide if kind in groups]
     with ThreadPoolExecutor(workers) as pool:
         answers = [*pool.map(ask_one, groups.values()), *map(ask_one, apart)]
     lines = {line["id"]: line for found in answers for line in found}
@@ -153,8 +161,15 @@ def ask_replacement(client: Client, kinds: Kinds, change: Replaced) -> Line:
     path = f"{collection}/{quote(name, safe='')}"
     old = json.loads(client.request("GET", path).body)
     target = f"{path}/{change.subresource}" if change.subresource else path
-    response = client.request("PUT", f"{target}?fieldValidation=Strict", change.new.encode())
-    found: Line = {"id": change.id, "old": kept(old), "manifest": change.new, "code": response.code}
+    new = change.new
+    if change.kind in CONDITIONAL and '"resourceVersion"' not in new:
+        new = new.replace('"metadata": {', f'"metadata": {{"resourceVersion": "{old["metadata"]["resourceVersion"]}", ', 1)
+    response = client.request("PUT", f"{target}?fieldValidation=Strict", new.encode())
+    new = re.sub('"resourceVersion": "[0-9]{2,}"', '"resourceVersion": "7"', new)
+    api = f"{change.api_version}/{change.kind}"
+    found: Line = {"id": change.id, "api": api, "old": kept(old), "manifest": new, "code": response.code}
+    if change.subresource:
+        found["subresource"] = change.subresource
     if response.code == 200:
         found["stored"] = kept(json.loads(client.request("GET", path).body))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 import shutil
@@ -15,10 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.conformance import extras, server, tools
+from tests.conformance import builtin, extras, server, tools
 from tests.conformance.answer import Line, Setting, ask
 from tests.conformance.client import Client
 from tests.conformance.corpus import cases
+from tests.conformance.corpus.builtin.cases import builtin_cases
+from tests.conformance.corpus.builtin.updates import replacements
 from tests.conformance.corpus.cases import Case
 from tests.conformance.corpus.requests import requests
 from tests.conformance.corpus.updates import updates
@@ -53,6 +56,9 @@ def record() -> None:
         write("networkpolicy-strict.jsonl", strict)
         record_channel(asked, "experimental")
         record_extras(client, setting)
+    # A server of its own, in which nothing is left of what was asked before.
+    with serving(go, etcd, program, setting) as (client, _):
+        record_builtin(client)
     with serving(go, etcd, program, Setting("strict", "standard")) as (_, asked):
         record_channel(asked, "standard")
     with serving(go, etcd, program, Setting("lenient", "standard"), LENIENT) as (_, asked):
@@ -63,6 +69,12 @@ def record_channel(asked: Asked, channel: str) -> None:
     """Record the cluster-scoped APIs for the CRDs of one channel."""
     write(f"clusternetworkpolicy-{channel}.jsonl", asked(cases.cluster_policies(channel)))
     write(f"adminnetworkpolicy-{channel}.jsonl", asked(cases.admin_policies(channel)))
+
+
+def record_builtin(client: Client) -> None:
+    """Record what the server says of built-in kinds, and of changes of their objects."""
+    write_packed("kinds.jsonl.gz", builtin.ask_all(client, builtin_cases()))
+    write_packed("kind-updates.jsonl.gz", builtin.ask_replacements(client, list(replacements())))
 
 
 def record_extras(client: Client, setting: Setting) -> None:
@@ -134,7 +146,21 @@ def write(name: str, lines: Sequence[Line]) -> None:
     path = RECORDED / name
     text = "".join(json.dumps(each, separators=(",", ":")) + "\n" for each in lines)
     before = path.read_text(encoding="utf-8") if path.is_file() else None
-    state = "new" if before is None else "unchanged" if before == text else "CHANGED"
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    print(f"  {name}: {len(lines)} answers, {len(text) / 1e6:.2f} MB, {state}", flush=True)
+    print(f"  {name}: {len(lines)} answers, {len(text) / 1e6:.2f} MB, {state(before, text)}", flush=True)
+
+
+def state(before: object, now: object) -> str:
+    """Say how a file is other than it was."""
+    return "new" if before is None else "unchanged" if before == now else "CHANGED"
+
+
+def write_packed(name: str, lines: Sequence[Line]) -> None:
+    """Write one compressed file of recorded answers; equal answers give equal bytes."""
+    path = RECORDED / name
+    text = "".join(json.dumps(each, separators=(",", ":")) + "\n" for each in lines).encode()
+    before = gzip.decompress(path.read_bytes()) if path.is_file() else None
+    path.write_bytes(gzip.compress(text, 9, mtime=0))
+    codes = ", ".join(f"{code}: {number}" for code, number in sorted(Counter(each["code"] for each in lines).items()))
+    print(f"  {name}: {len(lines)} answers ({codes}), {state(before, text)}", flush=True)

@@ -68,6 +68,13 @@ def written(record: RecordType, value: Mapping[str, Any]) -> Object:
     return shown
 
 
+def without_nulls(value: Any) -> Any:  # noqa: ANN401 (plain data, as JSON gives it)
+    """Give a value without the nulls that Go writes for absent lists."""
+    if isinstance(value, dict):
+        return {name: without_nulls(entry) for name, entry in value.items() if entry is not None}
+    return [without_nulls(entry) for entry in value] if isinstance(value, list) else value
+
+
 _ABSENT: Any = object()
 
 

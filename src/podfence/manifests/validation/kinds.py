@@ -15,11 +15,11 @@ import msgspec
 from podfence.manifests.types import RecordType, type_of
 from podfence.manifests.validation import admission, service_strategy
 from podfence.manifests.validation.admission import Api, Server, Warned
-from podfence.manifests.validation.cause import Cause
+from podfence.manifests.validation.cause import Cause, invalid
 from podfence.manifests.validation.decoding import Decoded, decode_record
 from podfence.manifests.validation.defaults.walk import with_record_defaults
 from podfence.manifests.validation.go_types import go_record
-from podfence.manifests.validation.go_values import settle, written
+from podfence.manifests.validation.go_values import settle, without_nulls, written
 from podfence.manifests.validation.metadata import (
     owner_reference_warnings,
     unique_owner_references,
@@ -29,6 +29,7 @@ from podfence.manifests.validation.metadata import (
 )
 from podfence.manifests.validation.rules.catalogue import rules_of
 from podfence.manifests.validation.rules.interface import Rules
+from podfence.manifests.validation.rules.services import validate_cluster_addresses, validate_status
 from podfence.manifests.validation.scope import is_namespaced
 from podfence.manifests.validation.strategy import Strategy, strategy_of
 
@@ -124,7 +125,11 @@ class BuiltinAdmission(msgspec.Struct, frozen=True):
 
     def prepare_update(self, new: Object, old: Object, subresource: str = "") -> Object:
         """Prepare an update; see ``Admission``."""
-        return self.strategy.updated(new, old, subresource)
+        return self.strategy.updated(self._as_stored(new), self._as_stored(old), subresource)
+
+    def _as_stored(self, value: Object) -> Object:
+        # Two objects that are stored alike must be equal here, however much of them was written down.
+        return settle(self.record, without_nulls(written(self.record, self.default(value))))
 
     def validate_create(self, value: Object) -> tuple[Cause, ...]:
         """Judge a new object; see ``Admission``."""
@@ -135,11 +140,24 @@ class BuiltinAdmission(msgspec.Struct, frozen=True):
 
     def validate_update(self, new: Object, old: Object, subresource: str = "") -> tuple[Cause, ...]:
         """Judge a changed object; see ``Admission``."""
-        metadata = validate_metadata_update(new.get("metadata") or {}, old.get("metadata") or {}, builtin=True)
+        rules, given = self.rules, new.get("metadata") or {}
+        if not self.strategy.unconditional and not given.get("resourceVersion"):
+            return (invalid("metadata.resourceVersion", 0, "must be specified for an update", "metadata-immutable"),)
+        metadata = [
+            *validate_metadata_update(
+                given,
+                old.get("metadata") or {},
+                builtin=True,
+                again=rules.metadata_again,
+                bare_finalizers=rules.bare_finalizers,
+            )
+        ]
         if subresource:
             return tuple(metadata)
-        judge = self.rules.validate_update
-        return (*metadata, *(self.rules.validate(new) if judge is None else judge(new, old)))
+        if rules.metadata_as_new:
+            metadata += validate_metadata(given, namespaced=self.namespaced, builtin=True, name_rule=rules.name)
+        judge = rules.validate_update
+        return (*metadata, *(rules.validate(new) if judge is None else judge(new, self._as_stored(old))))
 
     def warnings(self, value: Object) -> tuple[Warned, ...]:
         """Give what the server warns of; see ``Admission``."""
@@ -170,7 +188,8 @@ class ServiceAdmission(BuiltinAdmission, frozen=True, kw_only=True):
 
     def validate_create(self, value: Object) -> tuple[Cause, ...]:
         """Judge a new object; see ``Admission``."""
-        found = BuiltinAdmission.validate_create(self, value)
+        # Addresses are looked at before anything else, and other faults go unmentioned if they cannot be.
+        found = tuple(validate_cluster_addresses(value)) or BuiltinAdmission.validate_create(self, value)
         return found or (
             tuple(service_strategy.validate_families(value, self.families))
             or tuple(service_strategy.validate_node_ports(value))
@@ -178,7 +197,8 @@ class ServiceAdmission(BuiltinAdmission, frozen=True, kw_only=True):
 
     def validate_update(self, new: Object, old: Object, subresource: str = "") -> tuple[Cause, ...]:
         """Judge a changed object; see ``Admission``."""
-        found = BuiltinAdmission.validate_update(self, new, old, subresource)
+        found = tuple(validate_status(new) if subresource else validate_cluster_addresses(new, old))
+        found = found or BuiltinAdmission.validate_update(self, new, old, subresource)
         if found or subresource:
             return found
         families = tuple(service_strategy.validate_families(new, self.families))

@@ -67,16 +67,20 @@ def validate_metadata(
         yield from _finalizer_names(finalizers)
 
 
-def validate_metadata_update(new: Metadata, old: Metadata, *, builtin: bool) -> Iterator[Cause]:
+def validate_metadata_update(
+    new: Metadata, old: Metadata, *, builtin: bool, again: bool = True, bare_finalizers: bool = False
+) -> Iterator[Cause]:
     """Judge the metadata of a changed object: identity may not change, the rest as on create (facts: 1.5).
 
-    The server judges metadata once for all kinds and once more for the kind itself, and lists both results.
+    The server judges metadata once for all kinds and, with ``again``, once more for the kind itself, and lists both
+    results. ``bare_finalizers`` is for the few built-in kinds of which an update may have finalizers without a domain.
     """
     yield from _content(new)
     yield from _finalizers(new.get("finalizers") or ())
     yield from _changes(new, old, builtin=builtin)
-    yield from _changes(new, old, builtin=builtin)
-    if builtin:
+    if again:
+        yield from _changes(new, old, builtin=builtin)
+    if builtin and again and not bare_finalizers:
         yield from _finalizer_names(new.get("finalizers") or ())
 
 

@@ -42,6 +42,18 @@ def _gated(time: object) -> Object:
     }
 
 
+def admit_changed_pod(pod: Object, old: Object) -> Object:
+    """Keep what the server added to a pod when it was new."""
+    spec, before = dict(pod.get("spec") or {}), old.get("spec") or {}
+    for name in ("priority", "preemptionPolicy"):
+        if name in before:
+            spec.setdefault(name, before[name])
+    added = [_toleration(taint) for taint in _TAINTS if not _is_tolerated(spec, taint)]
+    if added:
+        spec["tolerations"] = [*(spec.get("tolerations") or []), *added]
+    return {**pod, "spec": spec}
+
+
 def _toleration(taint: str) -> Object:
     return {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _PATIENCE_SECONDS}
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from podfence.manifests.validation.pod_admission import admit_pod
+from podfence.manifests.validation.pod_admission import admit_changed_pod, admit_pod
 
 Object = dict[str, Any]
 KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace")
@@ -21,7 +21,9 @@ class Strategy(msgspec.Struct, frozen=True):
     """How one kind is created and updated.
 
     ``generation`` tells that the server counts changes of what is wanted; ``status`` that there is a status that only
-    its subresource sets; ``create`` does what no other kind needs.
+    its subresource sets; ``create`` and ``update`` do what no other kind needs. ``counted`` are the fields whose
+    changes are counted; an update that is not ``unconditional`` must name the version that it replaces, and no update of
+    the status changes ``kept_status``.
     """
 
     generation: bool = True
@@ -29,6 +31,8 @@ class Strategy(msgspec.Struct, frozen=True):
     create: Callable[[Object], Object] = dict
     update: Callable[[Object, Object], Object] = lambda value, old: value  # noqa: ARG005 (most kinds need nothing)
     counted: tuple[str, ...] = ("spec",)
+    unconditional: bool = True
+    kept_status: tuple[str, ...] = ()
 
     def created(self, value: Object) -> Object:
         """Give a new object as it is validated and stored."""
@@ -42,11 +46,11 @@ class Strategy(msgspec.Struct, frozen=True):
         metadata = dict(new.get("metadata") or {})
         before = old.get("metadata") or {}
         for name in KEPT:
-            if name in before:
-                metadata.setdefault(name, before[name])
+            if name in before and (name == "creationTimestamp" or not metadata.get(name)):
+                metadata[name] = before[name]
         prepared = {**new, "metadata": metadata}
         if subresource == "status":
-            prepared = {**old, "metadata": metadata} | ({"status": new["status"]} if "status" in new else {})
+            prepared = {**old, "metadata": metadata, "status": self._status(new, old)}
         elif self.status:
             prepared.pop("status", None)
             if "status" in old:
@@ -56,13 +60,30 @@ class Strategy(msgspec.Struct, frozen=True):
         self._count(prepared, old)
         return prepared
 
+    def _status(self, new: Object, old: Object) -> Object:
+        """Give the new status with what only the server decides."""
+        given, before = dict(new.get("status") or {}), old.get("status") or {}
+        for name in self.kept_status:
+            if name in before:
+                given[name] = before[name]
+        return given
+
     def _count(self, prepared: Object, old: Object) -> None:
         metadata, before = prepared["metadata"], old.get("metadata") or {}
-        if not self.generation:
-            return
         count = before.get("generation", 0)
-        changed = any(prepared.get(name) != old.get(name) for name in self.counted)
+        if not self.generation:
+            metadata.pop("generation", None)
+            if count:
+                metadata["generation"] = count
+            return
+        changed = any(_part(prepared, name) != _part(old, name) for name in self.counted)
         metadata["generation"] = count + 1 if changed else count
+
+
+def _part(value: Object, name: str) -> object:
+    """Give a field of an object, or of its metadata; an empty one counts as absent."""
+    inside = name.removeprefix("metadata.")
+    return (value.get("metadata") or {} if inside != name else value).get(inside) or None
 
 
 PLAIN: Final = Strategy(generation=False, status=False)
@@ -79,6 +100,10 @@ def _namespace(value: Object) -> Object:
         "spec": {"finalizers": wanted},
         "status": {"phase": "Active"},
     }
+
+
+def _kept_namespace(value: Object, old: Object) -> Object:
+    return {**value, "spec": old.get("spec") or {}}
 
 
 def _in_use(word: str) -> Callable[[Object], Object]:
@@ -195,45 +220,49 @@ def _stateful_set_update(value: Object, old: Object) -> Object:
 
 _WITH_STATUS = Strategy(generation=False)
 _SPEC_ONLY = Strategy(status=False)
+_WEBHOOKS = Strategy(status=False, counted=("webhooks",), unconditional=False)
 STRATEGIES: Final[Mapping[str, Strategy]] = {
-    "v1/Pod": Strategy(create=admit_pod),
-    "v1/Namespace": Strategy(generation=False, create=_namespace),
+    "v1/Pod": Strategy(create=admit_pod, update=admit_changed_pod, kept_status=("qosClass",)),
+    "v1/Namespace": Strategy(generation=False, create=_namespace, update=_kept_namespace),
     "v1/PersistentVolumeClaim": Strategy(generation=False, create=_in_use("pvc")),
     "v1/PersistentVolume": Strategy(generation=False, create=_in_use("pv")),
     "v1/ReplicationController": Strategy(),
     "v1/Service": _WITH_STATUS,
     "v1/Node": Strategy(generation=False, status=False, create=_node),
-    "coordination.k8s.io/v1/Lease": Strategy(generation=False, status=False, create=_lease),
+    "coordination.k8s.io/v1/Lease": Strategy(
+        generation=False, status=False, create=_lease, unconditional=False
+    ),
     "v1/ResourceQuota": _WITH_STATUS,
     "v1/PodTemplate": Strategy(status=False, counted=("template",)),
-    "apps/v1/Deployment": Strategy(),
+    "apps/v1/Deployment": Strategy(counted=("spec", "metadata.annotations")),
     "apps/v1/ReplicaSet": Strategy(),
     "apps/v1/StatefulSet": Strategy(create=_stateful_set, update=_stateful_set_update),
     "apps/v1/DaemonSet": Strategy(create=_daemon_set, update=_daemon_set_update),
     "batch/v1/Job": Strategy(create=_job),
     "batch/v1/CronJob": Strategy(),
-    "policy/v1/PodDisruptionBudget": Strategy(),
+    "policy/v1/PodDisruptionBudget": Strategy(unconditional=False),
     "autoscaling/v1/HorizontalPodAutoscaler": _WITH_STATUS,
     "autoscaling/v2/HorizontalPodAutoscaler": _WITH_STATUS,
     "networking.k8s.io/v1/Ingress": Strategy(),
     "networking.k8s.io/v1/IngressClass": _SPEC_ONLY,
     "networking.k8s.io/v1/ServiceCIDR": Strategy(),
     "discovery.k8s.io/v1/EndpointSlice": Strategy(
-        status=False, counted=("endpoints", "ports", "addressType"), create=_slice
+        status=False, counted=("endpoints", "ports", "addressType", "metadata.labels"), create=_slice
     ),
     "scheduling.k8s.io/v1/PriorityClass": Strategy(status=False, counted=()),
     "apiextensions.k8s.io/v1/CustomResourceDefinition": Strategy(),
     "apiregistration.k8s.io/v1/APIService": _WITH_STATUS,
     "certificates.k8s.io/v1/CertificateSigningRequest": _WITH_STATUS,
-    "admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration": Strategy(status=False, counted=("webhooks",)),
-    "admissionregistration.k8s.io/v1/MutatingWebhookConfiguration": Strategy(status=False, counted=("webhooks",)),
+    "admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration": _WEBHOOKS,
+    "admissionregistration.k8s.io/v1/MutatingWebhookConfiguration": _WEBHOOKS,
     "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy": Strategy(),
     "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicyBinding": _SPEC_ONLY,
     "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy": _SPEC_ONLY,
     "admissionregistration.k8s.io/v1/MutatingAdmissionPolicyBinding": _SPEC_ONLY,
     "flowcontrol.apiserver.k8s.io/v1/FlowSchema": Strategy(),
     "flowcontrol.apiserver.k8s.io/v1/PriorityLevelConfiguration": Strategy(),
-    "storage.k8s.io/v1/CSIDriver": _SPEC_ONLY,
+    "storage.k8s.io/v1/CSIDriver": Strategy(status=False, unconditional=False),
+    "node.k8s.io/v1/RuntimeClass": Strategy(generation=False, status=False, unconditional=False),
     "storage.k8s.io/v1/VolumeAttachment": _WITH_STATUS,
 }
 

@@ -35,7 +35,7 @@ def change(tree: Tree, steps: Sequence[str], value: Any) -> None:  # noqa: ANN40
         tree = tree[key]
     last: Any = int(steps[-1]) if isinstance(tree, list) else steps[-1]
     if value is GONE:
-        del tree[last]
+        tree.pop(last, None) if isinstance(tree, dict) else tree.pop(last)
     elif isinstance(tree, list) and last == len(tree):
         tree.append(copy.deepcopy(value))
     else:

@@ -22,6 +22,10 @@ class Replaced:
     subresource: str = ""
 
 
+AT = {"spec.clusterIP": "10.96.8.8"}
+"""An address that is the same each time."""
+
+
 def metadata() -> list[Edit]:
     """List changes of metadata."""
     return [
@@ -60,9 +64,9 @@ def themes() -> dict[str, tuple[Tree, list[Edit]]]:
         workloads.STATEFUL_SET,
         {"spec.volumeClaimTemplates": [{"metadata": {"name": "d"}, "spec": configuration.CLAIM["spec"]}]},
     )
-    node_port = edited(services.SERVICE, {"spec.type": "NodePort", "spec.ports.0.nodePort": 30500})
-    balancer = edited(services.SERVICE, {"spec.type": "LoadBalancer", "spec.loadBalancerClass": "a.b/c"})
-    fixed = edited(services.SERVICE, {"spec.clusterIP": "10.96.8.8"})
+    node_port = edited(services.SERVICE, {"spec.type": "NodePort", "spec.ports.0.nodePort": 30500, **AT})
+    balancer = edited(node_port, {"spec.type": "LoadBalancer", "spec.loadBalancerClass": "a.b/c"})
+    fixed = edited(services.SERVICE, AT)
     headless = edited(services.SERVICE, {"spec.clusterIP": "None"})
     external = edited(services.SERVICE, {"spec.type": "ExternalName", "spec.externalName": "a.example", "spec.ports": []})
     frozen = {**configuration.CONFIG_MAP, "immutable": True}
@@ -163,7 +167,7 @@ def statuses() -> dict[str, tuple[Tree, list[Edit]]]:
     return {
         "pod": (pods.SMALL, [{"status": {"phase": "Running", "podIP": "10.0.0.1"}}, {"status.phase": "Running", "spec.nodeName": "n"}]),
         "deployment": (workloads.DEPLOYMENT, [{"status": {"replicas": 3, "updatedReplicas": 3}}, {"status": {"replicas": 1}, "spec.replicas": 9}]),
-        "service": (services.SERVICE, [{"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}]),
+        "service": (edited(services.SERVICE, AT), [{"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}]),
         "namespace": (configuration.NAMESPACE, [{"status": {"phase": "Active"}}]),
         "node": (configuration.NODE, [{"status": {"capacity": {"cpu": "2"}}}, {"status": {}, "spec.unschedulable": True}]),
         "job": (workloads.JOB, [{"status": {"active": 1}}]),

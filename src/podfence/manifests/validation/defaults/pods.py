@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from podfence.manifests.validation.defaults.setting import Default, Object, fill, filling
 
 _MODE = 0o644
+_NAME = re.compile("[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*")
 _VOLUME_NAME = {"name"}
 
 
@@ -76,8 +78,9 @@ def default_container(container: Object) -> None:
 def pull_policy(image: str) -> str:
     """Tell when an image is pulled: always when its tag is ``latest`` or left out and it has no digest."""
     name, _, digest = image.partition("@")
-    _, colon, tag = name.rpartition("/")[2].partition(":")
-    if not image or (colon and not tag):
+    last, colon, tag = name.rpartition("/")[2].partition(":")
+    # A reference that cannot be read has no tag at all.
+    if not _NAME.fullmatch(last) or (colon and not tag):
         return "IfNotPresent"
     return "Always" if tag == "latest" or (not tag and not digest) else "IfNotPresent"
 

@@ -296,6 +296,13 @@ def validate_node(node: Object) -> Iterator[Cause]:
         yield invalid("spec.podCIDRs", blocks, "may specify no more than one CIDR for each IP family")
 
 
+def _update_node(new: Object, old: Object) -> Iterator[Cause]:
+    yield from validate_node(new)
+    blocks = (old.get("spec") or {}).get("podCIDRs")
+    if blocks and (new.get("spec") or {}).get("podCIDRs") != blocks:
+        yield forbidden("spec.podCIDRs", 'node updates may not change podCIDR except from "" to valid')
+
+
 def _taints(taints: tuple[Object, ...] | list[Object]) -> Iterator[Cause]:
     seen: set[tuple[str, str]] = set()
     for at, taint in enumerate(taints):
@@ -440,16 +447,16 @@ def _suits(scope: str, resource: str) -> bool:
 
 _ANY_NAME = path_segment_complaints
 RULES = {
-    "v1/Namespace": Rules(validate_namespace, name=dns_label_complaints),
-    "v1/ConfigMap": Rules(validate_config_map, _update_config_map),
-    "v1/Secret": Rules(validate_secret, _update_secret, _warn_of_secret),
+    "v1/Namespace": Rules(validate_namespace, name=dns_label_complaints, metadata_as_new=True),
+    "v1/ConfigMap": Rules(validate_config_map, _update_config_map, metadata_as_new=True),
+    "v1/Secret": Rules(validate_secret, _update_secret, _warn_of_secret, metadata_as_new=True),
     "v1/Event": Rules(validate_event),
-    "v1/Node": Rules(validate_node),
+    "v1/Node": Rules(validate_node, _update_node),
     "v1/LimitRange": Rules(validate_limits),
     "v1/ResourceQuota": Rules(validate_quota),
-    "coordination.k8s.io/v1/Lease": Rules(validate_lease),
-    f"{_RBAC}/v1/Role": Rules(validate_role, name=_ANY_NAME),
-    f"{_RBAC}/v1/ClusterRole": Rules(validate_cluster_role, name=_ANY_NAME),
-    f"{_RBAC}/v1/RoleBinding": Rules(validate_role_binding, _update_binding, name=_ANY_NAME),
-    f"{_RBAC}/v1/ClusterRoleBinding": Rules(validate_cluster_role_binding, _update_binding, name=_ANY_NAME),
+    "coordination.k8s.io/v1/Lease": Rules(validate_lease, bare_finalizers=True),
+    f"{_RBAC}/v1/Role": Rules(validate_role, name=_ANY_NAME, metadata_as_new=True),
+    f"{_RBAC}/v1/ClusterRole": Rules(validate_cluster_role, name=_ANY_NAME, metadata_as_new=True),
+    f"{_RBAC}/v1/RoleBinding": Rules(validate_role_binding, _update_binding, name=_ANY_NAME, metadata_as_new=True),
+    f"{_RBAC}/v1/ClusterRoleBinding": Rules(validate_cluster_role_binding, _update_binding, name=_ANY_NAME, metadata_as_new=True),
 }

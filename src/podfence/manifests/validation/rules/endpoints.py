@@ -36,7 +36,10 @@ def validate_slice(piece: Object, old: Object | None = None) -> Iterator[Cause]:
     if old is not None and kind != old.get("addressType"):
         yield invalid("addressType", kind, "field is immutable", named_type=True)
     yield from one_of("addressType", kind, _TYPES)
+    stored = (old or {}).get("endpoints") or ()
     for at, endpoint in enumerate(piece.get("endpoints") or ()):
+        if endpoint in stored:
+            continue
         yield from _endpoint(endpoint, f"endpoints[{at}]", kind)
     names: set[str] = set()
     for at, port in enumerate(piece.get("ports") or ()):
@@ -131,6 +134,8 @@ def warn_of_endpoints(endpoints: Object) -> Iterator[str]:
 
 
 RULES = {
-    "discovery.k8s.io/v1/EndpointSlice": Rules(validate_slice, validate_slice, warn_of_slice),
+    "discovery.k8s.io/v1/EndpointSlice": Rules(
+        validate_slice, validate_slice, warn_of_slice, metadata_again=False, metadata_as_new=True
+    ),
     "v1/Endpoints": Rules(validate_endpoints, warnings=warn_of_endpoints),
 }

@@ -182,6 +182,6 @@ def _update_class(new: Object, old: Object) -> Iterator[Cause]:
 
 
 RULES = {
-    "networking.k8s.io/v1/Ingress": Rules(validate_ingress, warnings=_warn_of_ingress),
+    "networking.k8s.io/v1/Ingress": Rules(validate_ingress, warnings=_warn_of_ingress, metadata_as_new=True),
     "networking.k8s.io/v1/IngressClass": Rules(validate_class, _update_class),
 }

@@ -31,10 +31,14 @@ class Rules(msgspec.Struct, frozen=True):
     """The rules of one kind.
 
     ``validate`` judges everything but metadata of a defaulted object. ``validate_update`` gets the new and the old
-    object and judges all but metadata of the new one; without it an update is judged as a new object.
+    object and judges all but metadata of the new one; without it an update is judged as a new object. The last
+    three tell how often and how strictly the server judges the metadata of an update of this kind.
     """
 
     validate: Judge = no_causes
     validate_update: Callable[[Object, Object], Iterator[Cause]] | None = None
     warnings: Callable[[Object], Iterator[str]] = no_warnings
     name: NameRule = dns_subdomain_complaints
+    metadata_again: bool = True
+    metadata_as_new: bool = False
+    bare_finalizers: bool = False

@@ -142,6 +142,8 @@ def _restart_policy(spec: Object, field: str) -> Iterator[Cause]:
 
 def _update_job(new: Object, old: Object) -> Iterator[Cause]:
     spec, before = new.get("spec") or {}, old.get("spec") or {}
+    # Judged as a new job and as a changed one, and both are listed.
+    yield from validate_job(new)
     yield from validate_job(new)
     elastic = spec.get("completionMode") == "Indexed" and spec.get("completions") == spec.get("parallelism")
     for name in ("completions", "selector", "template", "completionMode", "podFailurePolicy", "backoffLimitPerIndex"):
@@ -285,7 +287,7 @@ def _metric(metric: Object, field: str) -> Iterator[Cause]:
 
 
 RULES = {
-    "batch/v1/Job": Rules(validate_job, _update_job, _warn_of_job),
+    "batch/v1/Job": Rules(validate_job, _update_job, _warn_of_job, metadata_as_new=True),
     "batch/v1/CronJob": Rules(validate_cron_job, _update_cron_job, _warn_of_cron_job),
     "autoscaling/v1/HorizontalPodAutoscaler": Rules(validate_autoscaler),
     "autoscaling/v2/HorizontalPodAutoscaler": Rules(validate_autoscaler),

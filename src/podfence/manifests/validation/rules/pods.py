@@ -53,6 +53,45 @@ def validate_pod(pod: Object) -> Iterator[Cause]:
         yield forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
 
 
+_MAY_CHANGE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+
+
+def validate_pod_update(new: Object, old: Object) -> Iterator[Cause]:
+    """Judge a changed pod, of which hardly anything may change.
+
+    The server adds the difference of its own structs to the message about the rest; that is left out here.
+    """
+    spec, before = new.get("spec") or {}, old.get("spec") or {}
+    yield from validate_pod(new)
+    yield from validate_pod_spec(spec, "spec", is_pod=True)
+    for kind in ("containers", "initContainers"):
+        yield from validate_images(spec.get(kind) or (), f"spec.{kind}")
+    for toleration in before.get("tolerations") or ():
+        if toleration not in (spec.get("tolerations") or ()):
+            detail = "existing toleration can not be modified except its tolerationSeconds"
+            yield forbidden("spec.tolerations", detail)
+    if _unchangeable(spec) != _unchangeable(before):
+        yield forbidden("spec", _MAY_CHANGE)
+
+
+def _unchangeable(spec: Object) -> Object:
+    kept = {
+        name: entry
+        for name, entry in spec.items()
+        if name not in {"activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"}
+    }
+    for kind in ("containers", "initContainers"):
+        if spec.get(kind):
+            kept[kind] = [
+                {name: entry for name, entry in container.items() if name != "image"} for container in spec[kind]
+            ]
+    return kept
+
+
 def validate_template(template: Object, field: str) -> Iterator[Cause]:
     """Judge the template of pods in a workload: labels, annotations and spec."""
     metadata = template.get("metadata") or {}
@@ -195,7 +234,7 @@ def _pod_template(value: Object) -> Iterator[Cause]:
 
 
 RULES = {
-    "v1/Pod": Rules(validate_pod, warnings=warn_of_pod),
+    "v1/Pod": Rules(validate_pod, validate_pod_update, warn_of_pod, metadata_as_new=True),
     "v1/PodTemplate": Rules(
         _pod_template, warnings=lambda value: warn_of_template(value.get("template") or {}, "template")
     ),

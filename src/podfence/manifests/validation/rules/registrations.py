@@ -46,6 +46,21 @@ def validate_priority_class(priority: Object) -> Iterator[Cause]:
     yield from one_of_if_given("preemptionPolicy", priority.get("preemptionPolicy"), _PREEMPTION)
 
 
+def _update_priority_class(new: Object, old: Object) -> Iterator[Cause]:
+    if new.get("value", 0) != old.get("value", 0):
+        yield forbidden("value", "may not be changed in an update.")
+    policy = new.get("preemptionPolicy")
+    if policy != old.get("preemptionPolicy"):
+        yield invalid("preemptionPolicy", policy, "field is immutable")
+
+
+def _update_storage_class(new: Object, old: Object) -> Iterator[Cause]:
+    yield from validate_storage_class(new)
+    for name in ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"):
+        if new.get(name) != old.get(name):
+            yield invalid(name, new.get(name), "field is immutable")
+
+
 def validate_storage_class(storage: Object) -> Iterator[Cause]:
     """Judge a StorageClass."""
     provisioner = storage.get("provisioner", "")
@@ -228,8 +243,8 @@ def validate_api_service(service: Object) -> Iterator[Cause]:
 
 
 RULES = {
-    "scheduling.k8s.io/v1/PriorityClass": Rules(validate_priority_class),
-    "storage.k8s.io/v1/StorageClass": Rules(validate_storage_class),
+    "scheduling.k8s.io/v1/PriorityClass": Rules(validate_priority_class, _update_priority_class),
+    "storage.k8s.io/v1/StorageClass": Rules(validate_storage_class, _update_storage_class),
     "node.k8s.io/v1/RuntimeClass": Rules(validate_runtime_class),
     "apps/v1/ControllerRevision": Rules(validate_revision),
     f"{_ADMISSION}/ValidatingWebhookConfiguration": Rules(validate_webhooks),

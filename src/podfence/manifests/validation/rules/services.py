@@ -57,7 +57,7 @@ def validate_service(service: Object, old: Object | None = None) -> Iterator[Cau
     yield from _ports(spec)
     yield from label_map("spec.selector", spec.get("selector"))
     yield from _affinity(spec)
-    yield from _cluster_addresses(spec, before)
+    yield from validate_cluster_addresses(service, old)
     yield from _external_addresses(spec, before)
     yield from one_of("spec.type", kind, _TYPES)
     yield from _port_clashes(spec)
@@ -129,7 +129,9 @@ def _affinity(spec: Object) -> Iterator[Cause]:
         yield invalid("spec.sessionAffinityConfig.clientIP.timeoutSeconds", seconds, detail)
 
 
-def _cluster_addresses(spec: Object, before: Object) -> Iterator[Cause]:
+def validate_cluster_addresses(service: Object, old: Object | None = None) -> Iterator[Cause]:
+    """Judge the addresses and families that a Service asks for."""
+    spec, before = service.get("spec") or {}, (old or {}).get("spec") or {}
     if spec.get("type") == "ExternalName":
         return
     first, addresses = spec.get("clusterIP", ""), list(spec.get("clusterIPs") or ())
@@ -256,6 +258,14 @@ def _addresses_change(spec: Object, before: Object) -> Iterator[Cause]:
         if len(now) < len(then) and spec.get("ipFamilyPolicy") != "SingleStack":
             detail = "must be set to 'SingleStack' when releasing the secondary clusterIP"
             yield invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"), detail)
+
+
+def validate_status(service: Object) -> Iterator[Cause]:
+    """Judge the status of a Service: only a load balancer has addresses outside."""
+    given = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress")
+    if given and (service.get("spec") or {}).get("type") != "LoadBalancer":
+        detail = "may only be used when `spec.type` is 'LoadBalancer'"
+        yield forbidden("status.loadBalancer.ingress", detail)
 
 
 def _families_change(spec: Object, before: Object) -> Iterator[Cause]:

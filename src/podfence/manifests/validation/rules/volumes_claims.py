@@ -75,8 +75,9 @@ def validate_claim_template(claim: Object, field: str) -> Iterator[Cause]:
 def _update_claim(new: Object, old: Object) -> Iterator[Cause]:
     yield from validate_claim(new)
     now, then = dict(new.get("spec") or {}), dict(old.get("spec") or {})
+    bound = (old.get("status") or {}).get("phase") == "Bound"
     for spec in (now, then):
-        for name in ("resources", "volumeName", "volumeAttributesClassName"):
+        for name in ("volumeName", "volumeAttributesClassName", *(("resources",) if bound else ())):
             spec.pop(name, None)
     if now != then:
         detail = (

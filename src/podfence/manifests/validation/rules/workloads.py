@@ -305,5 +305,5 @@ RULES = {
         validate_stateful_set, _update_stateful_set, _warn_of_stateful_set, dns_label_complaints
     ),
     "v1/ReplicationController": Rules(validate_controller, warnings=_warn),
-    "policy/v1/PodDisruptionBudget": Rules(validate_budget),
+    "policy/v1/PodDisruptionBudget": Rules(validate_budget, metadata_again=False),
 }
