@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import httpx2
@@ -10,6 +11,7 @@ import msgspec
 
 from podfence.lab.apiserver.app import create_app, create_registry
 from podfence.lab.apiserver.registry import Registry
+from podfence.lab.apiserver.service_addresses import DEFAULT_CIDRS
 from podfence.manifests.validation.admission import NEWEST, Server
 
 JSON = "application/json"
@@ -38,8 +40,16 @@ class Answer(msgspec.Struct, frozen=True):
 class Asking:
     """A client of a server of its own."""
 
-    def __init__(self, server: Server = NEWEST) -> None:
-        self.registry: Registry = create_registry(server=server)
+    def __init__(
+        self,
+        server: Server = NEWEST,
+        *,
+        service_cidrs: Sequence[str] = DEFAULT_CIDRS,
+        service_accounts: bool = True,
+    ) -> None:
+        self.registry: Registry = create_registry(
+            server=server, service_cidrs=service_cidrs, service_accounts=service_accounts
+        )
         self._app = create_app(self.registry)
 
     def ask(

@@ -25,7 +25,7 @@ from podfence.lab.apiserver.bootstrap import create_first_namespaces
 from podfence.lab.apiserver.builtin import builtin_resources
 from podfence.lab.apiserver.crds.policies import create_policy_crds
 from podfence.lab.apiserver.crds.serving import serve_custom_resources
-from podfence.lab.apiserver.http.answers import Form, answer, page_not_found, refusal, wanted_form
+from podfence.lab.apiserver.http.answers import Form, answer, page_not_found, wanted_form
 from podfence.lab.apiserver.http.dispatch import Dispatch
 from podfence.lab.apiserver.http.request_info import request_info
 from podfence.lab.apiserver.names import Making
@@ -33,7 +33,6 @@ from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import Catalogue
 from podfence.lab.apiserver.service_addresses import DEFAULT_CIDRS, ServiceAddresses, families_of
 from podfence.lab.apiserver.sqlite_journal import SqliteJournal
-from podfence.lab.apiserver.status import StatusError
 from podfence.lab.apiserver.storage import Storage
 from podfence.lab.apiserver.strategies import Strategies
 from podfence.lab.interface import PodRuntime
@@ -49,19 +48,21 @@ def create_registry(
     data: Path | None = None,
     server: Server = NEWEST,
     service_cidrs: Sequence[str] = DEFAULT_CIDRS,
+    service_accounts: bool = True,
     making: Making | None = None,
 ) -> Registry:
     """Make the objects' side of a server; ``data`` is the SQLite file that keeps them, if one does.
 
     ``server`` says how CIDRs are judged and which channel the policy CRDs are of; ``service_cidrs`` are where
-    Services get their addresses, the default family first. Raises ``PodfenceError`` when the file cannot be used.
+    Services get their addresses, the default family first; without ``service_accounts`` pods get none. Raises
+    ``PodfenceError`` when the file cannot be used.
     """
     journal = SqliteJournal(data) if data else None
     storage = Storage(journal)
     if journal is not None:
         journal.load_into(storage)
     maker = making or Making()
-    strategies = Strategies(storage, ServiceAddresses(storage, service_cidrs))
+    strategies = Strategies(storage, ServiceAddresses(storage, service_cidrs), service_accounts=service_accounts)
     server = msgspec.structs.replace(server, ip_families=families_of(service_cidrs))
     registry = Registry(storage, Catalogue(tuple(builtin_resources())), Admissions(server), maker, strategies)
     serve_custom_resources(registry)
@@ -128,10 +129,7 @@ class _Server:
         info = request_info(request.method, request.url.path, request.query_params)
         if info is None:
             return self._description(request.url.path)
-        try:
-            return await self._dispatch.answer(info, request)
-        except StatusError as error:
-            return refusal(error)
+        return await self._dispatch.answer(info, request)
 
     def _description(self, path: str) -> Response:
         match path.strip("/").split("/"):

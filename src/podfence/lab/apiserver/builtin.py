@@ -42,8 +42,13 @@ def _core() -> Iterator[ApiResource]:
         ("PodTemplate", "podtemplates", ""),
     ):
         yield _of_core(kind, plural, short, returns_deleted=kind == "PodTemplate")
+    yield ApiResource(
+        *("", "v1", "Endpoints", "endpoints", True),
+        short_names=("ep",),
+        create_on_update=True,
+        deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+    )
     for kind, plural, short in (
-        ("Endpoints", "endpoints", "ep"),
         ("Event", "events", "ev"),
         ("LimitRange", "limitranges", "limits"),
     ):
@@ -147,6 +152,7 @@ def _cluster() -> Iterator[ApiResource]:
     )
     lease = ApiResource("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True, create_on_update=True)
     yield lease
+    yield ApiResource("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", namespaced=False)
     yield ApiResource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", namespaced=True)
     yield ApiResource(
         "scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", namespaced=False, short_names=("pc",)

@@ -57,11 +57,16 @@ class ServiceAddresses:
             return
         used = {address for other in self._others(service) for address in other.get("clusterIPs") or ()}
         for address in given:
-            if address in used:
-                detail = f"failed to allocate IP {address}: provided IP is already allocated"
-                raise _refused(service, "spec.clusterIPs", given, detail)
+            why = "provided IP is already allocated" if address in used else self._misfit(address)
+            if why:
+                raise _refused(service, "spec.clusterIPs", given, f"failed to allocate IP {address}: {why}")
         given += (self._free_address(family, used) for family in (spec.get("ipFamilies") or ())[len(given) :])
         spec |= {"clusterIP": given[0], "clusterIPs": given}
+
+    def _misfit(self, address: str) -> str:
+        network = self._networks[f"IPv{ipaddress.ip_address(address).version}"]
+        inside = ipaddress.ip_address(address) in network
+        return "" if inside else "the provided network does not match the current range"
 
     def _free_address(self, family: str, used: set[str]) -> str:
         network = self._networks[family]
@@ -74,7 +79,7 @@ class ServiceAddresses:
     def _complete_ports(self, service: Object, spec: Object) -> None:
         ports = spec.get("ports") or ()
         balanced = spec.get("type") == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts", True)
-        used = {port["nodePort"] for other in self._others(service) for port in _with_node_port(other)}
+        used = {number for other in self._others(service) for number in _node_ports(other)}
         for index, port in enumerate(ports):
             if port.get("nodePort") in used:
                 raise _refused(
@@ -83,14 +88,18 @@ class ServiceAddresses:
                     port["nodePort"],
                     "provided port is already allocated",
                 )
+        used |= set(_node_ports(spec))
+        free = (number for number in NODE_PORTS if number not in used)
         if spec.get("type") == "NodePort" or balanced:
-            used |= {port["nodePort"] for port in _with_node_port(spec)}
-            free = (number for number in NODE_PORTS if number not in used)
             spec["ports"] = [port if port.get("nodePort") else {**port, "nodePort": next(free)} for port in ports]
+        if spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local":
+            spec["healthCheckNodePort"] = spec.get("healthCheckNodePort") or next(free)
 
 
-def _with_node_port(spec: Object) -> list[Object]:
-    return [port for port in spec.get("ports") or () if port.get("nodePort")]
+def _node_ports(spec: Object) -> Iterator[int]:
+    yield from (port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort"))
+    if spec.get("healthCheckNodePort"):
+        yield spec["healthCheckNodePort"]
 
 
 def _refused(service: Object, field: str, value: object, detail: str) -> StatusError:

@@ -18,15 +18,18 @@ PODS: Final = Resource("", "pods")
 
 
 class Strategies:
-    """Prepares objects of special kinds."""
+    """Prepares objects of special kinds; with ``service_accounts`` each pod has one, that must exist."""
 
-    def __init__(self, storage: Storage, addresses: ServiceAddresses) -> None:
+    def __init__(self, storage: Storage, addresses: ServiceAddresses, *, service_accounts: bool) -> None:
         self._storage = storage
+        self._service_accounts = service_accounts
         self._addresses = addresses
 
     def new(self, resource: Resource, value: Object) -> Object:
         """Prepare a new object before it is validated."""
-        return admit_pod(self._storage, value) if resource == PODS else value
+        if resource != PODS:
+            return value
+        return admit_pod(self._storage, value, service_accounts=self._service_accounts)
 
     def changed(self, resource: Resource, new: Object, old: Object) -> Object:
         """Prepare a changed object before it is validated."""

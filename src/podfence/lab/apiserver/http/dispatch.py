@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from podfence.lab.apiserver.http import logs, subresources
-from podfence.lab.apiserver.http.answers import answer, page_not_found
+from podfence.lab.apiserver.http.answers import answer, page_not_found, refusal, with_warnings
 from podfence.lab.apiserver.http.bodies import as_object, read_body
 from podfence.lab.apiserver.http.reading import get, list_objects
 from podfence.lab.apiserver.http.request_info import RequestInfo
@@ -15,7 +15,7 @@ from podfence.lab.apiserver.http.writing import delete_collection, delete_object
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import ApiResource
 from podfence.lab.apiserver.reviews import KINDS, review
-from podfence.lab.apiserver.status import bad_request, method_not_allowed, no_such_resource
+from podfence.lab.apiserver.status import StatusError, bad_request, method_not_allowed, no_such_resource
 from podfence.lab.interface import PodRuntime
 
 _STREAMS = frozenset({"exec", "attach", "portforward"})
@@ -31,17 +31,15 @@ class Dispatch:
         self._runtime = runtime
 
     async def answer(self, info: RequestInfo, request: Request) -> Response:
-        """Answer a request; raises ``StatusError`` for a refusal."""
+        """Answer a request, refusals included."""
         resource = self._registry.catalogue.find(info.group, info.version, info.plural)
-        if resource is None or not _fits(resource, info):
-            return self._nothing(info)
-        if info.subresource:
-            return await self._part(resource, info, request)
-        if info.verb not in resource.verbs or _is_misplaced(info):
-            raise method_not_allowed()
-        if resource.kind in KINDS:
-            return answer(review(resource.kind, as_object(await read_body(request, resource.kind))), 201)
-        return await self._whole(resource, info, request)
+        try:
+            if resource is None or not _fits(resource, info):
+                return self._nothing(info)
+            response = await (self._part if info.subresource else self._whole)(resource, info, request)
+        except StatusError as error:
+            response = refusal(error)
+        return with_warnings(response, (resource.deprecation,) if resource and resource.deprecation else ())
 
     def _nothing(self, info: RequestInfo) -> Response:
         """Answer for what is not served: groups of CRDs and unknown groups have no voice of their own."""
@@ -50,9 +48,16 @@ class Dispatch:
         return page_not_found()
 
     async def _whole(self, resource: ApiResource, info: RequestInfo, request: Request) -> Response:
-        registry, namespace, key = self._registry, info.namespace, (info.namespace or "", info.name)
+        if info.verb not in resource.verbs or _is_misplaced(info):
+            raise method_not_allowed()
+        if resource.kind in KINDS:
+            return answer(review(resource.kind, as_object(await read_body(request, resource.kind))), 201)
         if info.verb in _READING:
-            return _read(registry, resource, info, request)
+            return _read(self._registry, resource, info, request)
+        return await self._write(resource, info, request)
+
+    async def _write(self, resource: ApiResource, info: RequestInfo, request: Request) -> Response:
+        registry, namespace, key = self._registry, info.namespace, (info.namespace or "", info.name)
         match info.verb:
             case "create":
                 return await post(registry, resource, namespace or "", request)
