@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
+from podfence.manifests.protobuf import CONTENT_TYPE
 from tests.conformance.answer import Line, status_of, steady
 from tests.conformance.client import Client
 from tests.conformance.corpus.builtin.cases import Sent
@@ -198,3 +199,26 @@ def ask_replacements(client: Client, changes: Sequence[Replaced]) -> list[Line]:
     """Ask about every change, one after the other."""
     kinds = Kinds(client)
     return [ask_replacement(client, kinds, change) for change in changes]
+
+
+def ask_encoded(client: Client, sents: Sequence[Sent]) -> list[Line]:
+    """Create objects and read each back as JSON and in protobuf; gives both, for those that are accepted."""
+    kinds = Kinds(client)
+    found = []
+    for sent in sents:
+        namespace = LIMITED if sent.kind in {"LimitRange", "ResourceQuota"} else NAMESPACE
+        collection, plural = kinds.collection(sent.api_version, sent.kind, namespace)
+        created = client.request("POST", collection, sent.manifest.encode())
+        if created.code != 201:
+            continue
+        name = json.loads(created.body)["metadata"]["name"]
+        path = f"{collection}/{quote(name, safe='')}"
+        for _ in range(5):
+            shown = client.request("GET", path).body
+            encoded = client.request("GET", path, accept=CONTENT_TYPE).body
+            if shown == client.request("GET", path).body:
+                break
+        remove(client, path, plural, name)
+        text = base64.b64encode(encoded).decode()
+        found.append({"id": sent.id, "code": created.code, "json": json.loads(shown), "protobuf": text})
+    return found

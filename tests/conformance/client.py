@@ -26,9 +26,16 @@ class Client:
         self.token = token
         self._local = threading.local()
 
-    def request(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Response:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        kind: str = "application/json",
+        accept: str = "application/json",
+    ) -> Response:
         """Send one request; raises OSError or http.client.HTTPException if the server does not answer."""
-        headers = {"Authorization": f"Bearer {self.token}", "Accept": "application/json"}
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": accept}
         if body is not None:
             headers["Content-Type"] = kind
         connection = self._connection()

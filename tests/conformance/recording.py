@@ -74,6 +74,9 @@ def record_channel(asked: Asked, channel: str) -> None:
 def record_builtin(client: Client) -> None:
     """Record what the server says of built-in kinds, and of changes of their objects."""
     write_packed("kinds.jsonl.gz", builtin.ask_all(client, builtin_cases()))
+    if not (RECORDED / "protobuf.jsonl.gz").is_file():
+        # Times and uids are part of the bytes, so that these are new each time; one recording is enough.
+        write_packed("protobuf.jsonl.gz", builtin.ask_encoded(client, builtin_cases()[::6]))
     write_packed("kind-updates.jsonl.gz", builtin.ask_replacements(client, list(replacements())))
 
 
