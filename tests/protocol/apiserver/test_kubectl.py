@@ -246,6 +246,16 @@ def test_custom_resources_are_served_as_soon_as_they_are_defined(kubectl: Kubect
     )
 
 
+def test_generators_that_speak_protobuf_are_understood(kubectl: Kubectl) -> None:
+    assert kubectl.out("create deployment web --image=nginx --replicas=2") == "deployment.apps/web created"
+    assert kubectl.out("create configmap settings --from-literal=a=b") == "configmap/settings created"
+    assert kubectl.out("create service clusterip web --tcp=80:8080") == "service/web created"
+    assert kubectl.out("create job once --image=busybox -- date") == "job.batch/once created"
+    assert kubectl.out("get svc web -o jsonpath={.spec.ports[0].targetPort}") == "8080"
+    assert kubectl.out("auth can-i create pods") == "yes"
+    assert 'configmaps "settings" already exists' in kubectl.complaint("create configmap settings")
+
+
 def test_the_server_tells_what_it_serves(kubectl: Kubectl) -> None:
     versions = kubectl.out("api-versions").splitlines()
     assert {"v1", "apps/v1", "networking.k8s.io/v1", "policy.networking.k8s.io/v1alpha2"} <= set(versions)

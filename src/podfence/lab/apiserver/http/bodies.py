@@ -8,10 +8,11 @@ import msgspec
 from starlette.requests import Request
 
 from podfence.lab.apiserver.options import NO_REPEATS, Repeats
-from podfence.lab.apiserver.protobuf import decode_protobuf
 from podfence.lab.apiserver.status import StatusError, bad_request, unsupported_media_type
 from podfence.manifests.field_path import RepeatedKey
 from podfence.manifests.json_scan import is_too_deep, load, scan
+from podfence.manifests.protobuf import CONTENT_TYPE as PROTOBUF
+from podfence.manifests.protobuf import ProtobufError, decode_protobuf
 from podfence.manifests.validation.cause import quoted
 from podfence.manifests.yaml_errors import YamlError
 from podfence.manifests.yaml_events import COLUMN_BITS, read_yaml
@@ -20,7 +21,6 @@ Object = dict[str, Any]
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
-PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 _SUMMARY: Final = 30
 OBJECT_TYPES: Final = (JSON, YAML, PROTOBUF)
 MAX_BODY: Final = 3 * 1024 * 1024
@@ -52,14 +52,14 @@ async def read_body(request: Request, kind: str) -> Body:
     """Read an object in any form that objects may be sent in; ``kind`` is what it should be."""
     text = await read_text(request)
     form = media_type(request)
-    if form == PROTOBUF:
-        return Body(decode_protobuf(text))
     try:
+        if form == PROTOBUF:
+            return Body(decode_protobuf(text))
         if form == JSON:
             return read_json(text)
         if form in {YAML, "application/x-yaml", "text/yaml"}:
             return read_yaml_body(text)
-    except UnreadableError as error:
+    except (UnreadableError, ProtobufError) as error:
         summary = f"({_summary(text)})"
         raise bad_request(f"the object provided is unrecognized (must be of type {kind}): {error} {summary}") from error
     raise unsupported_media_type(OBJECT_TYPES)
