@@ -23,6 +23,7 @@ from tests.conformance.corpus import cases
 from tests.conformance.corpus.builtin.cases import builtin_cases
 from tests.conformance.corpus.builtin.updates import replacements
 from tests.conformance.corpus.cases import Case
+from tests.conformance.openapi import ask_openapi
 from tests.conformance.corpus.requests import requests
 from tests.conformance.corpus.updates import updates
 
@@ -74,6 +75,7 @@ def record_channel(asked: Asked, channel: str) -> None:
 def record_builtin(client: Client) -> None:
     """Record what the server says of built-in kinds, and of changes of their objects."""
     write_packed("kinds.jsonl.gz", builtin.ask_all(client, builtin_cases()))
+    write_packed("openapi.jsonl.gz", ask_openapi(client))
     if not (RECORDED / "protobuf.jsonl.gz").is_file():
         # Times and uids are part of the bytes, so that these are new each time; one recording is enough.
         write_packed("protobuf.jsonl.gz", builtin.ask_encoded(client, builtin_cases()[::6]))

@@ -173,6 +173,12 @@ func (b *builder) field(of reflect.StructField, schema spec.Schema) (field, bool
 	}
 	found.Default = property.Default
 	found.Enum = property.Enum
+	if property.Items != nil && property.Items.Schema != nil {
+		found.Enum = property.Items.Schema.Enum
+	}
+	if property.AdditionalProperties != nil && property.AdditionalProperties.Schema != nil {
+		found.Enum = property.AdditionalProperties.Schema.Enum
+	}
 	found.ListType, _ = property.Extensions.GetString("x-kubernetes-list-type")
 	found.ListKeys, _ = property.Extensions.GetStringSlice("x-kubernetes-list-map-keys")
 	found.MapType, _ = property.Extensions.GetString("x-kubernetes-map-type")
