@@ -19,16 +19,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from podfence.lab.apiserver import discovery, openapi
+from podfence.lab.apiserver import discovery
 from podfence.lab.apiserver.admission import Admissions
 from podfence.lab.apiserver.bootstrap import create_first_namespaces
 from podfence.lab.apiserver.builtin import builtin_resources
 from podfence.lab.apiserver.crds.policies import create_policy_crds
 from podfence.lab.apiserver.crds.serving import serve_custom_resources
-from podfence.lab.apiserver.http.answers import Form, answer, page_not_found, wanted_form
+from podfence.lab.apiserver.http.answers import Form, answer, json_answer, page_not_found, wanted_form
 from podfence.lab.apiserver.http.dispatch import Dispatch
 from podfence.lab.apiserver.http.request_info import request_info
 from podfence.lab.apiserver.names import Making
+from podfence.lab.apiserver.openapi import OpenApi
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import Catalogue
 from podfence.lab.apiserver.service_addresses import DEFAULT_CIDRS, ServiceAddresses, families_of
@@ -36,6 +37,7 @@ from podfence.lab.apiserver.sqlite_journal import SqliteJournal
 from podfence.lab.apiserver.storage import Storage
 from podfence.lab.apiserver.strategies import Strategies
 from podfence.lab.interface import PodRuntime
+from podfence.lab.openapi.gnostic import CONTENT_TYPE as PROTOBUF
 from podfence.manifests.validation.admission import NEWEST, Server
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -81,6 +83,7 @@ class _Server:
 
     def __init__(self, registry: Registry, runtime: PodRuntime | None) -> None:
         self._catalogue = registry.catalogue
+        self._openapi = OpenApi(registry)
         self._dispatch = Dispatch(registry, runtime)
 
     def routes(self) -> list[Route]:
@@ -90,6 +93,7 @@ class _Server:
             *(Route(f"/{name}", self._health) for name in ("healthz", "livez", "readyz")),
             Route("/api", self._api),
             Route("/apis", self._apis),
+            Route("/openapi/v2", self._swagger),
             Route("/openapi/v3", self._openapi_paths),
             Route("/openapi/v3/{path:path}", self._openapi_document),
             Route("/{path:path}", self._resource, methods=_METHODS),
@@ -118,12 +122,17 @@ class _Server:
         return response
 
     async def _openapi_paths(self, _: Request) -> Response:
-        return answer(openapi.paths(self._catalogue))
+        return answer(self._openapi.paths())
 
     async def _openapi_document(self, request: Request) -> Response:
-        parts = request.path_params["path"].split("/")
-        group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
-        return _found(openapi.document(self._catalogue, group, version))
+        text = self._openapi.version_3(request.path_params["path"])
+        return page_not_found() if text is None else json_answer(text)
+
+    async def _swagger(self, request: Request) -> Response:
+        if PROTOBUF in request.headers.get("accept", ""):
+            # No media type may hold an @, which those who ask with one know.
+            return Response(self._openapi.version_2(protobuf=True), media_type=PROTOBUF.replace("@", "."))
+        return json_answer(self._openapi.version_2(protobuf=False))
 
     async def _resource(self, request: Request) -> Response:
         info = request_info(request.method, request.url.path, request.query_params)

@@ -69,6 +69,7 @@ def replace(
     part = subresource if subresource == "status" else ""
     admission = registry.admissions.of(resource)
     new = _with_identity(value, old, unconditional=resource.unconditional_update)
+    owners = _owners(registry, resource, new, old, options, subresource) if managed is None else managed
     if not part:
         new = registry.strategies.changed(resource.resource, new, old)
     new = admission.prepare_update(new, old, part)
@@ -79,7 +80,9 @@ def replace(
     if not part:
         new = registry.strategies.complete(resource.resource, new)
     kept = registry.keep(resource, new)
-    _own(registry, resource, kept, old, options, subresource, managed)
+    kept["metadata"].pop("managedFields", None)
+    if owners:
+        kept["metadata"]["managedFields"] = owners
     return Written(_store(registry, resource, entry, kept, options), warnings)
 
 
@@ -109,21 +112,13 @@ def _with_identity(new: Object, old: Object, *, unconditional: bool) -> Object:
     return {**new, "metadata": metadata}
 
 
-def _own(
-    registry: Registry,
-    resource: ApiResource,
-    kept: Object,
-    old: Object,
-    options: WriteOptions,
-    subresource: str,
-    managed: list[Object] | None,
-) -> None:
-    if managed is None:
-        manager = Manager(options.manager, "Update", resource.api_version, subresource)
-        managed = managed_after_update(kept, old, registry.merge_type(resource), manager, registry.now())
-    kept["metadata"].pop("managedFields", None)
-    if managed:
-        kept["metadata"]["managedFields"] = managed
+def _owners(
+    registry: Registry, resource: ApiResource, new: Object, old: Object, options: WriteOptions, subresource: str
+) -> list[Object]:
+    """Say who owns what after a change, before admission adds what belongs to nobody."""
+    manager = Manager(options.manager, "Update", resource.api_version, subresource)
+    said = registry.keep(resource, new)
+    return managed_after_update(said, old, registry.merge_type(resource), manager, registry.now())
 
 
 def _store(registry: Registry, resource: ApiResource, entry: Entry, kept: Object, options: WriteOptions) -> Object:

@@ -46,6 +46,7 @@ def insert(
     if resource.namespaced:
         metadata["namespace"] = namespace
         admit_namespace(registry.storage, resource, namespace, metadata.get("name", ""))
+    owners = _owners(registry, resource, new, options) if managed is None else managed
     admission = registry.admissions.of(resource)
     new = admission.prepare(registry.strategies.new(resource.resource, new), namespace)
     causes = tuple(admission.validate_create(new))
@@ -56,7 +57,9 @@ def insert(
     key = (namespace if resource.namespaced else "", kept["metadata"]["name"])
     if registry.storage.get(resource.resource, key) is not None:
         raise already_exists(resource.group, resource.plural, key[1])
-    _own(registry, resource, kept, options, managed)
+    kept["metadata"].pop("managedFields", None)
+    if owners:
+        kept["metadata"]["managedFields"] = owners
     stored = kept if options.dry_run else registry.storage.put(resource.resource, key, kept).value
     return Written(stored, tuple(warnings), created=True)
 
@@ -72,12 +75,8 @@ def _with_identity(registry: Registry, value: Object) -> Object:
     return {**value, "metadata": metadata}
 
 
-def _own(
-    registry: Registry, resource: ApiResource, kept: Object, options: WriteOptions, managed: list[Object] | None
-) -> None:
-    kept["metadata"].pop("managedFields", None)
-    if managed is None:
-        manager = Manager(options.manager, "Update", resource.api_version)
-        managed = managed_after_update(kept, None, registry.merge_type(resource), manager, registry.now())
-    if managed:
-        kept["metadata"]["managedFields"] = managed
+def _owners(registry: Registry, resource: ApiResource, new: Object, options: WriteOptions) -> list[Object]:
+    """Give who creates an object all that it says; what admission adds belongs to nobody."""
+    manager = Manager(options.manager, "Update", resource.api_version)
+    said = registry.keep(resource, {**new, "metadata": {**new["metadata"], "managedFields": None}})
+    return managed_after_update(said, None, registry.merge_type(resource), manager, registry.now())
