@@ -5,38 +5,43 @@ It speaks plain HTTP without authentication: whoever can reach the sockets may d
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from podfence.lab.apiserver import discovery, openapi
+from podfence.lab.apiserver import discovery
 from podfence.lab.apiserver.admission import Admissions
 from podfence.lab.apiserver.bootstrap import create_first_namespaces
 from podfence.lab.apiserver.builtin import builtin_resources
 from podfence.lab.apiserver.crds.policies import create_policy_crds
 from podfence.lab.apiserver.crds.serving import serve_custom_resources
-from podfence.lab.apiserver.http.answers import Form, answer, page_not_found, refusal, wanted_form
+from podfence.lab.apiserver.http.answers import Form, answer, json_answer, page_not_found, wanted_form
 from podfence.lab.apiserver.http.dispatch import Dispatch
 from podfence.lab.apiserver.http.request_info import request_info
 from podfence.lab.apiserver.names import Making
+from podfence.lab.apiserver.openapi import OpenApi
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import Catalogue
-from podfence.lab.apiserver.service_addresses import DEFAULT_CIDRS, ServiceAddresses
+from podfence.lab.apiserver.service_addresses import DEFAULT_CIDRS, ServiceAddresses, families_of
 from podfence.lab.apiserver.sqlite_journal import SqliteJournal
-from podfence.lab.apiserver.status import StatusError
 from podfence.lab.apiserver.storage import Storage
 from podfence.lab.apiserver.strategies import Strategies
 from podfence.lab.interface import PodRuntime
+from podfence.lab.openapi.gnostic import CONTENT_TYPE as PROTOBUF
 from podfence.manifests.validation.admission import NEWEST, Server
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_KEEP_ALIVE_S = 300
 _DISCOVERY = "APIGroupDiscoveryList"
 
 
@@ -45,19 +50,22 @@ def create_registry(
     data: Path | None = None,
     server: Server = NEWEST,
     service_cidrs: Sequence[str] = DEFAULT_CIDRS,
+    service_accounts: bool = True,
     making: Making | None = None,
 ) -> Registry:
     """Make the objects' side of a server; ``data`` is the SQLite file that keeps them, if one does.
 
     ``server`` says how CIDRs are judged and which channel the policy CRDs are of; ``service_cidrs`` are where
-    Services get their addresses, the default family first. Raises ``PodfenceError`` when the file cannot be used.
+    Services get their addresses, the default family first; without ``service_accounts`` pods get none. Raises
+    ``PodfenceError`` when the file cannot be used.
     """
     journal = SqliteJournal(data) if data else None
     storage = Storage(journal)
     if journal is not None:
         journal.load_into(storage)
     maker = making or Making()
-    strategies = Strategies(storage, ServiceAddresses(storage, service_cidrs))
+    strategies = Strategies(storage, ServiceAddresses(storage, service_cidrs), service_accounts=service_accounts)
+    server = msgspec.structs.replace(server, ip_families=families_of(service_cidrs))
     registry = Registry(storage, Catalogue(tuple(builtin_resources())), Admissions(server), maker, strategies)
     serve_custom_resources(registry)
     create_first_namespaces(registry)
@@ -75,6 +83,7 @@ class _Server:
 
     def __init__(self, registry: Registry, runtime: PodRuntime | None) -> None:
         self._catalogue = registry.catalogue
+        self._openapi = OpenApi(registry)
         self._dispatch = Dispatch(registry, runtime)
 
     def routes(self) -> list[Route]:
@@ -84,6 +93,7 @@ class _Server:
             *(Route(f"/{name}", self._health) for name in ("healthz", "livez", "readyz")),
             Route("/api", self._api),
             Route("/apis", self._apis),
+            Route("/openapi/v2", self._swagger),
             Route("/openapi/v3", self._openapi_paths),
             Route("/openapi/v3/{path:path}", self._openapi_document),
             Route("/{path:path}", self._resource, methods=_METHODS),
@@ -112,21 +122,23 @@ class _Server:
         return response
 
     async def _openapi_paths(self, _: Request) -> Response:
-        return answer(openapi.paths(self._catalogue))
+        return answer(self._openapi.paths())
 
     async def _openapi_document(self, request: Request) -> Response:
-        parts = request.path_params["path"].split("/")
-        group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
-        return _found(openapi.document(self._catalogue, group, version))
+        text = self._openapi.version_3(request.path_params["path"])
+        return page_not_found() if text is None else json_answer(text)
+
+    async def _swagger(self, request: Request) -> Response:
+        if PROTOBUF in request.headers.get("accept", ""):
+            # No media type may hold an @, which those who ask with one know.
+            return Response(self._openapi.version_2(protobuf=True), media_type=PROTOBUF.replace("@", "."))
+        return json_answer(self._openapi.version_2(protobuf=False))
 
     async def _resource(self, request: Request) -> Response:
         info = request_info(request.method, request.url.path, request.query_params)
         if info is None:
             return self._description(request.url.path)
-        try:
-            return await self._dispatch.answer(info, request)
-        except StatusError as error:
-            return refusal(error)
+        return await self._dispatch.answer(info, request)
 
     def _description(self, path: str) -> Response:
         match path.strip("/").split("/"):
@@ -143,18 +155,38 @@ def _found(value: dict[str, Any] | None) -> Response:
     return page_not_found() if value is None else answer(value)
 
 
+class _Uvicorn(uvicorn.Server):
+    """Leaves signals to the process that it runs in."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
 async def serve(
-    app: Starlette, sockets: Sequence[socket.socket], protocol: type | str = "h11", grace_s: int = 1
+    app: Starlette, sockets: Sequence[socket.socket], protocol: type[asyncio.Protocol] | None = None
 ) -> None:
-    """Serve an application on listening sockets until the task is cancelled; ``protocol`` is uvicorn's HTTP class."""
+    """Serve an application on listening sockets until cancelled; all connections are closed then.
+
+    ``protocol`` is uvicorn's HTTP class, for one that takes upgrades over.
+    """
     config = uvicorn.Config(
         app,
-        http=protocol,
+        http=protocol or "h11",
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
-        timeout_keep_alive=300,
-        timeout_graceful_shutdown=grace_s,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        # Watches never end by themselves.
+        timeout_graceful_shutdown=0,
     )
-    await uvicorn.Server(config).serve(sockets=list(sockets))
+    server = _Uvicorn(config)
+    serving = asyncio.create_task(server.serve(sockets=list(sockets)))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise

@@ -6,13 +6,13 @@ from typing import Any
 
 from podfence.lab.apiserver.changes import replace
 from podfence.lab.apiserver.creation import insert
-from podfence.lab.apiserver.options import WriteOptions
+from podfence.lab.apiserver.options import NO_REPEATS, Repeats, WriteOptions
 from podfence.lab.apiserver.ownership.apply import apply_configuration
 from podfence.lab.apiserver.ownership.managers import Manager, Owned, read_managers, write_managers
 from podfence.lab.apiserver.ownership.updates import is_owned_through
 from podfence.lab.apiserver.registry import Registry, Written, check_name, check_namespace
 from podfence.lab.apiserver.resources import ApiResource
-from podfence.lab.apiserver.status import bad_request
+from podfence.lab.apiserver.status import bad_request, internal_error
 from podfence.lab.apiserver.storage import Entry, Key
 
 Object = dict[str, Any]
@@ -27,14 +27,11 @@ def apply(
     body: Object,
     options: WriteOptions,
     subresource: str = "",
-    repeated: tuple[str, ...] = (),
+    repeats: Repeats = NO_REPEATS,
 ) -> Written:
     """Apply a configuration; raises ``StatusError`` 409 naming owners and fields when others own what it changes."""
-    if not options.manager:
-        raise bad_request(
-            'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch'
-        )
-    configuration = _configuration(registry, resource, key, body, options)
+    configuration = _configuration(resource, key, body)
+    _check_fields(registry, resource, key, configuration)
     entry = registry.storage.get(resource.resource, key)
     live = entry.value if entry else _nothing(resource, key)
     before = read_managers(live["metadata"].get("managedFields") or ())
@@ -43,7 +40,7 @@ def apply(
     applied = apply_configuration(
         live, configuration, merge_type, _as_applied(before, manager), manager, registry.now(), force=options.force
     )
-    value, faults = registry.read(resource, _unversioned(applied.value), options, repeated)
+    value, faults = registry.read(resource, _unversioned(applied.value), options, repeats)
     owners = {
         each: Owned(
             frozenset(path for path in owned.paths if each != manager or is_owned_through(path, subresource)),
@@ -54,7 +51,7 @@ def apply(
     return _store(registry, resource, key, entry, value, options, faults, subresource, write_managers(owners))
 
 
-def _configuration(registry: Registry, resource: ApiResource, key: Key, body: Object, options: WriteOptions) -> Object:
+def _configuration(resource: ApiResource, key: Key, body: Object) -> Object:
     """Check what is applied, and bring it into plain form."""
     configuration = without_nulls(body)
     configuration["metadata"] = dict(configuration.get("metadata") or {})
@@ -64,10 +61,20 @@ def _configuration(registry: Registry, resource: ApiResource, key: Key, body: Ob
         raise bad_request("metadata.managedFields must be nil")
     own = configuration.get("apiVersion")
     if own != resource.api_version:
-        message = f"Incorrect version specified in apply patch. Specified patch version: {own}, expected: {resource.api_version}"
-        raise bad_request(message)
-    del registry, options
+        start = "Incorrect version specified in apply patch. Specified patch version"
+        raise bad_request(f"{start}: {own}, expected: {resource.api_version}")
     return configuration
+
+
+def _check_fields(registry: Registry, resource: ApiResource, key: Key, configuration: Object) -> None:
+    """Refuse fields that the kind has not, as the server does whatever the field validation is."""
+    unknown = registry.admissions.of(resource).decode(configuration, strict=True, sort=True).strict
+    if not unknown:
+        return
+    complaints = [f".{cause.field}: field not declared in schema" for cause in unknown]
+    why = complaints[0] if len(complaints) == 1 else "errors:" + "".join(f"\n  {text}" for text in complaints)
+    where = f"{key[0]}/{key[1]}; {resource.api_version}, Kind={resource.kind}"
+    raise internal_error(f"failed to create typed patch object ({where}): {why}")
 
 
 def _nothing(resource: ApiResource, key: Key) -> Object:

@@ -6,9 +6,8 @@ Names, short names, categories, verbs and subresources are those of a real serve
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from podfence.lab.apiserver.resources import ApiResource, Subresource
+from podfence.lab.apiserver.resources import ALL_VERBS, ApiResource, Subresource
 
 _ALL = ("all",)
 _STATUS = Subresource("status", ("get", "patch", "update"))
@@ -30,45 +29,79 @@ _POD_PARTS = (
     Subresource("resize", ("get", "patch", "update")),
     _STATUS,
 )
+_SCALED = (_SCALE, _STATUS)
+_FINALIZE = Subresource("finalize", ("update",))
+_WITHOUT_COLLECTION = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
 _TOKEN = Subresource("token", ("create",), "authentication.k8s.io", "v1", "TokenRequest")
 
 
 def _core() -> Iterator[ApiResource]:
-    def core(kind: str, plural: str, short: str = "", *, namespaced: bool = True, **more: Any) -> ApiResource:
-        names = tuple(short.split())
-        return ApiResource("", "v1", kind, plural, namespaced, short_names=names, **more)
-
-    yield core("Binding", "bindings", verbs=("create",))
-    yield core("ConfigMap", "configmaps", "cm")
-    yield core("Endpoints", "endpoints", "ep", create_on_update=True)
-    yield core("Event", "events", "ev", create_on_update=True)
-    yield core("LimitRange", "limitranges", "limits", create_on_update=True)
-    finalize = Subresource("finalize", ("update",))
-    without_collection = ("create", "delete", "get", "list", "patch", "update", "watch")
-    yield core(
-        "Namespace", "namespaces", "ns", namespaced=False, verbs=without_collection, subresources=(finalize, _STATUS)
+    for kind, plural, short in (
+        ("ConfigMap", "configmaps", "cm"),
+        ("Secret", "secrets", ""),
+        ("PodTemplate", "podtemplates", ""),
+    ):
+        yield _of_core(kind, plural, short, returns_deleted=kind == "PodTemplate")
+    yield ApiResource(
+        *("", "v1", "Endpoints", "endpoints", True),
+        short_names=("ep",),
+        create_on_update=True,
+        deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
     )
-    yield core("Node", "nodes", "no", namespaced=False, subresources=(_STATUS,))
-    yield core("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=(_STATUS,), returns_deleted=True)
-    yield core("PersistentVolume", "persistentvolumes", "pv", namespaced=False, subresources=(_STATUS,))
-    pod: dict[str, Any] = {"categories": _ALL, "subresources": _POD_PARTS, "returns_deleted": True}
-    yield core("Pod", "pods", "po", **pod)
-    yield core("PodTemplate", "podtemplates", returns_deleted=True)
-    workload: dict[str, Any] = {"categories": _ALL, "subresources": (_SCALE, _STATUS)}
-    yield core("ReplicationController", "replicationcontrollers", "rc", **workload)
-    yield core("ResourceQuota", "resourcequotas", "quota", subresources=(_STATUS,), returns_deleted=True)
-    yield core("Secret", "secrets")
-    yield core("ServiceAccount", "serviceaccounts", "sa", subresources=(_TOKEN,), returns_deleted=True)
-    yield core("Service", "services", "svc", categories=_ALL, subresources=(_STATUS,), returns_deleted=True)
+    for kind, plural, short in (
+        ("Event", "events", "ev"),
+        ("LimitRange", "limitranges", "limits"),
+    ):
+        yield _of_core(kind, plural, short, create_on_update=True)
+    for kind, plural, short in (
+        ("PersistentVolumeClaim", "persistentvolumeclaims", "pvc"),
+        ("ResourceQuota", "resourcequotas", "quota"),
+    ):
+        yield _of_core(kind, plural, short, subresources=(_STATUS,), returns_deleted=True)
+    yield ApiResource("", "v1", "Binding", "bindings", namespaced=True, verbs=("create",))
+    yield _of_core("Pod", "pods", "po", categories=_ALL, subresources=_POD_PARTS, returns_deleted=True)
+    yield _of_core("ReplicationController", "replicationcontrollers", "rc", categories=_ALL, subresources=_SCALED)
+    yield _of_core("ServiceAccount", "serviceaccounts", "sa", subresources=(_TOKEN,), returns_deleted=True)
+    yield _of_core("Service", "services", "svc", categories=_ALL, subresources=(_STATUS,), returns_deleted=True)
+
+
+def _of_core(
+    kind: str,
+    plural: str,
+    short: str,
+    *,
+    categories: tuple[str, ...] = (),
+    subresources: tuple[Subresource, ...] = (),
+    create_on_update: bool = False,
+    returns_deleted: bool = False,
+) -> ApiResource:
+    return ApiResource(
+        *("", "v1", kind, plural, True),
+        short_names=(short,) if short else (),
+        categories=categories,
+        subresources=subresources,
+        create_on_update=create_on_update,
+        returns_deleted=returns_deleted,
+    )
+
+
+def _cluster_core() -> Iterator[ApiResource]:
+    for kind, plural, short, verbs, parts in (
+        ("Namespace", "namespaces", "ns", _WITHOUT_COLLECTION, (_FINALIZE, _STATUS)),
+        ("Node", "nodes", "no", ALL_VERBS, (_STATUS,)),
+        ("PersistentVolume", "persistentvolumes", "pv", ALL_VERBS, (_STATUS,)),
+    ):
+        yield ApiResource(
+            "", "v1", kind, plural, namespaced=False, short_names=(short,), verbs=verbs, subresources=parts
+        )
 
 
 def _workloads() -> Iterator[ApiResource]:
-    scaled = (_SCALE, _STATUS)
     for kind, plural, short, parts in (
         ("DaemonSet", "daemonsets", "ds", (_STATUS,)),
-        ("Deployment", "deployments", "deploy", scaled),
-        ("ReplicaSet", "replicasets", "rs", scaled),
-        ("StatefulSet", "statefulsets", "sts", scaled),
+        ("Deployment", "deployments", "deploy", _SCALED),
+        ("ReplicaSet", "replicasets", "rs", _SCALED),
+        ("StatefulSet", "statefulsets", "sts", _SCALED),
     ):
         yield ApiResource(
             *("apps", "v1", kind, plural, True),
@@ -119,6 +152,7 @@ def _cluster() -> Iterator[ApiResource]:
     )
     lease = ApiResource("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True, create_on_update=True)
     yield lease
+    yield ApiResource("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", namespaced=False)
     yield ApiResource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", namespaced=True)
     yield ApiResource(
         "scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", namespaced=False, short_names=("pc",)
@@ -155,5 +189,5 @@ def _rbac() -> Iterator[ApiResource]:
 
 def builtin_resources() -> Iterator[ApiResource]:
     """Give every resource that needs no CRD."""
-    for resources in (_core, _cluster, _workloads, _reviews, _networking, _rbac):
+    for resources in (_core, _cluster_core, _cluster, _workloads, _reviews, _networking, _rbac):
         yield from resources()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from podfence.lab.apiserver.creation import create
 from podfence.lab.apiserver.deletion import is_ready_to_go
-from podfence.lab.apiserver.options import WriteOptions
+from podfence.lab.apiserver.options import NO_REPEATS, Repeats, WriteOptions
 from podfence.lab.apiserver.ownership.managers import Manager
 from podfence.lab.apiserver.ownership.updates import managed_after_update
+from podfence.lab.apiserver.patches.patch import Patch
 from podfence.lab.apiserver.registry import SERVER_METADATA, Registry, Written, check_name, check_namespace
 from podfence.lab.apiserver.resources import ApiResource
 from podfence.lab.apiserver.status import conflict, invalid
@@ -25,10 +25,10 @@ def update(
     body: Object,
     options: WriteOptions,
     subresource: str = "",
-    repeated: Iterable[str] = (),
+    repeats: Repeats = NO_REPEATS,
 ) -> Written:
     """Replace an object as a PUT does; raises ``StatusError`` with the server's refusal."""
-    value, faults = registry.read(resource, body, options, repeated)
+    value, faults = registry.read(resource, body, options, repeats)
     check_name(value, key[1])
     check_namespace(resource, value, key[0])
     if resource.create_on_update and not subresource and registry.storage.get(resource.resource, key) is None:
@@ -42,13 +42,14 @@ def patch(
     registry: Registry,
     resource: ApiResource,
     key: Key,
-    change: Callable[[Object], Object],
+    change: Patch,
     options: WriteOptions,
     subresource: str = "",
 ) -> Written:
-    """Change an object by a function from its old value to the new one."""
+    """Change an object by a patch."""
     entry = registry.find(resource, key)
-    value, faults = registry.read(resource, change(entry.value), options)
+    patched = change.apply_to(entry.value)
+    value, faults = registry.read(resource, patched, options, change.repeats, change.shown(patched))
     return replace(registry, resource, entry, value, options, faults, subresource)
 
 
@@ -68,15 +69,20 @@ def replace(
     part = subresource if subresource == "status" else ""
     admission = registry.admissions.of(resource)
     new = _with_identity(value, old, unconditional=resource.unconditional_update)
+    owners = _owners(registry, resource, new, old, options, subresource) if managed is None else managed
     if not part:
         new = registry.strategies.changed(resource.resource, new, old)
     new = admission.prepare_update(new, old, part)
     causes = tuple(admission.validate_update(new, old, part))
     if causes:
-        raise invalid(resource.group, resource.kind, entry.key[1], causes)
-    warnings = (*faults, *registry.warnings(admission, new))
+        raise invalid(resource.group, resource.kind, entry.key[1], causes).warning(faults)
+    warnings = (*faults, *registry.warnings(resource, new))
+    if not part:
+        new = registry.strategies.complete(resource.resource, new)
     kept = registry.keep(resource, new)
-    _own(registry, resource, kept, old, options, subresource, managed)
+    kept["metadata"].pop("managedFields", None)
+    if owners:
+        kept["metadata"]["managedFields"] = owners
     return Written(_store(registry, resource, entry, kept, options), warnings)
 
 
@@ -106,21 +112,13 @@ def _with_identity(new: Object, old: Object, *, unconditional: bool) -> Object:
     return {**new, "metadata": metadata}
 
 
-def _own(
-    registry: Registry,
-    resource: ApiResource,
-    kept: Object,
-    old: Object,
-    options: WriteOptions,
-    subresource: str,
-    managed: list[Object] | None,
-) -> None:
-    if managed is None:
-        manager = Manager(options.manager, "Update", resource.api_version, subresource)
-        managed = managed_after_update(kept, old, registry.merge_type(resource), manager, registry.now())
-    kept["metadata"].pop("managedFields", None)
-    if managed:
-        kept["metadata"]["managedFields"] = managed
+def _owners(
+    registry: Registry, resource: ApiResource, new: Object, old: Object, options: WriteOptions, subresource: str
+) -> list[Object]:
+    """Say who owns what after a change, before admission adds what belongs to nobody."""
+    manager = Manager(options.manager, "Update", resource.api_version, subresource)
+    said = registry.keep(resource, new)
+    return managed_after_update(said, old, registry.merge_type(resource), manager, registry.now())
 
 
 def _store(registry: Registry, resource: ApiResource, entry: Entry, kept: Object, options: WriteOptions) -> Object:

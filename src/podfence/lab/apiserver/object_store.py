@@ -6,9 +6,10 @@ HTTP. One instance for each of them, since it also says who owns what is written
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
+from podfence.lab.apiserver.binding import bind
 from podfence.lab.apiserver.changes import update
 from podfence.lab.apiserver.creation import create
 from podfence.lab.apiserver.deletion import delete
@@ -16,6 +17,7 @@ from podfence.lab.apiserver.finalizing import finalize
 from podfence.lab.apiserver.options import DeleteOptions, Preconditions, WriteOptions
 from podfence.lab.apiserver.plugins import NAMESPACES
 from podfence.lab.apiserver.registry import Registry
+from podfence.lab.apiserver.resources import ApiResource
 from podfence.lab.apiserver.storage import Entry, Event, Key, TooOldError
 from podfence.lab.interface import Resource, Seen
 
@@ -61,6 +63,28 @@ class InProcessStore:
         kind = self._registry.catalogue.preferred(resource)
         options = DeleteOptions(grace_s, preconditions=Preconditions(uid))
         delete(self._registry, kind, (namespace or "", name), options)
+
+    def bind(self, pod: Object, node: str) -> None:
+        """Give a pod its node, as a POST of a Binding does; raises ``StatusError`` 409 when it has one."""
+        metadata = pod["metadata"]
+        bind(self._registry, (metadata["namespace"], metadata["name"]), node)
+
+    def served(self) -> Sequence[Resource]:
+        """List the resources whose objects are stored, as they are now."""
+        return self._resources(lambda _: True)
+
+    def served_in_namespaces(self) -> Sequence[Resource]:
+        """List those of them that are in namespaces."""
+        return self._resources(lambda each: each.namespaced)
+
+    def _resources(self, is_wanted: Callable[[ApiResource], bool]) -> Sequence[Resource]:
+        kinds = (each for each in self._registry.catalogue if "list" in each.verbs and is_wanted(each))
+        return sorted({each.resource for each in kinds}, key=lambda each: (each.group, each.plural))
+
+    def resource_of(self, api_version: str, kind: str) -> Resource | None:
+        """Find the resource of what an object says of itself, ``None`` for one that is not served."""
+        found = self._registry.catalogue.of_kind(api_version, kind)
+        return found.resource if found else None
 
     async def watch(self, resource: Resource) -> AsyncIterator[Seen]:
         """Give every object as ADDED, then every change, without end and without a gap."""

@@ -18,6 +18,27 @@ class WriteOptions(msgspec.Struct, frozen=True):
     force: bool = False
 
 
+class Repeats(msgspec.Struct, frozen=True):
+    """What a body says twice, in the words of the parser that noticed: before all else in YAML, at the end in JSON."""
+
+    texts: tuple[str, ...] = ()
+    in_yaml: bool = False
+
+    def among(self, faults: list[str]) -> list[str]:
+        """List these with other faults, in the order in which the server tells them."""
+        return [*self.texts, *faults] if self.in_yaml else [*faults, *self.texts]
+
+    def joined(self, faults: list[str]) -> str:
+        """Write these and other faults as one strict decoding error."""
+        if not (self.in_yaml and self.texts):
+            return ", ".join(self.among(faults))
+        first = "yaml: unmarshal errors:" + "".join(f"\n  {text}" for text in self.texts)
+        return ", ".join([first, *faults])
+
+
+NO_REPEATS = Repeats()
+
+
 class Preconditions(msgspec.Struct, frozen=True):
     """What must be true of the object that is deleted."""
 

@@ -1,4 +1,4 @@
-"""The admission plugins that must know what is in the store: NamespaceLifecycle, ServiceAccount and Priority.
+"""The admission plugins that look into the store: NamespaceLifecycle, ServiceAccount, Priority and RuntimeClass.
 
 They change or refuse objects before these are validated. No token is mounted into pods: the lab asks nobody for one.
 """
@@ -11,11 +11,13 @@ from podfence.lab.apiserver.resources import ApiResource
 from podfence.lab.apiserver.status import StatusError, forbidden, not_found
 from podfence.lab.apiserver.storage import Storage
 from podfence.lab.interface import Resource
+from podfence.manifests.validation.cause import quoted
 
 Object = dict[str, Any]
 
 NAMESPACES: Final = Resource("", "namespaces")
 SERVICE_ACCOUNTS: Final = Resource("", "serviceaccounts")
+RUNTIME_CLASSES: Final = Resource("node.k8s.io", "runtimeclasses")
 PRIORITY_CLASSES: Final = Resource("scheduling.k8s.io", "priorityclasses")
 IMMORTAL: Final = frozenset({"default", "kube-system", "kube-public"})
 """Namespaces that cannot be deleted; kube-node-lease can."""
@@ -33,11 +35,13 @@ def admit_namespace(storage: Storage, resource: ApiResource, namespace: str, nam
         raise forbidden(resource.group, resource.plural, name, why, (cause,))
 
 
-def admit_pod(storage: Storage, pod: Object) -> Object:
-    """Give a new pod its service account and the priority of its class."""
+def admit_pod(storage: Storage, pod: Object, *, service_accounts: bool) -> Object:
+    """Give a new pod its service account and the priority of its class; raises ``StatusError`` 403."""
     spec = dict(pod.get("spec") or {})
-    _set_service_account(storage, pod["metadata"], spec)
+    if service_accounts:
+        _set_service_account(storage, pod["metadata"], spec)
     _set_priority(storage, pod["metadata"], spec)
+    _check_runtime(storage, pod["metadata"], spec)
     return {**pod, "spec": spec}
 
 
@@ -54,19 +58,41 @@ def _set_service_account(storage: Storage, metadata: Object, spec: Object) -> No
         spec.setdefault("imagePullSecrets", account.value["imagePullSecrets"])
 
 
-_SYSTEM_CLASSES: Final = frozenset({"system-cluster-critical", "system-node-critical"})
+_SYSTEM_CLASSES: Final = {
+    "system-cluster-critical": {"value": 2_000_000_000},
+    "system-node-critical": {"value": 2_000_001_000},
+}
+_PREEMPTS: Final = "PreemptLowerPriority"
 
 
 def _set_priority(storage: Storage, metadata: Object, spec: Object) -> None:
+    """Set priority and preemption by the class; a pod may only say itself what comes out anyway."""
     name = spec.get("priorityClassName")
-    if not name or name in _SYSTEM_CLASSES:
-        return
-    found = storage.get(PRIORITY_CLASSES, ("", name))
-    if found is None:
+    found = storage.get(PRIORITY_CLASSES, ("", name)) if name else None
+    priority_class: Object | None = found.value if found else _SYSTEM_CLASSES.get(name or "")
+    if name and priority_class is None:
         raise forbidden("", "pods", metadata.get("name", ""), f"no PriorityClass with name {name} was found")
-    spec["priority"] = found.value.get("value", 0)
-    if found.value.get("preemptionPolicy"):
-        spec.setdefault("preemptionPolicy", found.value["preemptionPolicy"])
+    computed = priority_class or {}
+    for field, type_name, value in (
+        ("priority", "integer value of priority", computed.get("value", 0)),
+        ("preemptionPolicy", "string value of PreemptionPolicy", computed.get("preemptionPolicy") or _PREEMPTS),
+    ):
+        if spec.get(field) not in {None, value}:
+            given = f"the {type_name} ({spec[field]}) must not be provided in pod spec"
+            why = f"{given}; priority admission controller computed {value} from the given PriorityClass name"
+            raise forbidden("", "pods", metadata.get("name", ""), why)
+        spec[field] = value
+
+
+def _check_runtime(storage: Storage, metadata: Object, spec: Object) -> None:
+    name = spec.get("runtimeClassName")
+    why = ""
+    if name and storage.get(RUNTIME_CLASSES, ("", name)) is None:
+        why = f"RuntimeClass {quoted(name)} not found"
+    elif spec.get("overhead") and not name:
+        why = "Pod Overhead set without corresponding RuntimeClass defined Overhead"
+    if why:
+        raise forbidden("", "pods", metadata.get("name", ""), f"pod rejected: {why}")
 
 
 def refuse_immortal(name: str) -> StatusError | None:

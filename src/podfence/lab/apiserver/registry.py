@@ -6,7 +6,7 @@ what is here: the store, the catalogue, the judges, clock and chance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -14,15 +14,16 @@ import msgspec
 from podfence.lab.apiserver.admission import Admissions
 from podfence.lab.apiserver.merge_types import MergeType, of_builtin
 from podfence.lab.apiserver.names import Making, rfc3339
-from podfence.lab.apiserver.options import WriteOptions
+from podfence.lab.apiserver.options import NO_REPEATS, Repeats, WriteOptions
 from podfence.lab.apiserver.resources import ApiResource, Catalogue
-from podfence.lab.apiserver.status import bad_request, not_found
+from podfence.lab.apiserver.status import StatusError, bad_request, invalid, not_found
 from podfence.lab.apiserver.storage import Entry, Key, Storage
 from podfence.lab.apiserver.strategies import Strategies
 from podfence.lab.apiserver.tables.choice import builtin_columns
 from podfence.lab.apiserver.tables.table import TableColumns
+from podfence.lab.interface import Resource
+from podfence.manifests.validation.cause import invalid as invalid_value
 from podfence.manifests.validation.decoding import Decoded
-from podfence.manifests.validation.kinds import Admission
 
 Object = dict[str, Any]
 
@@ -59,6 +60,7 @@ class Registry:
         self.making = making
         self.merge_types: dict[tuple[str, str], MergeType] = {}
         self.custom_columns: dict[tuple[str, str], TableColumns] = {}
+        self.own_warnings: dict[Resource, Callable[[Object], Iterable[str]]] = {}
         self.custom_schemas: dict[tuple[str, str], Object] = {}
 
     def now(self) -> str:
@@ -84,37 +86,42 @@ class Registry:
         return entry
 
     def read(
-        self, resource: ApiResource, value: Object, options: WriteOptions, repeated: Iterable[str] = ()
+        self,
+        resource: ApiResource,
+        value: Object,
+        options: WriteOptions,
+        repeats: Repeats = NO_REPEATS,
+        patch: str | None = None,
     ) -> tuple[Object, list[str]]:
         """Decode an object and fill in its defaults; gives it with the warnings about its text.
 
-        ``repeated`` are the paths of keys that the text has twice. Raises 400 with the server's words.
+        ``patch`` is what to show of the patch that made it, if one did. Raises ``StatusError`` in the server's words.
         """
         admission = self.admissions.of(resource)
-        decoded = admission.decode(value, strict=options.validation != "Ignore", sort=False)
-        faults = self._faults(resource, decoded, options, repeated)
-        object_ = decoded.value
-        object_["metadata"] = dict(object_.get("metadata") or {})
-        object_ |= {"apiVersion": resource.api_version, "kind": resource.kind}
-        return admission.default(object_), faults
+        decoded = admission.decode(value, strict=options.validation != "Ignore", sort=repeats.in_yaml)
+        faults = self._faults(resource, decoded, options, repeats, patch)
+        read = {**decoded.value, "apiVersion": resource.api_version, "kind": resource.kind}
+        read["metadata"] = dict(read.get("metadata") or {})
+        return admission.default(read), faults
 
     def _faults(
-        self, resource: ApiResource, decoded: Decoded, options: WriteOptions, repeated: Iterable[str]
+        self, resource: ApiResource, decoded: Decoded, options: WriteOptions, repeats: Repeats, patch: str | None
     ) -> list[str]:
-        start = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
         if decoded.wrong_types:
-            raise bad_request(start + decoded.wrong_types[0].message)
+            raise _unreadable(resource, decoded.wrong_types[0].message, patch)
         if options.validation == "Ignore":
             return []
-        faults = [f'duplicate field "{path}"' for path in repeated]
-        faults += (cause.message for cause in decoded.strict)
+        unknown = [cause.message for cause in decoded.strict]
+        faults = repeats.among(unknown)
         if faults and options.validation == "Strict":
-            raise bad_request(f"{start}strict decoding error: {', '.join(faults)}")
+            raise _unreadable(resource, f"strict decoding error: {repeats.joined(unknown)}", patch)
         return faults
 
-    def warnings(self, admission: Admission, value: Object) -> list[str]:
+    def warnings(self, resource: ApiResource, value: Object) -> list[str]:
         """Give what the server warns of when it accepts an object."""
-        return [said.message for said in admission.warnings(value)]
+        own = self.own_warnings.get(resource.resource)
+        said = [each.message for each in self.admissions.of(resource).warnings(value)]
+        return [*said, *(own(value) if own else ())]
 
     def keep(self, resource: ApiResource, value: Object) -> Object:
         """Bring an accepted object into the form that is stored."""
@@ -122,6 +129,14 @@ class Registry:
         kept |= self.admissions.of(resource).stored(value)
         kept["metadata"] = {name: entry for name, entry in kept["metadata"].items() if entry not in ({}, [], None)}
         return kept
+
+
+def _unreadable(resource: ApiResource, why: str, patch: str | None) -> StatusError:
+    """Refuse what cannot be decoded: the object that was sent, or what a patch made."""
+    if patch is None:
+        start = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
+        return bad_request(start + why)
+    return invalid("", "", "", (invalid_value("patch", patch, why, "patch"),))
 
 
 def check_name(value: Object, name: str) -> None:

@@ -26,7 +26,7 @@ class Subresource(msgspec.Struct, frozen=True):
 
 
 class ApiResource(msgspec.Struct, frozen=True):
-    """A resource in one API version, as discovery tells of it."""
+    """A resource in one API version, as discovery tells of it; ``deprecation`` is a warning in every answer."""
 
     group: str
     version: str
@@ -43,6 +43,7 @@ class ApiResource(msgspec.Struct, frozen=True):
     returns_deleted: bool = False
     custom: bool = False
     list_kind: str = ""
+    deprecation: str = ""
 
     @property
     def api_version(self) -> str:

@@ -1,4 +1,7 @@
-"""Gives Services their cluster addresses and node ports, as the API server itself does when it stores them."""
+"""Gives Services their cluster addresses and node ports, as the API server itself does when it stores them.
+
+Which families a Service has, and what an update keeps, is decided before, in ``validation.service_strategy``.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from podfence.lab.apiserver.status import StatusError, invalid
+from podfence.lab.apiserver.status import StatusError, internal_error, invalid
 from podfence.lab.apiserver.storage import Storage
 from podfence.lab.interface import Resource
-from podfence.manifests.validation.cause import Cause
 from podfence.manifests.validation.cause import invalid as invalid_value
+from podfence.manifests.validation.service_strategy import needs_address
 
 Object = dict[str, Any]
 
@@ -21,62 +24,49 @@ _RESERVED: Final = 16
 """Addresses at the start of the range that are only given to those who ask for them (kube-dns, kubernetes)."""
 
 
+def families_of(cidrs: Sequence[str]) -> tuple[str, ...]:
+    """Name the families of ranges, the default one first."""
+    return tuple(f"IPv{ipaddress.ip_network(cidr).version}" for cidr in cidrs)
+
+
 class ServiceAddresses:
-    """Hands out what no Service in the store has; the first CIDR's family is the default one."""
+    """Hands out what no Service in the store has."""
 
     def __init__(self, storage: Storage, cidrs: Sequence[str] = DEFAULT_CIDRS) -> None:
         self._storage = storage
-        self._networks = {f"IPv{network.version}": network for network in map(ipaddress.ip_network, cidrs)}
+        self._networks = dict(zip(families_of(cidrs), map(ipaddress.ip_network, cidrs), strict=True))
 
-    def for_new(self, service: Object) -> Object:
-        """Give a new Service what it lacks."""
+    def complete(self, service: Object) -> Object:
+        """Give a valid Service the addresses and ports that it lacks; raises ``StatusError`` 422 for taken ones."""
         spec = dict(service.get("spec") or {})
-        if spec.get("type") != "ExternalName":
-            _set_families(spec, tuple(self._networks))
-            self._set_addresses(service, spec)
-            self._set_node_ports(service, spec, ())
-        return {**service, "spec": spec, "status": {"loadBalancer": {}}}
+        if needs_address(spec):
+            self._complete_addresses(service, spec)
+            self._complete_ports(service, spec)
+        return {**service, "spec": spec, "status": service.get("status") or {"loadBalancer": {}}}
 
-    def for_changed(self, new: Object, old: Object) -> Object:
-        """Keep what a Service has, and give it what its new form needs besides."""
-        spec, before = dict(new.get("spec") or {}), old.get("spec") or {}
-        if spec.get("type") == "ExternalName":
-            for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"):
-                spec.pop(name, None)
-            return {**new, "spec": spec}
-        for name in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-            if not spec.get(name) and before.get(name):
-                spec[name] = before[name]
-        if spec.get("clusterIP") and spec["clusterIP"] != "None" and not spec.get("clusterIPs"):
-            spec["clusterIPs"] = [spec["clusterIP"]]
-        _set_families(spec, tuple(self._networks))
-        self._set_addresses(new, spec)
-        self._set_node_ports(new, spec, before.get("ports") or ())
-        return {**new, "spec": spec}
-
-    def _set_addresses(self, service: Object, spec: Object) -> None:
-        given = list(spec.get("clusterIPs") or ([spec["clusterIP"]] if spec.get("clusterIP") else []))
-        if given[:1] == ["None"]:
-            spec |= {"clusterIP": "None", "clusterIPs": ["None"]}
-            return
-        used = set(self._used_addresses(service["metadata"]))
-        for address in given:
-            if address in used:
-                raise _refused(
-                    service,
-                    "spec.clusterIPs",
-                    given,
-                    "failed to allocate IP " + address + ": provided IP is already allocated",
-                )
-        for family in spec["ipFamilies"][len(given) :]:
-            given.append(self._free_address(family, used))
-        spec |= {"clusterIP": given[0], "clusterIPs": given}
-
-    def _used_addresses(self, metadata: Object) -> Iterator[str]:
+    def _others(self, service: Object) -> Iterator[Object]:
+        metadata = service["metadata"]
         own = (metadata.get("namespace", ""), metadata.get("name", ""))
         for key, entry in self._storage.collection(SERVICES).entries.items():
             if key != own:
-                yield from entry.value["spec"].get("clusterIPs") or ()
+                yield entry.value.get("spec") or {}
+
+    def _complete_addresses(self, service: Object, spec: Object) -> None:
+        given = list(spec.get("clusterIPs") or ())
+        if given[:1] == ["None"]:
+            return
+        used = {address for other in self._others(service) for address in other.get("clusterIPs") or ()}
+        for address in given:
+            why = "provided IP is already allocated" if address in used else self._misfit(address)
+            if why:
+                raise _refused(service, "spec.clusterIPs", given, f"failed to allocate IP {address}: {why}")
+        given += (self._free_address(family, used) for family in (spec.get("ipFamilies") or ())[len(given) :])
+        spec |= {"clusterIP": given[0], "clusterIPs": given}
+
+    def _misfit(self, address: str) -> str:
+        network = self._networks[f"IPv{ipaddress.ip_address(address).version}"]
+        inside = ipaddress.ip_address(address) in network
+        return "" if inside else "the provided network does not match the current range"
 
     def _free_address(self, family: str, used: set[str]) -> str:
         network = self._networks[family]
@@ -84,57 +74,34 @@ class ServiceAddresses:
             address = str(network[number])
             if address not in used:
                 return address
-        raise StatusError(
-            500, "InternalError", "Internal error occurred: failed to allocate a serviceIP: range is full"
-        )
+        raise internal_error("failed to allocate a serviceIP: range is full")
 
-    def _set_node_ports(self, service: Object, spec: Object, before: Sequence[Object]) -> None:
-        kind = spec.get("type")
-        wanted = kind == "NodePort" or (kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts", True))
-        if not wanted:
-            if kind == "ClusterIP" and before:
-                earlier = {port.get("nodePort") for port in before}
-                spec["ports"] = [
-                    {name: entry for name, entry in port.items() if name != "nodePort" or entry not in earlier}
-                    for port in spec.get("ports") or ()
-                ]
-            return
-        kept = {(port.get("port"), port.get("protocol")): port["nodePort"] for port in before if port.get("nodePort")}
-        used = set(self._used_node_ports(service["metadata"])) | set(kept.values())
-        used |= {port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort")}
-        spec["ports"] = [_with_node_port(port, kept, used) for port in spec.get("ports") or ()]
-
-    def _used_node_ports(self, metadata: Object) -> Iterator[int]:
-        own = (metadata.get("namespace", ""), metadata.get("name", ""))
-        for key, entry in self._storage.collection(SERVICES).entries.items():
-            if key != own:
-                yield from (port["nodePort"] for port in entry.value["spec"].get("ports") or () if port.get("nodePort"))
+    def _complete_ports(self, service: Object, spec: Object) -> None:
+        ports = spec.get("ports") or ()
+        balanced = spec.get("type") == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts", True)
+        used = {number for other in self._others(service) for number in _node_ports(other)}
+        for index, port in enumerate(ports):
+            if port.get("nodePort") in used:
+                raise _refused(
+                    service,
+                    f"spec.ports[{index}].nodePort",
+                    port["nodePort"],
+                    "provided port is already allocated",
+                )
+        used |= set(_node_ports(spec))
+        free = (number for number in NODE_PORTS if number not in used)
+        if spec.get("type") == "NodePort" or balanced:
+            spec["ports"] = [port if port.get("nodePort") else {**port, "nodePort": next(free)} for port in ports]
+        if spec.get("type") == "LoadBalancer" and spec.get("externalTrafficPolicy") == "Local":
+            spec["healthCheckNodePort"] = spec.get("healthCheckNodePort") or next(free)
 
 
-def _with_node_port(port: Object, kept: dict[tuple[Any, Any], int], used: set[int]) -> Object:
-    if port.get("nodePort"):
-        return port
-    earlier = kept.pop((port.get("port"), port.get("protocol")), None)
-    number = earlier or next(each for each in NODE_PORTS if each not in used)
-    used.add(number)
-    return {**port, "nodePort": number}
-
-
-def _set_families(spec: Object, families: tuple[str, ...]) -> None:
-    """Fill in the address families: one unless the Service asks for both."""
-    addresses = [
-        address for address in spec.get("clusterIPs") or [spec.get("clusterIP")] if address not in {None, "", "None"}
-    ]
-    named = list(spec.get("ipFamilies") or [f"IPv{ipaddress.ip_address(address).version}" for address in addresses])
-    headless_without_selector = spec.get("clusterIP") == "None" and not spec.get("selector")
-    policy = spec.get("ipFamilyPolicy") or ("RequireDualStack" if headless_without_selector else "SingleStack")
-    if len(named) > 1 and not spec.get("ipFamilyPolicy"):
-        policy = "RequireDualStack"
-    count = 1 if policy == "SingleStack" else 2
-    named += (family for family in families if family not in named)
-    spec |= {"ipFamilies": named[:count], "ipFamilyPolicy": policy}
+def _node_ports(spec: Object) -> Iterator[int]:
+    yield from (port["nodePort"] for port in spec.get("ports") or () if port.get("nodePort"))
+    if spec.get("healthCheckNodePort"):
+        yield spec["healthCheckNodePort"]
 
 
 def _refused(service: Object, field: str, value: object, detail: str) -> StatusError:
-    cause: Cause = invalid_value(field, value, detail, "address-taken")
+    cause = invalid_value(field, value, detail, "address-taken")
     return invalid("", "Service", service["metadata"].get("name", ""), (cause,))

@@ -18,21 +18,24 @@ PODS: Final = Resource("", "pods")
 
 
 class Strategies:
-    """Prepares objects of special kinds before they are validated."""
+    """Prepares objects of special kinds; with ``service_accounts`` each pod has one, that must exist."""
 
-    def __init__(self, storage: Storage, addresses: ServiceAddresses) -> None:
+    def __init__(self, storage: Storage, addresses: ServiceAddresses, *, service_accounts: bool) -> None:
         self._storage = storage
+        self._service_accounts = service_accounts
         self._addresses = addresses
 
     def new(self, resource: Resource, value: Object) -> Object:
-        """Prepare a new object."""
-        if resource == PODS:
-            return admit_pod(self._storage, value)
-        return self._addresses.for_new(value) if resource == SERVICES else value
+        """Prepare a new object before it is validated."""
+        if resource != PODS:
+            return value
+        return admit_pod(self._storage, value, service_accounts=self._service_accounts)
 
     def changed(self, resource: Resource, new: Object, old: Object) -> Object:
-        """Prepare a changed object."""
-        if resource == NAMESPACES:
-            # Only the subresource finalize changes what a namespace waits for.
-            return {**new, "spec": old.get("spec", {})}
-        return self._addresses.for_changed(new, old) if resource == SERVICES else new
+        """Prepare a changed object before it is validated."""
+        # Only the subresource finalize changes what a namespace waits for.
+        return {**new, "spec": old.get("spec", {})} if resource == NAMESPACES else new
+
+    def complete(self, resource: Resource, value: Object) -> Object:
+        """Give a valid object what the store hands out."""
+        return self._addresses.complete(value) if resource == SERVICES else value

@@ -103,9 +103,11 @@ def _operation(served: Served, method: str, action: str, dialect: Dialect) -> Ob
     if names:
         operation["parameters"] = [_parameter(name, dialect) for name in names]
     if method == "patch":
-        body: Object = {"consumes": list(_PATCHES)}
+        # Strategic merge needs a type of the server's own; kubectl looks here for whether it may send such a patch.
+        kinds = _PATCHES if served.schema is None else _PATCHES[:-1]
+        body: Object = {"consumes": list(kinds)}
         if dialect is Dialect.OPENAPI_3:
-            body = {"requestBody": {"required": True, "content": {kind: {} for kind in _PATCHES}}}
+            body = {"requestBody": {"required": True, "content": {kind: {} for kind in kinds}}}
         operation |= body
     return operation
 

@@ -49,6 +49,14 @@ def test_kubectl_finds_that_a_patch_may_be_a_dry_run_and_validate_fields() -> No
     assert {each["name"] for each in patch["parameters"]} >= {"dryRun", "fieldManager", "fieldValidation"}
 
 
+def test_a_strategic_merge_patch_is_offered_for_built_in_kinds_alone() -> None:
+    def offered(served: Served) -> set[str]:
+        path = next(path for path in document([served])["paths"] if path.endswith(f"{served.plural}/{{name}}"))
+        return set(document([served])["paths"][path]["patch"]["requestBody"]["content"])
+
+    assert offered(DEPLOYMENT) - offered(CRONTAB) == {"application/strategic-merge-patch+json"}
+
+
 def test_a_subresource_has_a_path_of_its_own() -> None:
     assert "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale" in document([DEPLOYMENT])["paths"]
 

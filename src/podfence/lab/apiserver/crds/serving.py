@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from podfence.lab.apiserver.crds.admission import CustomAdmission
-from podfence.lab.apiserver.crds.structural import ANYTHING, read_schema
+from podfence.lab.apiserver.crds.structural import ANYTHING, read_schema, unjudged
 from podfence.lab.apiserver.merge_types import of_custom_resource
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import ApiResource, Subresource
@@ -26,6 +26,16 @@ def serve_custom_resources(registry: Registry) -> None:
     for entry in list(collection.entries.values()):
         serving.start(entry.value)
     collection.listen(serving.follow)
+    registry.own_warnings[CRDS] = _unjudged
+
+
+def _unjudged(crd: Object) -> list[str]:
+    """Say what of a CRD is accepted but not enforced here."""
+    paths = []
+    for index, version in enumerate(crd["spec"].get("versions") or ()):
+        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        paths += [f"spec.versions[{index}].schema.openAPIV3Schema{path}" for path in unjudged(schema)]
+    return [f"{path}: this server does not enforce it" for path in paths]
 
 
 class _Serving:
@@ -37,6 +47,8 @@ class _Serving:
     def follow(self, event: Event) -> None:
         """Take note of a change."""
         crd = event.after.value
+        if self._is_builtin(_resource(crd)):
+            return
         if event.type == "DELETED":
             self._stop(crd)
             self._delete_all(_resource(crd))
@@ -48,9 +60,15 @@ class _Serving:
     def start(self, crd: Object) -> None:
         """Serve what a CRD defines, the stored version first."""
         spec = crd["spec"]
+        if self._is_builtin(_resource(crd)):
+            return
         for version in sorted(spec.get("versions") or (), key=lambda each: not each.get("storage")):
             if version.get("served"):
                 self._start_version(spec, version)
+
+    def _is_builtin(self, resource: Resource) -> bool:
+        """Tell whether a resource is part of Kubernetes, which no CRD replaces."""
+        return any(each.resource == resource and not each.custom for each in self._registry.catalogue)
 
     def _start_version(self, spec: Object, version: Object) -> None:
         resource = _api_resource(spec, version)

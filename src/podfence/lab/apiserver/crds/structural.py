@@ -78,21 +78,20 @@ def unjudged(node: object, path: str = "") -> Iterator[str]:
 def write_schema(schema: Schema) -> Object:
     """Write a schema as ``openAPIV3Schema``."""
     node: Object = {"type": schema.type} if schema.type else {"x-kubernetes-int-or-string": True}
+    node |= _inside(schema)
+    limits = ((theirs, getattr(schema, ours)) for ours, theirs in _NUMBERS.items())
+    texts = (("format", schema.format or None), ("pattern", schema.pattern or None), ("default", schema.default))
+    node |= {name: value for name, value in (*limits, *texts) if value is not None}
+    node |= {name: list(value) for name, value in (("required", schema.required), ("enum", schema.enum)) if value}
+    return node | ({"x-kubernetes-list-type": "set"} if schema.is_set else {})
+
+
+def _inside(schema: Schema) -> Object:
+    node: Object = {}
     if schema.properties:
         node["properties"] = {name: write_schema(field) for name, field in sorted(schema.properties.items())}
     if schema.additional is not None:
         node["additionalProperties"] = write_schema(schema.additional)
     if schema.items is not None:
         node["items"] = write_schema(schema.items)
-    for ours, theirs in (("required", "required"), ("enum", "enum")):
-        if getattr(schema, ours):
-            node[theirs] = list(getattr(schema, ours))
-    for name, value in (("format", schema.format), ("pattern", schema.pattern), ("default", schema.default)):
-        if value not in {"", None}:
-            node[name] = value
-    for ours, theirs in _NUMBERS.items():
-        if getattr(schema, ours) is not None:
-            node[theirs] = getattr(schema, ours)
-    if schema.is_set:
-        node["x-kubernetes-list-type"] = "set"
     return node

@@ -55,7 +55,7 @@ def json_answer(text: bytes, code: int = 200) -> Response:
 
 def refusal(error: StatusError) -> Response:
     """Answer with a Status."""
-    response = answer(error.status, error.code)
+    response = answer(error.status, error.code, warnings=error.warnings)
     retry = error.details.get("retryAfterSeconds")
     if retry:
         response.headers["retry-after"] = str(retry)
@@ -68,10 +68,11 @@ def page_not_found() -> Response:
 
 
 def with_warnings(response: Response, warnings: Iterable[str]) -> Response:
-    """Add a Warning header for each text."""
-    for text in dict.fromkeys(warnings):
-        line = warning_header(text).encode("utf-8")
-        response.raw_headers.append((b"warning", line))
+    """Add a Warning header for each text that has none yet."""
+    for text in warnings:
+        header = (b"warning", warning_header(text).encode())
+        if header not in response.raw_headers:
+            response.raw_headers.append(header)
     return response
 
 

@@ -7,27 +7,31 @@ from typing import Any, Final
 import msgspec
 from starlette.requests import Request
 
-from podfence.lab.apiserver.protobuf import decode_protobuf
+from podfence.lab.apiserver.options import NO_REPEATS, Repeats
 from podfence.lab.apiserver.status import StatusError, bad_request, unsupported_media_type
+from podfence.manifests.field_path import RepeatedKey
 from podfence.manifests.json_scan import is_too_deep, load, scan
+from podfence.manifests.protobuf import CONTENT_TYPE as PROTOBUF
+from podfence.manifests.protobuf import ProtobufError, decode_protobuf
+from podfence.manifests.validation.cause import quoted
 from podfence.manifests.yaml_errors import YamlError
-from podfence.manifests.yaml_events import read_yaml
+from podfence.manifests.yaml_events import COLUMN_BITS, read_yaml
 
 Object = dict[str, Any]
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
-PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
+_SUMMARY: Final = 30
 OBJECT_TYPES: Final = (JSON, YAML, PROTOBUF)
 MAX_BODY: Final = 3 * 1024 * 1024
 """Bytes that a body may have, as in a real server."""
 
 
 class Body(msgspec.Struct, frozen=True):
-    """What a body says; ``repeated`` are the paths of keys that it has twice."""
+    """What a body says, and what it says twice."""
 
     value: Any
-    repeated: tuple[str, ...] = ()
+    repeats: Repeats = NO_REPEATS
 
 
 def media_type(request: Request) -> str:
@@ -44,53 +48,73 @@ async def read_text(request: Request) -> bytes:
     return text
 
 
-async def read_body(request: Request) -> Body:
-    """Read an object in any form that objects may be sent in."""
+async def read_body(request: Request, kind: str) -> Body:
+    """Read an object in any form that objects may be sent in; ``kind`` is what it should be."""
     text = await read_text(request)
     form = media_type(request)
-    if form == JSON:
-        return read_json(text)
-    if form in {YAML, "application/x-yaml", "text/yaml"}:
-        return read_yaml_body(text)
-    if form == PROTOBUF:
-        return Body(decode_protobuf(text))
+    try:
+        if form == PROTOBUF:
+            return Body(decode_protobuf(text))
+        if form == JSON:
+            return read_json(text)
+        if form in {YAML, "application/x-yaml", "text/yaml"}:
+            return read_yaml_body(text)
+    except (UnreadableError, ProtobufError) as error:
+        summary = f"({_summary(text)})"
+        raise bad_request(f"the object provided is unrecognized (must be of type {kind}): {error} {summary}") from error
     raise unsupported_media_type(OBJECT_TYPES)
 
 
+def _summary(text: bytes) -> str:
+    if not text:
+        return "<empty>"
+    more = " ..." if len(text) > _SUMMARY else ""
+    start = text[:_SUMMARY]
+    return (start.decode(errors="replace") if start.startswith(b"{") else start.hex()) + more
+
+
+class UnreadableError(Exception):
+    """A body that is no JSON or YAML."""
+
+
 def read_json(text: bytes) -> Body:
-    """Read JSON text; raises 400 in the words of Go's decoder as far as they can be told."""
+    """Read JSON text; raises ``UnreadableError``."""
     try:
         if is_too_deep(text, 0, len(text)):
-            raise bad_request("exceeded max depth")
+            raise UnreadableError("couldn't get version/kind; json parse error: exceeded max depth")
         value, has_repeats = load(text)
     except (ValueError, msgspec.DecodeError) as error:
-        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
-    repeated = tuple(_path(each.path, each.key) for each in scan(text).repeated) if has_repeats else ()
-    return Body(value, repeated)
+        raise UnreadableError(f"couldn't get version/kind; json parse error: {error}") from error
+    repeated = scan(text).repeated if has_repeats else ()
+    return Body(value, Repeats(tuple(f"duplicate field {quoted(_path(each))}" for each in repeated)))
 
 
 def read_yaml_body(text: bytes) -> Body:
-    """Read one YAML document; raises 400."""
+    """Read one YAML document; raises ``UnreadableError``."""
     try:
         documents = list(read_yaml(text))
     except YamlError as error:
-        raise bad_request(f"error converting YAML to JSON: yaml: {error}") from error
+        raise UnreadableError(f"yaml: line {error.line + 1}: {error.message}") from error
     document = documents[0] if documents else None
     if document is None:
         return Body(None)
-    return Body(document.value, tuple(_path(each.path, each.key) for each in document.repeated))
+    texts = tuple(f"line {_line(each)}: key {quoted(each.key)} already set in map" for each in document.repeated)
+    return Body(document.value, Repeats(texts, in_yaml=True))
 
 
-def _path(parent: str, key: str) -> str:
-    return f"{parent}.{key}" if parent else key
+def _line(repeated: RepeatedKey) -> int:
+    """Give the line that the server names: that of the value, which below a key of a block is the next one."""
+    return (repeated.second >> COLUMN_BITS) + 1 + isinstance(repeated.lost, dict | list)
+
+
+def _path(repeated: RepeatedKey) -> str:
+    return f"{repeated.path}.{repeated.key}" if repeated.path else repeated.key
 
 
 def as_object(body: Body) -> Object:
     """Take a body for an object; raises 400 when it is none."""
     if not isinstance(body.value, dict):
         found = {list: "array", str: "string", type(None): "null"}.get(type(body.value), "number")
-        message = "couldn't get version/kind; json parse error: json: cannot unmarshal "
-        raise bad_request(
-            f'{message}{found} into Go value of type struct {{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }}'
-        )
+        start = "couldn't get version/kind; json parse error: json: cannot unmarshal"
+        raise bad_request(f"{start} {found} into Go value of type struct {{ APIVersion string; Kind string }}")
     return body.value

@@ -5,9 +5,8 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from podfence.lab.apiserver.finalizing import finalize
 from podfence.lab.apiserver.http import logs, subresources
-from podfence.lab.apiserver.http.answers import answer, page_not_found
+from podfence.lab.apiserver.http.answers import answer, page_not_found, refusal, with_warnings
 from podfence.lab.apiserver.http.bodies import as_object, read_body
 from podfence.lab.apiserver.http.reading import get, list_objects
 from podfence.lab.apiserver.http.request_info import RequestInfo
@@ -16,10 +15,12 @@ from podfence.lab.apiserver.http.writing import delete_collection, delete_object
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import ApiResource
 from podfence.lab.apiserver.reviews import KINDS, review
-from podfence.lab.apiserver.status import bad_request, method_not_allowed
+from podfence.lab.apiserver.status import StatusError, bad_request, method_not_allowed, no_such_resource
 from podfence.lab.interface import PodRuntime
 
 _STREAMS = frozenset({"exec", "attach", "portforward"})
+_READING = frozenset({"get", "list", "watch"})
+_OF_COLLECTIONS = frozenset({"list", "create", "deletecollection"})
 
 
 class Dispatch:
@@ -30,36 +31,43 @@ class Dispatch:
         self._runtime = runtime
 
     async def answer(self, info: RequestInfo, request: Request) -> Response:
-        """Answer a request; raises ``StatusError`` for a refusal."""
+        """Answer a request, refusals included."""
         resource = self._registry.catalogue.find(info.group, info.version, info.plural)
-        if resource is None or not _fits(resource, info):
-            return page_not_found()
-        if info.subresource:
-            return await self._part(resource, info, request)
-        if info.verb not in resource.verbs:
-            raise method_not_allowed()
-        if resource.kind in KINDS:
-            return answer(review(resource.kind, as_object(await read_body(request))), 201)
-        return await self._whole(resource, info, request)
+        try:
+            if resource is None or not _fits(resource, info):
+                return self._nothing(info)
+            response = await (self._part if info.subresource else self._whole)(resource, info, request)
+        except StatusError as error:
+            response = refusal(error)
+        return with_warnings(response, (resource.deprecation,) if resource and resource.deprecation else ())
+
+    def _nothing(self, info: RequestInfo) -> Response:
+        """Answer for what is not served: groups of CRDs and unknown groups have no voice of their own."""
+        if any(each.group == info.group and not each.custom for each in self._registry.catalogue):
+            raise no_such_resource()
+        return page_not_found()
 
     async def _whole(self, resource: ApiResource, info: RequestInfo, request: Request) -> Response:
-        registry, key = self._registry, (info.namespace or "", info.name)
+        if info.verb not in resource.verbs or _is_misplaced(info):
+            raise method_not_allowed()
+        if resource.kind in KINDS:
+            return answer(review(resource.kind, as_object(await read_body(request, resource.kind))), 201)
+        if info.verb in _READING:
+            return _read(self._registry, resource, info, request)
+        return await self._write(resource, info, request)
+
+    async def _write(self, resource: ApiResource, info: RequestInfo, request: Request) -> Response:
+        registry, namespace, key = self._registry, info.namespace, (info.namespace or "", info.name)
         match info.verb:
-            case "get":
-                return get(registry, resource, key, request)
-            case "list":
-                return list_objects(registry, resource, info.namespace, request)
-            case "watch":
-                return watch(registry, resource, info.namespace, info.name, request)
             case "create":
-                return await post(registry, resource, info.namespace or "", request)
+                return await post(registry, resource, namespace or "", request)
             case "update":
                 return await put(registry, resource, key, "", request)
             case "patch":
                 return await patch_object(registry, resource, key, "", request)
             case "delete":
                 return await delete_object(registry, resource, key, request)
-        return await delete_collection(registry, resource, info.namespace, request)
+        return await delete_collection(registry, resource, namespace, request)
 
     async def _part(self, resource: ApiResource, info: RequestInfo, request: Request) -> Response:
         part = resource.subresource(info.subresource)
@@ -67,39 +75,19 @@ class Dispatch:
             return page_not_found()
         if info.verb not in part.verbs:
             raise method_not_allowed()
-        key = (info.namespace or "", info.name)
         if part.name in _STREAMS:
             raise bad_request("Upgrade request required")
-        special = await self._special(resource, key, part.name, request)
+        key = (info.namespace or "", info.name)
+        if part.name == "log":
+            return self._log(resource, key, request)
+        special = subresources.HANDLERS.get(part.name)
         if special is not None:
-            return special
+            return await special(self._registry, resource, key, request)
         if info.verb == "get":
             return get(self._registry, resource, key, request)
         if info.verb == "update":
             return await put(self._registry, resource, key, part.name, request)
         return await patch_object(self._registry, resource, key, part.name, request)
-
-    async def _special(
-        self, resource: ApiResource, key: tuple[str, str], part: str, request: Request
-    ) -> Response | None:
-        registry = self._registry
-        match part:
-            case "scale" if request.method == "GET":
-                return answer(subresources.scale_of(registry.find(resource, key)))
-            case "scale":
-                return await subresources.change_scale(registry, resource, key, request)
-            case "eviction":
-                return await subresources.evict(registry, resource, key, request)
-            case "binding":
-                return await subresources.bind(registry, resource, key, request)
-            case "token":
-                return await subresources.issue_token(registry, resource, key, request)
-            case "finalize":
-                body = as_object(await read_body(request))
-                return answer(finalize(registry, resource, key, body))
-            case "log":
-                return self._log(resource, key, request)
-        return None
 
     def _log(self, resource: ApiResource, key: tuple[str, str], request: Request) -> Response:
         pod = self._registry.find(resource, key).value
@@ -119,3 +107,16 @@ def _fits(resource: ApiResource, info: RequestInfo) -> bool:
     if info.name:
         return False
     raise method_not_allowed()
+
+
+def _read(registry: Registry, resource: ApiResource, info: RequestInfo, request: Request) -> Response:
+    if info.verb == "get":
+        return get(registry, resource, (info.namespace or "", info.name), request)
+    if info.verb == "list":
+        return list_objects(registry, resource, info.namespace, request)
+    return watch(registry, resource, info.namespace, info.name, request)
+
+
+def _is_misplaced(info: RequestInfo) -> bool:
+    """Tell whether a verb of collections is meant for one object, or the reverse; a watch is for both."""
+    return info.verb != "watch" and bool(info.name) is (info.verb in _OF_COLLECTIONS)

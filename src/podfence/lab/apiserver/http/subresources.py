@@ -1,21 +1,24 @@
-"""Parts of objects with an address of their own: scale, eviction, binding, token."""
+"""Parts of objects with an address of their own: scale, eviction, binding, token, finalize."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from podfence.lab.apiserver.binding import bind
 from podfence.lab.apiserver.changes import replace
-from podfence.lab.apiserver.deletion import PODS, delete
+from podfence.lab.apiserver.deletion import delete
+from podfence.lab.apiserver.finalizing import finalize
 from podfence.lab.apiserver.http.answers import answer
 from podfence.lab.apiserver.http.bodies import as_object, media_type, read_body, read_text
 from podfence.lab.apiserver.http.writing import patch_of, write_options
 from podfence.lab.apiserver.options import DeleteOptions, WriteOptions
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import ApiResource
-from podfence.lab.apiserver.status import StatusError, bad_request, conflict, success
+from podfence.lab.apiserver.status import StatusError, conflict, success
 from podfence.lab.apiserver.storage import Entry, Key
 from podfence.lab.apiserver.tables.words import at
 
@@ -45,15 +48,17 @@ def _selector(selector: Object) -> str:
 
 
 async def change_scale(registry: Registry, resource: ApiResource, key: Key, request: Request) -> Response:
-    """Set the replicas of an object."""
+    """Show or set the replicas of an object."""
+    if request.method == "GET":
+        return answer(scale_of(registry.find(resource, key)))
     options = write_options(request, "UpdateOptions")
     entry = registry.find(resource, key)
     scale = scale_of(entry)
     if request.method == "PUT":
-        scale = as_object(await read_body(request))
+        scale = as_object(await read_body(request, resource.kind))
     else:
         text = await read_text(request)
-        scale = patch_of(registry, resource, media_type(request), text)(scale)
+        scale = patch_of(registry, resource, media_type(request), text).apply_to(scale)
     _set_replicas(registry, resource, entry, scale, options)
     return answer(scale_of(registry.find(resource, key)))
 
@@ -78,37 +83,18 @@ def _set_replicas(
 
 async def evict(registry: Registry, resource: ApiResource, key: Key, request: Request) -> Response:
     """Delete a pod on behalf of ``kubectl drain``."""
-    body = as_object(await read_body(request))
+    body = as_object(await read_body(request, resource.kind))
     grace_s = at(body, "deleteOptions", "gracePeriodSeconds")
     delete(registry, resource, key, DeleteOptions(grace_s))
     return answer(success(), 201)
 
 
-async def bind(registry: Registry, resource: ApiResource, key: Key, request: Request) -> Response:
+async def bind_pod(registry: Registry, resource: ApiResource, key: Key, request: Request) -> Response:
     """Give a pod its node, as a scheduler does."""
     options = write_options(request, "CreateOptions")
-    node = at(as_object(await read_body(request)), "target", "name") or ""
-    entry = registry.find(resource, key)
-    value = entry.value
-    if at(value, "spec", "nodeName"):
-        why = f'pod {key[1]} is already assigned to node "{value["spec"]["nodeName"]}"'
-        raise conflict("", "pods/binding", key[1], why)
-    if not node:
-        raise bad_request("target.name: Required value")
-    bound = bound_pod(value, node, registry.now())
-    if not options.dry_run:
-        registry.storage.put(PODS, key, bound)
+    body = as_object(await read_body(request, resource.kind))
+    bind(registry, key, at(body, "target", "name") or "", dry_run=options.dry_run)
     return answer(success(), 201)
-
-
-def bound_pod(pod: Object, node: str, now: str) -> Object:
-    """Give a pod that is assigned to a node."""
-    status = dict(pod.get("status") or {})
-    others = [each for each in status.get("conditions") or () if each.get("type") != "PodScheduled"]
-    scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": now}
-    status["conditions"] = [*others, scheduled]
-    metadata = dict(pod["metadata"])
-    return {**pod, "metadata": metadata, "spec": {**pod["spec"], "nodeName": node}, "status": status}
 
 
 # Service accounts and namespaces
@@ -116,10 +102,28 @@ def bound_pod(pod: Object, node: str, now: str) -> Object:
 
 async def issue_token(registry: Registry, resource: ApiResource, key: Key, request: Request) -> Response:
     """Give a token for a service account; the lab asks nobody for one, so that it opens nothing."""
-    body = as_object(await read_body(request))
+    body = as_object(await read_body(request, resource.kind))
     registry.find(resource, key)
     seconds = at(body, "spec", "expirationSeconds") or 3600
     spec = {**(body.get("spec") or {}), "expirationSeconds": seconds}
     status = {"token": f"lab.{key[0]}.{key[1]}", "expirationTimestamp": registry.now()}
     head = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1"}
     return answer({**head, "metadata": {"name": key[1], "namespace": key[0]}, "spec": spec, "status": status}, 201)
+
+
+async def finalize_namespace(registry: Registry, resource: ApiResource, key: Key, request: Request) -> Response:
+    """Set what a namespace still waits for."""
+    body = as_object(await read_body(request, resource.kind))
+    return answer(finalize(registry, resource, key, body))
+
+
+Handler = Callable[[Registry, ApiResource, Key, Request], Awaitable[Response]]
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    "scale": change_scale,
+    "eviction": evict,
+    "binding": bind_pod,
+    "token": issue_token,
+    "finalize": finalize_namespace,
+}
+"""Subresources that are no part of the object itself."""

@@ -46,6 +46,8 @@ class PlainView:
 
     def __init__(self, resource: ApiResource) -> None:
         self._resource = resource
+        head = encode({"kind": resource.kind, "apiVersion": resource.api_version})
+        self._head = head[:-1] + b","
 
     def one(self, entry: Entry) -> bytes:
         """Show one object."""
@@ -56,7 +58,12 @@ class PlainView:
     def many(self, entries: Sequence[Entry], metadata: Object) -> bytes:
         """Show a list; its items are texts that were made before."""
         head = {"kind": self._resource.kind_of_list, "apiVersion": self._resource.api_version, "metadata": metadata}
-        return encode(head)[:-1] + b',"items":[' + b",".join(map(self.one, entries)) + b"]}"
+        return encode(head)[:-1] + b',"items":[' + b",".join(map(self._item, entries)) + b"]}"
+
+    def _item(self, entry: Entry) -> bytes:
+        # The items of a typed list do not say again what they are.
+        text = self.one(entry)
+        return b"{" + text[len(self._head) :] if not self._resource.custom and text.startswith(self._head) else text
 
     def bookmark(self, metadata: Object) -> bytes:
         """Show the metadata as an object of the kind."""

@@ -17,7 +17,7 @@ from podfence.lab.apiserver.http.views import OBJECT_FORMS, View, view_of
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import ApiResource
 from podfence.lab.apiserver.selection import Selection
-from podfence.lab.apiserver.status import StatusError, bad_request, expired
+from podfence.lab.apiserver.status import StatusError, bad_request, expired, too_large_resource_version
 from podfence.lab.apiserver.storage import Collection, Entry, Event, TooOldError
 
 Object = dict[str, Any]
@@ -89,6 +89,8 @@ class _Watch:
 
     def _start(self) -> tuple[int, bytes]:
         """Give the place from which to follow the history, and what comes before it."""
+        if self._revision > self._storage.revision:
+            raise too_large_resource_version(self._revision, self._storage.revision)
         if self._revision and not self._sends_initial:
             try:
                 return self._collection.place_of(self._revision), b""

@@ -15,6 +15,7 @@ from podfence.lab.apiserver.deletion import Deleted, delete
 from podfence.lab.apiserver.http.answers import answer, wanted_form
 from podfence.lab.apiserver.http.bodies import (
     Body,
+    UnreadableError,
     as_object,
     media_type,
     read_body,
@@ -28,17 +29,20 @@ from podfence.lab.apiserver.http.views import OBJECT_FORMS
 from podfence.lab.apiserver.options import DeleteOptions, Preconditions, WriteOptions
 from podfence.lab.apiserver.patches.json_patch import PatchError, apply_json_patch
 from podfence.lab.apiserver.patches.merge_patch import apply_merge_patch
+from podfence.lab.apiserver.patches.patch import Patch
 from podfence.lab.apiserver.patches.strategic import apply_strategic_patch
 from podfence.lab.apiserver.registry import Registry, Written
 from podfence.lab.apiserver.resources import ApiResource
 from podfence.lab.apiserver.status import (
     StatusError,
     bad_request,
+    invalid,
     resource_details,
     success,
     unsupported_media_type,
 )
 from podfence.lab.apiserver.storage import Key
+from podfence.manifests.validation.cause import Cause, not_supported, required
 
 Object = dict[str, Any]
 
@@ -47,6 +51,8 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 _MAX_MANAGER: Final = 128
+_VALIDATIONS: Final = ("", "Ignore", "Strict", "Warn")
+_PROPAGATIONS: Final = ("Foreground", "Background", "Orphan", "nil")
 
 
 def write_options(request: Request, kind: str) -> WriteOptions:
@@ -54,16 +60,15 @@ def write_options(request: Request, kind: str) -> WriteOptions:
     query = request.query_params
     dry_runs = [text for text in query.getlist("dryRun") if text]
     if any(text != "All" for text in dry_runs):
-        raise _bad_option(kind, "dryRun", f'Unsupported value: "{dry_runs[0]}": supported values: "All"')
+        raise _bad_option(kind, not_supported("dryRun", dry_runs, ("All",), "option"))
     validation = query.get("fieldValidation") or "Warn"
-    if validation not in {"Ignore", "Warn", "Strict"}:
-        supported = 'supported values: "Ignore", "Strict", "Warn"'
-        raise _bad_option(kind, "fieldValidation", f'Unsupported value: "{validation}": {supported}')
+    if validation not in _VALIDATIONS:
+        raise _bad_option(kind, not_supported("fieldValidation", validation, _VALIDATIONS, "option"))
     return WriteOptions(_manager(request), bool(dry_runs), validation, flag(query, "force"))
 
 
-def _bad_option(kind: str, field: str, why: str) -> StatusError:
-    return StatusError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {field}: {why}')
+def _bad_option(kind: str, cause: Cause) -> StatusError:
+    return invalid("meta.k8s.io", kind, "", (cause,))
 
 
 def _manager(request: Request) -> str:
@@ -75,17 +80,17 @@ def _manager(request: Request) -> str:
 async def post(registry: Registry, resource: ApiResource, namespace: str, request: Request) -> Response:
     """Create an object."""
     options = write_options(request, "CreateOptions")
-    body = await read_body(request)
-    value = checked_object(resource, body)
-    return written(request, create(registry, resource, namespace, value, options, body.repeated))
+    body = await read_body(request, resource.kind)
+    value = checked_object(registry, resource, body)
+    return written(request, create(registry, resource, namespace, value, options, body.repeats))
 
 
 async def put(registry: Registry, resource: ApiResource, key: Key, subresource: str, request: Request) -> Response:
     """Replace an object."""
     options = write_options(request, "UpdateOptions")
-    body = await read_body(request)
-    value = checked_object(resource, body)
-    return written(request, update(registry, resource, key, value, options, subresource, body.repeated))
+    body = await read_body(request, resource.kind)
+    value = checked_object(registry, resource, body)
+    return written(request, update(registry, resource, key, value, options, subresource, body.repeats))
 
 
 def written(request: Request, outcome: Written) -> Response:
@@ -94,22 +99,28 @@ def written(request: Request, outcome: Written) -> Response:
     return answer(outcome.value, 201 if outcome.created else 200, warnings=outcome.warnings, form=form)
 
 
-def checked_object(resource: ApiResource, body: Body) -> Object:
+def checked_object(registry: Registry, resource: ApiResource, body: Body) -> Object:
     """Take a body for an object of a resource; raises 400 when it is of another kind."""
     value = as_object(body)
     kind, api_version = value.get("kind") or resource.kind, value.get("apiVersion") or resource.api_version
-    if (kind, api_version) != (resource.kind, resource.api_version):
-        given, wanted = _kind_text(api_version, kind), _kind_text(resource.api_version, resource.kind)
-        if kind != resource.kind:
-            raise bad_request(f'no kind "{kind}" is registered for version "{api_version}" in scheme')
-        raise bad_request(
-            f"the API version in the data ({api_version}) does not match the expected API version ({resource.api_version})"
-        )
-    return value
+    if kind == resource.kind and api_version == resource.api_version:
+        return value
+    if kind == resource.kind or resource.custom:
+        message = f"the API version in the data ({api_version}) does not match the expected API version"
+        raise bad_request(f"{message} ({resource.api_version})")
+    version = str(api_version).rpartition("/")[2]
+    start = f'{kind} in version "{version}" cannot be handled as a {resource.kind}: '
+    known = registry.catalogue.of_kind(api_version, kind)
+    if known is not None and not known.custom:
+        to = f"({_internal(resource.group)}.{resource.kind})"
+        raise bad_request(f"{start}converting ({version}.{kind}) to {to}: unknown conversion")
+    where = f'version "{api_version}" in scheme "pkg/runtime/scheme.go:111"'
+    raise bad_request(f'{start}no kind "{kind}" is registered for {where}')
 
 
-def _kind_text(api_version: str, kind: str) -> str:
-    return f"{api_version}, Kind={kind}"
+def _internal(group: str) -> str:
+    """Name the server's package of a group's internal types."""
+    return group.partition(".")[0] or "core"
 
 
 # Patches
@@ -123,19 +134,30 @@ async def patch_object(
     form = media_type(request)
     text = await read_text(request)
     if form == APPLY_PATCH:
-        body = read_yaml_body(text)
+        if not request.query_params.get("fieldManager"):
+            cause = required("fieldManager", "is required for apply patch", "option")
+            raise _bad_option("PatchOptions", cause)
+        body = _read_patch(read_yaml_body, text)
         value = as_object(body)
-        return written(request, apply(registry, resource, key, value, options, subresource, body.repeated))
+        return written(request, apply(registry, resource, key, value, options, subresource, body.repeats))
     change = patch_of(registry, resource, form, text)
     return written(request, patch(registry, resource, key, change, options, subresource))
 
 
-def patch_of(registry: Registry, resource: ApiResource, form: str, text: bytes) -> Callable[[Object], Object]:
-    """Give the function that a patch is; raises 415 for formats that the kind does not know."""
+def _read_patch(read: Callable[[bytes], Body], text: bytes) -> Body:
+    try:
+        return read(text)
+    except UnreadableError as error:
+        raise bad_request(f"error decoding patch: {error}") from error
+
+
+def patch_of(registry: Registry, resource: ApiResource, form: str, text: bytes) -> Patch:
+    """Read a patch; raises 415 for formats that the kind does not know."""
     known = [JSON_PATCH, MERGE_PATCH, *([] if resource.custom else [STRATEGIC_PATCH]), APPLY_PATCH]
     if form not in known:
         raise unsupported_media_type(known)
-    change = read_json(text).value
+    body = _read_patch(read_json, text)
+    change = body.value
     if form != JSON_PATCH and not isinstance(change, dict):
         raise bad_request("json: cannot unmarshal into Go value of type map[string]interface {}")
     merge_type = registry.merge_type(resource)
@@ -151,12 +173,12 @@ def patch_of(registry: Registry, resource: ApiResource, form: str, text: bytes) 
         except PatchError as error:
             raise _patch_refusal(error) from error
 
-    return apply_to
+    return Patch(apply_to, change if form == STRATEGIC_PATCH else None, body.repeats)
 
 
 def _patch_refusal(error: PatchError) -> StatusError:
     if error.unreadable:
-        return bad_request(f"error decoding patch: {error.message}")
+        return bad_request(error.message)
     cause = {"reason": "UnexpectedServerResponse", "message": error.message}
     message = "the server rejected our request due to an error in our request"
     return StatusError(422, "Invalid", message, {"causes": [cause]})
@@ -182,15 +204,14 @@ async def delete_options(request: Request) -> DeleteOptions:
     """Read the options of a deletion, from the body or, where there is none, from the query."""
     body: Object = {}
     if await read_text(request):
-        body = as_object(await read_body(request))
+        body = as_object(await read_body(request, "DeleteOptions"))
     query = request.query_params
     propagation = body.get("propagationPolicy") or query.get("propagationPolicy", "")
     orphans = body.get("orphanDependents")
     if orphans is not None and not propagation:
         propagation = "Orphan" if orphans else "Background"
-    if propagation not in {"", "Background", "Foreground", "Orphan"}:
-        supported = 'supported values: "Foreground", "Background", "Orphan", "nil"'
-        raise _bad_option("DeleteOptions", "propagationPolicy", f'Unsupported value: "{propagation}": {supported}')
+    if propagation and propagation not in _PROPAGATIONS:
+        raise _bad_option("DeleteOptions", not_supported("propagationPolicy", propagation, _PROPAGATIONS, "option"))
     grace_s = body.get("gracePeriodSeconds")
     return DeleteOptions(
         number(query, "gracePeriodSeconds") if grace_s is None else int(grace_s),

@@ -126,7 +126,7 @@ def _order(old: list[str], new: list[str]) -> Iterable[str]:
 
 
 def without(
-    value: Any,
+    value: Any,  # noqa: ANN401 (any JSON)
     gone: frozenset[Path],
     kept: frozenset[Path],
     merge_type: MergeType,
@@ -155,7 +155,7 @@ def _without_fields(
             continue
         left = without(entry, gone, kept, merge_type.field(name), where)
         # A map or list that lost everything goes with it.
-        if left or not entry or left is entry:
+        if left or not entry or _is_kept(where, kept):
             result[name] = left
     return result
 

@@ -95,6 +95,11 @@ def element_of(item: Any, merge_type: MergeType) -> str:  # noqa: ANN401
 
 
 def difference(old: Leaves, new: Leaves) -> Difference:
-    """Compare the fields of two objects."""
+    """Compare the fields of two objects; one that is left without content was emptied, not changed itself."""
     changed = {path for path, value in new.items() if path not in old or old[path] != value}
+    changed -= {path for path in changed if new[path] in ({}, []) and _has_below(old, path)}
     return Difference(frozenset(changed), frozenset(path for path in old if path not in new))
+
+
+def _has_below(leaves_: Leaves, path: Path) -> bool:
+    return any(len(other) > len(path) and other[: len(path)] == path for other in leaves_)

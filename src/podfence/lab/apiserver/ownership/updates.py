@@ -29,9 +29,12 @@ def managed_after_update(
     managers = read_managers(before if given is None else given)
     old_leaves = leaves(old, merge_type, maps=True) if old else {}
     change = difference(old_leaves, leaves(new, merge_type, maps=True))
-    changed = frozenset(path for path in change.changed if is_owned_through(path, manager.subresource))
+    changed, removed = (
+        frozenset(path for path in paths if is_owned_through(path, manager.subresource))
+        for paths in (change.changed, change.removed)
+    )
     own = managers[manager].paths if manager in managers else frozenset()
-    taken = changed | change.removed
+    taken = changed | removed
     if not taken:
         return list(before if given is None else given)
-    return write_managers(replaced(managers, manager, (own - change.removed) | changed, now, taken=taken))
+    return write_managers(replaced(managers, manager, (own - removed) | changed, now, taken=taken))

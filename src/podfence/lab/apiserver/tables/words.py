@@ -12,6 +12,18 @@ NONE: Final = "<none>"
 UNKNOWN: Final = "<unknown>"
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 86400 * 365
 
+# Up to which number of seconds a duration is written in which units.
+_UNITS: Final = (
+    (2 * _MINUTE, (1, "s"), None),
+    (10 * _MINUTE, (_MINUTE, "m"), (1, "s")),
+    (3 * _HOUR, (_MINUTE, "m"), None),
+    (8 * _HOUR, (_HOUR, "h"), (_MINUTE, "m")),
+    (2 * _DAY, (_HOUR, "h"), None),
+    (8 * _DAY, (_DAY, "d"), (_HOUR, "h")),
+    (2 * _YEAR, (_DAY, "d"), None),
+    (8 * _YEAR, (_YEAR, "y"), (_DAY, "d")),
+)
+
 
 def age(text: object, now: float) -> str:
     """Write how long ago a time was, as kubectl does."""
@@ -23,31 +35,17 @@ def age(text: object, now: float) -> str:
         return UNKNOWN
 
 
-def duration(seconds_: float) -> str:
+def duration(seconds: float) -> str:
     """Write a duration in one or two units, the more the shorter (apimachinery HumanDuration)."""
-    seconds = int(seconds_)
-    if seconds < -1:
+    whole = int(seconds)
+    if whole < -1:
         return "<invalid>"
-    if seconds < 2 * _MINUTE:
-        return f"{max(seconds, 0)}s"
-    if seconds < 10 * _MINUTE:
-        return _two(seconds, _MINUTE, "m", 1, "s")
-    if seconds < 3 * _HOUR:
-        return f"{seconds // _MINUTE}m"
-    if seconds < 8 * _HOUR:
-        return _two(seconds, _HOUR, "h", _MINUTE, "m")
-    if seconds < 2 * _DAY:
-        return f"{seconds // _HOUR}h"
-    if seconds < 8 * _DAY:
-        return _two(seconds, _DAY, "d", _HOUR, "h")
-    if seconds < 2 * _YEAR:
-        return f"{seconds // _DAY}d"
-    return _two(seconds, _YEAR, "y", _DAY, "d") if seconds < 8 * _YEAR else f"{seconds // _YEAR}y"
-
-
-def _two(seconds: int, unit: int, name: str, smaller: int, smaller_name: str) -> str:
-    rest = seconds % unit // smaller
-    return f"{seconds // unit}{name}" + (f"{rest}{smaller_name}" if rest else "")
+    whole = max(whole, 0)
+    for limit, (unit, name), smaller in _UNITS:
+        if whole < limit:
+            rest = whole % unit // smaller[0] if smaller else 0
+            return f"{whole // unit}{name}" + (f"{rest}{smaller[1]}" if smaller and rest else "")
+    return f"{whole // _YEAR}y"
 
 
 def label_text(labels: Mapping[str, str] | None) -> str:
