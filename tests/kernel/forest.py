@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import socket
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from podfence.dataplane.library import Library
@@ -25,6 +27,7 @@ from tests.kernel.packets import NUMBERS, packet, probe_id
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
 IPPROTO_RAW = 255
+PATIENCE_S = 2.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -53,7 +56,11 @@ class Namespace:
     def run(self, *command: str, stdin: str = "") -> str:
         """Run a program in the namespace; raises with what it complained of."""
         done = subprocess.run(
-            ["nsenter", f"--net={self.path}", *command], input=stdin, capture_output=True, text=True, check=False
+            ["nsenter", f"--net={self.path}", *command],  # noqa: S607 (the one on the path)
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode != 0:
             raise RuntimeError(f"{self.name}: {' '.join(command)}: {done.stderr}\n{stdin}")
@@ -91,7 +98,7 @@ class Namespace:
                 number = NUMBERS[family][protocol]
                 found = self.socket(word, socket.SOCK_RAW, number)
                 found.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 25)
-                found.setblocking(False)
+                found.setblocking(False)  # noqa: FBT003 (the method's only argument)
                 self.receivers.append(found)
 
     def arrived(self) -> set[int]:
@@ -158,9 +165,25 @@ class Forest:
         self.node.ip(commands)
         self._routes = routes
 
+    def settle_in(self, pods: Mapping[int, Iterable[int]], node: Iterable[int]) -> None:
+        """Give addresses as ``place`` does, and let the pods' own programs use them."""
+        self.place({address: number for number, found in pods.items() for address in found}, node)
+        for number, found in pods.items():
+            texts = (f"{_word(a)}addr add {_host(a)} dev eth0" + (" nodad" if _word(a) else "") for a in found)
+            self.pods[number].ip(texts)
+
     def arrived(self) -> set[int]:
         """Give the ids of all probes that have arrived anywhere since the last time."""
         return set().union(*(namespace.arrived() for namespace in self.all))
+
+    def settled(self, wanted: Collection[int]) -> set[int]:
+        """Wait until all that is wanted has arrived, or too long; gives what has, wanted or not."""
+        found = self.arrived()
+        deadline = time.monotonic() + PATIENCE_S
+        while not found.issuperset(wanted) and time.monotonic() < deadline:
+            select.select([socket for namespace in self.all for socket in namespace.receivers], [], [], PATIENCE_S)
+            found |= self.arrived()
+        return found
 
     def forget_connections(self) -> None:
         """Empty the node's connection tracking."""
@@ -177,12 +200,8 @@ class Forest:
     def _link(self, leaf: Namespace, number: int) -> None:
         """Join a leaf to the node by a pair of devices that need not ask for each other's address."""
         mac = f"02:00:00:00:00:{number:02x}"
-        with leaf.entered():
-            subprocess.run(
-                ["ip", "link", "add", "eth0", "address", mac, "type", "veth", "peer", "name", f"to-{leaf.name}"]
-                + ["address", mac, "netns", f"/proc/{os.getpid()}/fd/{self.node.fd}"],
-                check=True,
-            )
+        peer = f"peer name to-{leaf.name} address {mac} netns /proc/{os.getpid()}/fd/{self.node.fd}"
+        leaf.ip([f"link add eth0 address {mac} type veth {peer}"])
         leaf.sysctl(_LEAF)
         leaf.ip(
             [

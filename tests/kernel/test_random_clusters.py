@@ -85,9 +85,9 @@ def settled(rng: Random, snapshot: Snapshot) -> Snapshot:
         pods.append(msgspec.structs.replace(pod, addresses=addresses, node=node))
     taken: set[int] = set()
     nodes = []
-    for node in snapshot.nodes:
-        nodes.append(msgspec.structs.replace(node, addresses=tuple(a for a in node.addresses if a not in taken)))
-        taken.update(node.addresses)
+    for item in snapshot.nodes:
+        nodes.append(msgspec.structs.replace(item, addresses=tuple(a for a in item.addresses if a not in taken)))
+        taken.update(item.addresses)
     return msgspec.structs.replace(snapshot, pods=tuple(pods), nodes=tuple(nodes))
 
 
@@ -125,14 +125,15 @@ def compare(seed: int, rng: Random, forest: Forest, snapshot: Snapshot) -> int:
             asked[number] = (source, destination, protocol, port)
             data = probe(source.address, destination.address, protocol, port, number)
             source.where.send(data, destination.address)
-    arrived = forest.arrived()
     with remembering():
-        wrong = [
-            f"cluster {seed}: {format_address(a.address)} -> {format_address(b.address)} {protocol} {port}: "
-            f"the engine says {wanted}"
-            for number, (a, b, protocol, port) in asked.items()
-            if (wanted := is_allowed(snapshot, a, b, protocol, port)) is not (number in arrived)
-        ]
+        wanted = {number for number, question in asked.items() if is_allowed(snapshot, *question)}
+    arrived = forest.settled(wanted)
+    wrong = [
+        f"cluster {seed}: {format_address(a.address)} -> {format_address(b.address)} {protocol} {port}: "
+        f"the engine says {number in wanted}"
+        for number, (a, b, protocol, port) in asked.items()
+        if (number in wanted) is not (number in arrived)
+    ]
     assert not wrong, "\n".join(wrong[:20])
     return len(asked)
 
@@ -141,10 +142,10 @@ def pairs(found: list[Party]) -> Iterator[tuple[Party, Party]]:
     """Give the pairs that can meet on the node: of one family, a pod of the node among them, not one with itself."""
     for source in found:
         for destination in found:
-            same = source.where is destination.where
-            if family_of(source.address) is family_of(destination.address) and not same:
-                if source.is_local or destination.is_local:
-                    yield source, destination
+            is_judged = source.is_local or destination.is_local
+            meets = family_of(source.address) is family_of(destination.address)
+            if is_judged and meets and source.where is not destination.where:
+                yield source, destination
 
 
 def is_allowed(snapshot: Snapshot, source: Party, destination: Party, protocol: Protocol, port: int) -> bool:

@@ -1,4 +1,4 @@
-"""The compiler that takes changes must desire what one would that is made anew, and its transactions must lead there."""
+"""A compiler that takes changes desires what one would that is made anew, and its transactions lead there."""
 
 from __future__ import annotations
 
@@ -88,9 +88,7 @@ def changed(rng: Random, snapshot: Snapshot) -> tuple[Snapshot, list[Change]]:
         field = rng.choice(("pods", "pods", "policies", "policies", "namespaces", "nodes"))
         mine = {identity(item): item for item in getattr(snapshot, field)}
         theirs = {identity(item): item for item in getattr(other, field)}
-        key = rng.choice(sorted({**mine, **theirs}, key=str) or [None])
-        if key is None:
-            continue
+        key = rng.choice(sorted({**mine, **theirs}, key=str) or [()])
         before, after = mine.pop(key, None), theirs.get(key)
         if field == "namespaces" and after is None:
             continue

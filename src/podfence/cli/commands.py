@@ -24,6 +24,7 @@ TABLE = {
     "check": Entry("podfence.cli.check", "What the API server would reject or warn about."),
     "map": Entry("podfence.cli.map", "Who can reach whom, on which ports."),
     "why": Entry("podfence.cli.why", "Why one connection is allowed or denied."),
+    "agent": Entry("podfence.cli.agent", "Enforce the policies on a node."),
     "rule": Entry("podfence.cli.rule", "The manual of each rule that check applies."),
     "completion": Entry("podfence.cli.completion", "Completion script for bash, zsh or fish."),
 }
