@@ -80,6 +80,23 @@ class Namespace:
             for name, value in values.items():
                 Path("/proc/sys/net", name).write_text(f"{value}\n")
 
+    def take(self, addresses: Iterable[int], device: str) -> None:
+        """Take addresses, and wait until programs can use them: the kernel takes IPv6 ones in at a time of its own."""
+        wanted = list(addresses)
+        self.ip(f"{_word(a)}addr add {_host(a)} dev {device}" + (" nodad" if _word(a) else "") for a in wanted)
+        deadline = time.monotonic() + PATIENCE_S
+        for address in wanted:
+            while not self._has(address) and time.monotonic() < deadline:
+                os.sched_yield()
+
+    def _has(self, address: int) -> bool:
+        with self.socket(_AF[family_of(address)], socket.SOCK_DGRAM) as found:
+            try:
+                found.bind((format_address(address), 0))
+            except OSError:
+                return False
+            return True
+
     def nft(self, text: str) -> str:
         """Run nft on a text."""
         return self.run("nft", "-f", "-", stdin=text)
@@ -167,10 +184,10 @@ class Forest:
 
     def settle_in(self, pods: Mapping[int, Iterable[int]], node: Iterable[int]) -> None:
         """Give addresses as ``place`` does, and let the pods' own programs use them."""
-        self.place({address: number for number, found in pods.items() for address in found}, node)
+        self.place({address: number for number, found in pods.items() for address in found}, ())
         for number, found in pods.items():
-            texts = (f"{_word(a)}addr add {_host(a)} dev eth0" + (" nodad" if _word(a) else "") for a in found)
-            self.pods[number].ip(texts)
+            self.pods[number].take(found, "eth0")
+        self.node.take(node, "lo")
 
     def arrived(self) -> set[int]:
         """Give the ids of all probes that have arrived anywhere since the last time."""

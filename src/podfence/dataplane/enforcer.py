@@ -66,6 +66,11 @@ class Enforcer:
         """Tell whether so many transactions in a row have failed that people should know."""
         return self.figures.failures_in_a_row >= FAILURES_UNTIL_GIVING_UP
 
+    @property
+    def enforced_sets(self) -> frozenset[str]:
+        """Name the sets and maps that are in the table, as far as is known."""
+        return self._sets
+
     def adopt(self) -> int:
         """Take over what an earlier agent left; gives its generation, 0 for nothing. Raises ``PodfenceError``.
 
