@@ -10,7 +10,6 @@ from podfence.model.net import AddressRange, Family, Protocol, parse_address, su
 from podfence.model.policy import Action, AddressPeer, DomainPeer, NodePeer, Tier, Unreadable
 from podfence.model.labels import Selector, selector
 from tests.kernel.forest import probe
-from tests.kernel.packets import header
 from tests.kernel.world import (
     ADDRESSES,
     FAMILIES,
@@ -357,23 +356,3 @@ def test_a_peer_that_selects_nobody_opens_nothing(world: World) -> None:
     assert not world.passes("api", "web")
     world.enforce(policy("in", "web", ingress=[Allow((), None)]))
     assert not world.passes("api", "web")
-
-
-def test_a_routed_packet_that_calls_itself_neighbour_discovery_is_judged(world: World) -> None:
-    world.enforce(policy("out", "web", egress=()))
-    with world.place("outside").socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as listener:
-        listener.setblocking(False)
-        advertisement = bytes((136, 0, 0, 0)) + bytes(20) + b"secret"
-        source, destination = address("web", Family.IPV6), address("outside", Family.IPV6)
-        for hop_limit in (255, 64):
-            data = bytearray(header(source, destination, socket.IPPROTO_ICMPV6, advertisement))
-            data[7] = hop_limit
-            world.place("web").send(bytes(data), destination)
-        world.behind("outside")
-        seen = []
-        try:
-            while True:
-                seen.append(listener.recv(200))
-        except BlockingIOError:
-            pass
-    assert not any(b"secret" in data for data in seen)

@@ -7,16 +7,16 @@ enforced whatever happens to this process.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
-from podfence.dataplane.difference import Desired, Difference, difference
+from podfence.dataplane.difference import DISPATCH, Desired, Difference, difference
 from podfence.dataplane.drift import drift
 from podfence.dataplane.listing import Listing
 from podfence.dataplane.runner import Runner
 from podfence.dataplane.settings import Settings
-from podfence.dataplane.transaction import all_chains, delta_text, full_text, uninstall_text
+from podfence.dataplane.transaction import all_chains, delta_text, full_text, prepare_text, uninstall_text
 from podfence.model.error import PodfenceError
 
 FAILURES_UNTIL_GIVING_UP = 3
@@ -106,9 +106,12 @@ class Enforcer:
             return
         bump = found.shrinks and desired.settings.cutoff == "all"
         generation = self._next(desired.settings) if bump else self.figures.generation
-        text = delta_text(found, desired.settings, generation if bump else None)
         try:
-            self._run(text, full=False)
+            new_chains = found.chains.keys() - self._chains
+            if _leads_to(found, new_chains):
+                self._prepare(desired, new_chains, found.sets.keys())
+                found = _without_prepared(found, new_chains)
+            self._run(delta_text(found, desired.settings, generation if bump else None), full=False)
         except PodfenceError:
             self._replace(desired)
             return
@@ -152,9 +155,17 @@ class Enforcer:
         self._enforce(desired, generation)
 
     def _replace_known(self, desired: Desired, generation: int) -> None:
+        new_chains = desired.chains.keys() - self._chains
+        if self._chains and new_chains:
+            self._prepare(desired, new_chains, desired.sets.keys() - self._sets)
         self._run(full_text(desired, generation, self._chains, self._sets), full=True)
         self._chains = frozenset(all_chains(desired, generation))
         self._sets = frozenset(desired.sets)
+
+    def _prepare(self, desired: Desired, chains: Collection[str], sets: Collection[str]) -> None:
+        self._run(prepare_text(desired, chains, sets), full=False)
+        self._chains |= set(chains)
+        self._sets |= set(sets)
 
     def _next(self, settings: Settings) -> int:
         """Give the generation by which all connections are judged again.
@@ -193,3 +204,19 @@ class Enforcer:
 
     def _note(self, listing: Listing) -> None:
         self._chains, self._sets = frozenset(listing.chains), listing.set_names
+
+
+def _leads_to(found: Difference, chains: Collection[str]) -> bool:
+    """Tell whether a map shall lead to one of some chains."""
+    elements = (element for name in DISPATCH for element in found.added.get(name, {}).values())
+    return bool(chains) and any(element.verdict.removeprefix("jump ") in chains for element in elements)
+
+
+def _without_prepared(found: Difference, prepared: Collection[str]) -> Difference:
+    """Leave out of a difference what is there already: the new sets, and chains that were new."""
+    return msgspec.structs.replace(
+        found,
+        sets={},
+        added={name: elements for name, elements in found.added.items() if name not in found.sets},
+        chains={name: chain for name, chain in found.chains.items() if name not in prepared},
+    )
