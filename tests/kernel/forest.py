@@ -115,7 +115,7 @@ class Namespace:
                 number = NUMBERS[family][protocol]
                 found = self.socket(word, socket.SOCK_RAW, number)
                 found.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 25)
-                found.setblocking(False)  # noqa: FBT003 (the method's only argument)
+                found.setblocking(0)
                 self.receivers.append(found)
 
     def arrived(self) -> set[int]:

@@ -120,7 +120,7 @@ def test_CVE_2026_25804_priorities_do_not_overflow(world: World) -> None:
 def test_CVE_2020_13597_a_pods_router_advertisement_never_leaves_its_link(world: World) -> None:
     world.enforce(policy("out", "web", egress=()))
     with world.place("api").socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as listener:
-        listener.setblocking(False)  # noqa: FBT003 (the method's only argument)
+        listener.setblocking(0)
         for hop_limit in (255, 254, 64):
             ends = (address("web", Family.IPV6), address("api", Family.IPV6))
             data = bytearray(icmpv6(*ends, bytes((134, 0, 0, 0)) + bytes(8) + b"route"))

@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from podfence.dataplane.enforcer import Enforcer
+from podfence.dataplane.settings import Settings
+from podfence.dataplane.stamps import Stamps
 from podfence.model.net import Family, Protocol
 from podfence.model.policy import Policy
+from tests.kernel.forest import Namespace
 from tests.kernel.world import (
     FAMILIES,
+    NODE,
     POD_CIDRS,
     Allow,
     World,
     address,
-    deny,
     cluster_policy,
+    deny,
     pod,
     pods_of,
     policy,
@@ -47,7 +52,7 @@ def carries(world: World, one: socket.socket, other: socket.socket) -> bool:
     one.send(word)
     world.behind("api")
     world.behind("web")
-    other.setblocking(False)
+    other.setblocking(0)
     try:
         return other.recv(4096).endswith(word)
     except BlockingIOError:
@@ -125,6 +130,30 @@ def test_a_connection_from_before_the_agent_is_judged(world: World, family: Fami
         assert not carries(world, near, far)
 
 
+def test_a_number_that_is_given_again_calls_nothing_allowed_from_before(world: World, family: Family) -> None:
+    mask = 0x00030000
+    forget = in_namespace(world.place("node"), Stamps(Settings(NODE, mark_mask=mask)).forget)
+    world.enforcer = Enforcer(world.forest.runner(), forget_stamps=forget)
+    allowed = policy("idle", "db", ingress=[Allow((pods_of("web"),))])
+    world.enforce(OPEN, allowed, mark_mask=mask)
+    near, far = world.connected("web", "api", 80, family)
+    with near, far:
+        # Each step but the last takes a permission away from somebody else; then the number of the beginning is back.
+        for turn in range(2):
+            world.enforce(OPEN, policy("idle", "db", ingress=[Allow(None, (tcp(turn + 1),))]), mark_mask=mask)
+        world.enforce(policy("in", "api", ingress=()), mark_mask=mask)
+        assert world.enforcer.figures.generation == 1
+        assert not carries(world, near, far)
+
+
+def in_namespace(place: Namespace, function: Callable[[int], None]) -> Callable[[int], None]:
+    def called(number: int) -> None:
+        with place.entered():
+            function(number)
+
+    return called
+
+
 def test_marks_of_others_stay(world: World, live: Live, family: Family) -> None:
     del live, family
     world.forest.node.nft(
@@ -135,7 +164,12 @@ def test_marks_of_others_stay(world: World, live: Live, family: Family) -> None:
     assert "packets 0" not in world.forest.node.run("nft", "list", "chain", "inet", "other", "d")
 
 
-def test_a_hundred_replacements_under_traffic_leak_nothing_and_drop_nothing(world: World, family: Family) -> None:
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_hundred_replacements_under_traffic_leak_nothing_and_drop_nothing(
+    world: World,
+    family: Family,
+    whole: bool,  # noqa: FBT001 (pytest passes by name)
+) -> None:
     good = policy("in", "api", ingress=[Allow((pods_of("web"),), (udp(53),))])
     others = [policy(f"p{n}", "api", ingress=[Allow((pods_of("db"),), (tcp(n),))]) for n in range(1, 20)]
     world.enforce(good, *others)
@@ -145,7 +179,8 @@ def test_a_hundred_replacements_under_traffic_leak_nothing_and_drop_nothing(worl
 
     def replace() -> None:
         for turn in range(100):
-            world.enforcer.adopt()
+            if whole:
+                world.enforcer.adopt()
             world.enforce(good, *others[: turn % 20])
         stop.set()
 

@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
+from podfence.model.labels import Selector, selector
 from podfence.model.net import AddressRange, Family, Protocol, parse_address, subtract
 from podfence.model.policy import Action, AddressPeer, DomainPeer, NodePeer, Tier, Unreadable
-from podfence.model.labels import Selector, selector
 from tests.kernel.forest import probe
 from tests.kernel.world import (
     ADDRESSES,
@@ -198,7 +198,7 @@ def test_a_pod_reaches_itself_through_a_service_unless_a_cluster_policy_denies(w
         world.forest.forget_connections()
         client.sendto(b"hello", ("10.96.0.1", 80))
         world.behind("web")
-        server.setblocking(False)
+        server.setblocking(0)
         try:
             return server.recv(100) == b"hello"
         except BlockingIOError:
@@ -279,7 +279,7 @@ def test_fragments_are_judged_as_the_whole(world: World, family: Family) -> None
         client.sendto(b"y" * 4000, (text, 5353))
         assert good.recv(5000) == b"y" * 4000
         world.behind("api")
-        bad.setblocking(False)
+        bad.setblocking(0)
         with pytest.raises(BlockingIOError):
             bad.recv(5000)
 

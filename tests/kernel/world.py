@@ -12,7 +12,7 @@ from podfence.dataplane.compiler import compile_snapshot
 from podfence.dataplane.enforcer import Enforcer
 from podfence.dataplane.runner import Runner
 from podfence.dataplane.settings import Settings
-from podfence.model.labels import NAMESPACE_NAME_LABEL, EVERYTHING, Selector, label_set, selector
+from podfence.model.labels import EVERYTHING, NAMESPACE_NAME_LABEL, Selector, label_set, selector
 from podfence.model.net import Family, Protocol, parse_address, parse_cidr
 from podfence.model.objects import NamedPort, Namespace, Node, ObjectRef, Pod
 from podfence.model.policy import (
@@ -28,7 +28,8 @@ from podfence.model.policy import (
     Tier,
 )
 from podfence.model.snapshot import Snapshot
-from tests.kernel.forest import Forest, Namespace as Place, probe
+from tests.kernel.forest import Forest, probe
+from tests.kernel.forest import Namespace as Place
 
 FAMILIES = tuple(Family)
 ADDRESSES = {
