@@ -14,13 +14,14 @@ from podfence.dataplane.classes import TIERS, ClassKey, CompiledClass, compile_c
 from podfence.dataplane.content import Content
 from podfence.dataplane.difference import Desired, Difference
 from podfence.dataplane.logs import Logs
-from podfence.dataplane.members import Member
+from podfence.dataplane.members import FAMILIES, Member
 from podfence.dataplane.objects import Element
 from podfence.dataplane.peer_index import PeerIndex
 from podfence.dataplane.settings import Settings
 from podfence.engine.decide import selects
 from podfence.engine.fail_closed import closed_subject
 from podfence.model.change import Change, Changing
+from podfence.model.net import Family, family_of
 from podfence.model.objects import Namespace, Node, Pod
 from podfence.model.policy import Direction, NodePeer, PodPeer, Policy, PortName
 from podfence.model.snapshot import Snapshot
@@ -51,7 +52,7 @@ class Compiler:
         self._owners: dict[int, dict[object, Owner]] = {}
         self._placed: dict[int, dict[Place, Element]] = {}
         self._classes: dict[str, tuple[ClassKey, CompiledClass, dict[Profile, None]]] = {}
-        self._members: dict[Member, int] = {}
+        self._members: dict[tuple[Member, Family], int] = {}
         self._peers = PeerIndex()
         self._active = Active()
         self._dirty_addresses: dict[int, None] = {}
@@ -118,9 +119,8 @@ class Compiler:
             local = pod.node is not None and pod.node == self._settings.node
             profile = self._profile(pod)
             profile.pods += 1
-            profile.local_pods += local
-            if local and profile.local_pods == 1:
-                self._dirty_profiles[profile] = None
+            if local:
+                self._count_local(profile, pod, 1)
             owner = Owner(name, profile, is_local=local)
             for address in pod.addresses:
                 profile.addresses[address] = profile.addresses.get(address, 0) + 1
@@ -138,10 +138,16 @@ class Compiler:
             if not profile.addresses[address]:
                 del profile.addresses[address]
         if pod.node is not None and pod.node == self._settings.node:
-            profile.local_pods -= 1
-            if not profile.local_pods:
-                self._dirty_profiles[profile] = None
+            self._count_local(profile, pod, -1)
         if not profile.pods:
+            self._dirty_profiles[profile] = None
+
+    def _count_local(self, profile: Profile, pod: Pod, times: int) -> None:
+        """Count the addresses of a pod of this node; a family's first and last decide whether there is a class."""
+        before = [family for family in FAMILIES if profile.local[family]]
+        for address in pod.addresses:
+            profile.local[family_of(address)] += times
+        if before != [family for family in FAMILIES if profile.local[family]]:
             self._dirty_profiles[profile] = None
 
     def _profile(self, pod: Pod) -> Profile:
@@ -195,7 +201,7 @@ class Compiler:
             self._policies[identity] = policy
             subjects.append(self._file_subject(identity, closed_subject(policy)))
         for profile in self._profiles.values():
-            if profile.local_pods and any(self._selects(subject, profile) for subject in subjects):
+            if profile.is_local and any(self._selects(subject, profile) for subject in subjects):
                 self._dirty_profiles[profile] = None
         for name, (key, _, _) in self._classes.items():
             if identity in key.policies:
@@ -243,29 +249,29 @@ class Compiler:
     def _classify(self, profile: Profile) -> None:
         """Find the class of a profile for each direction; it has none without pods on this node."""
         changed = False
-        for direction in Direction:
-            name = self._join(profile, direction) if profile.local_pods else None
-            known = profile.classes.get(direction)
+        for direction, family in ((direction, family) for direction in Direction for family in FAMILIES):
+            name = self._join(profile, direction, family) if profile.local[family] else None
+            known = profile.classes.get((direction, family))
             if name == known:
                 continue
             changed = True
             if known is not None:
                 self._leave(profile, known)
-                del profile.classes[direction]
+                del profile.classes[direction, family]
             if name is not None:
-                profile.classes[direction] = name
+                profile.classes[direction, family] = name
         if changed:
             self._dirty_addresses.update(dict.fromkeys(profile.addresses))
         if not profile.pods:
             self._profiles.pop((profile.namespace, tuple(profile.labels.items()), profile.named_ports), None)
             self._profiles_in[profile.namespace].pop(profile, None)
 
-    def _join(self, profile: Profile, direction: Direction) -> str | None:
+    def _join(self, profile: Profile, direction: Direction, family: Family) -> str | None:
         policies = self._policies_on(profile, direction)
         numbers = {}
         if direction is Direction.INGRESS:
             numbers = dict(numbers_at(port_names(policies, direction), profile.named_ports))
-        key = ClassKey(direction, tuple(policy.ref.identity for policy in policies), tuple(numbers.items()))
+        key = ClassKey(direction, family, tuple(policy.ref.identity for policy in policies), tuple(numbers.items()))
         name = key.name
         if name in self._dirty_classes:
             self._compile_again(name)
@@ -305,17 +311,20 @@ class Compiler:
         for name, chain in compiled.chains.items():
             self._content.use_chain(name, chain)
         self._content.put_class(compiled.name, compiled.clauses)
+        family = compiled.needs.family
         for member in compiled.needs.members:
-            self._members[member] = self._members.get(member, 0) + 1
-            if self._members[member] == 1:
+            self._members[member, family] = self._members.get((member, family), 0) + 1
+            if self._members[member, family] == 1:
                 self._activate(member)
 
     def _unuse(self, compiled: CompiledClass) -> None:
+        family = compiled.needs.family
         for member in compiled.needs.members:
-            self._members[member] -= 1
-            if not self._members[member]:
-                del self._members[member]
-                self._deactivate(member)
+            self._members[member, family] -= 1
+            if not self._members[member, family]:
+                del self._members[member, family]
+                if not any((member, other) in self._members for other in FAMILIES):
+                    self._deactivate(member)
         for name in compiled.chains:
             self._content.leave_chain(name)
         for name in compiled.sets:
@@ -380,7 +389,10 @@ class Compiler:
             self._dirty_addresses[address] = None
 
     def _place(self, address: int) -> None:
-        wanted = places(address, self._owners.get(address, {}), self._active)
+        found = places(address, self._owners.get(address, {}), self._active)
+        # A selector may have a set for one family alone.
+        here = self._content.desired.sets
+        wanted = {place: element for place, element in found.items() if place[0] in here}
         placed = self._placed.pop(address, {})
         for place in placed:
             if place not in wanted:
