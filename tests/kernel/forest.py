@@ -90,7 +90,7 @@ class Namespace:
                 os.sched_yield()
 
     def _has(self, address: int) -> bool:
-        with self.socket(_AF[family_of(address)], socket.SOCK_DGRAM) as found:
+        with self.open_socket(_AF[family_of(address)], socket.SOCK_DGRAM) as found:
             try:
                 found.bind((format_address(address), 0))
             except OSError:
@@ -105,7 +105,7 @@ class Namespace:
         """Send a whole packet, header and all."""
         family = family_of(destination)
         if family not in self._senders:
-            self._senders[family] = self.socket(_AF[family], socket.SOCK_RAW, IPPROTO_RAW)
+            self._senders[family] = self.open_socket(_AF[family], socket.SOCK_RAW, IPPROTO_RAW)
         self._senders[family].sendto(data, (format_address(destination), 0))
 
     def listen(self) -> None:
@@ -113,9 +113,9 @@ class Namespace:
         for family, word in _AF.items():
             for protocol in Protocol:
                 number = NUMBERS[family][protocol]
-                found = self.socket(word, socket.SOCK_RAW, number)
+                found = self.open_socket(word, socket.SOCK_RAW, number)
                 found.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 25)
-                found.setblocking(0)
+                found.settimeout(0)
                 self.receivers.append(found)
 
     def arrived(self) -> set[int]:
@@ -133,7 +133,7 @@ class Namespace:
                     found.add(number)
         return found
 
-    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+    def open_socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """Make a socket in the namespace."""
         with self.entered():
             return socket.socket(family, kind, protocol)
@@ -205,7 +205,7 @@ class Forest:
     def forget_connections(self) -> None:
         """Empty the node's connection tracking."""
         message = struct.pack("=IHHIIBBH", 20, (1 << 8) | 2, 5, 1, 0, 0, 0, 0)
-        with self.node.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as netlink:
+        with self.node.open_socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as netlink:
             netlink.send(message)
             netlink.recv(4096)
 

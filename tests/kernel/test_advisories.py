@@ -71,7 +71,7 @@ def test_CVE_2023_27594_no_address_makes_anybody_the_node(world: World) -> None:
     world.enforce(policy("in", "web", ingress=()), policy("out", "api", egress=()))
     for family in FAMILIES:
         for name in ("outside", "db", "api"):
-            number = next(world._numbers)
+            number = next(world.numbers)
             forged = packet(address("node", family), address("web", family), Protocol.UDP, 5000, 80, number)
             world.place(name).send(forged, address("web", family))
             assert number not in world.behind("web")
@@ -119,8 +119,8 @@ def test_CVE_2026_25804_priorities_do_not_overflow(world: World) -> None:
 
 def test_CVE_2020_13597_a_pods_router_advertisement_never_leaves_its_link(world: World) -> None:
     world.enforce(policy("out", "web", egress=()))
-    with world.place("api").socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as listener:
-        listener.setblocking(0)
+    with world.place("api").open_socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as listener:
+        listener.settimeout(0)
         for hop_limit in (255, 254, 64):
             ends = (address("web", Family.IPV6), address("api", Family.IPV6))
             data = bytearray(icmpv6(*ends, bytes((134, 0, 0, 0)) + bytes(8) + b"route"))
@@ -187,7 +187,7 @@ def test_a_pod_cannot_send_as_another_pod_of_its_node(world: World, victim: str)
     world.enforce(policy("in", "web", ingress=[Allow((pods_of("api"),))]))
     for family in FAMILIES:
         for name in ("db", "outside"):
-            number = next(world._numbers)
+            number = next(world.numbers)
             forged = packet(address(victim, family), address("web", family), Protocol.UDP, 5000, 80, number)
             if victim == "web":
                 forged = packet(address("web", family), address("api", family), Protocol.UDP, 5000, 80, number)

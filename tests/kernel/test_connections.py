@@ -52,7 +52,7 @@ def carries(world: World, one: socket.socket, other: socket.socket) -> bool:
     one.send(word)
     world.behind("api")
     world.behind("web")
-    other.setblocking(0)
+    other.settimeout(0)
     try:
         return other.recv(4096).endswith(word)
     except BlockingIOError:

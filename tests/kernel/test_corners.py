@@ -189,8 +189,8 @@ def test_a_domain_without_known_addresses_matches_nobody(world: World) -> None:
 
 def test_a_pod_reaches_itself_through_a_service_unless_a_cluster_policy_denies(world: World) -> None:
     world.forest.node.nft(SERVICE)
-    client = world.socket("web", Family.IPV4, socket.SOCK_DGRAM)
-    server = world.socket("web", Family.IPV4, socket.SOCK_DGRAM)
+    client = world.open_socket("web", Family.IPV4, socket.SOCK_DGRAM)
+    server = world.open_socket("web", Family.IPV4, socket.SOCK_DGRAM)
     client.bind((ADDRESSES["web"][0], 4000))
     server.bind((ADDRESSES["web"][0], 8080))
 
@@ -198,7 +198,7 @@ def test_a_pod_reaches_itself_through_a_service_unless_a_cluster_policy_denies(w
         world.forest.forget_connections()
         client.sendto(b"hello", ("10.96.0.1", 80))
         world.behind("web")
-        server.setblocking(0)
+        server.settimeout(0)
         try:
             return server.recv(100) == b"hello"
         except BlockingIOError:
@@ -236,7 +236,7 @@ def test_a_service_is_judged_by_the_port_and_address_of_the_pod_behind_it(world:
     def reaches(source: str) -> bool:
         world.forest.forget_connections()
         service = parse_address(cluster_ip)
-        number = next(world._numbers)
+        number = next(world.numbers)
         data = probe(address(source, family), service, Protocol.TCP, 80, number)
         world.place(source).send(data, service)
         return number in world.behind("api")
@@ -255,7 +255,7 @@ def test_a_service_is_judged_by_the_port_and_address_of_the_pod_behind_it(world:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_errors_of_an_allowed_connection_come_back(world: World, family: Family) -> None:
     world.enforce(policy("both", "web", ingress=(), egress=[Allow((pods_of("api"),))]))
-    with world.socket("web", family, socket.SOCK_DGRAM) as client:
+    with world.open_socket("web", family, socket.SOCK_DGRAM) as client:
         client.bind((ADDRESSES["web"][FAMILIES.index(family)], 0))
         client.connect((ADDRESSES["api"][FAMILIES.index(family)], 9))
         client.send(b"to a port where nobody listens")
@@ -268,9 +268,9 @@ def test_fragments_are_judged_as_the_whole(world: World, family: Family) -> None
     world.enforce(policy("in", "api", ingress=[Allow((pods_of("web"),), (udp(5353),))]))
     text = ADDRESSES["api"][FAMILIES.index(family)]
     with (
-        world.socket("web", family, socket.SOCK_DGRAM) as client,
-        world.socket("api", family, socket.SOCK_DGRAM) as good,
-        world.socket("api", family, socket.SOCK_DGRAM) as bad,
+        world.open_socket("web", family, socket.SOCK_DGRAM) as client,
+        world.open_socket("api", family, socket.SOCK_DGRAM) as good,
+        world.open_socket("api", family, socket.SOCK_DGRAM) as bad,
     ):
         client.bind((ADDRESSES["web"][FAMILIES.index(family)], 0))
         good.bind((text, 5353))
@@ -279,7 +279,7 @@ def test_fragments_are_judged_as_the_whole(world: World, family: Family) -> None
         client.sendto(b"y" * 4000, (text, 5353))
         assert good.recv(5000) == b"y" * 4000
         world.behind("api")
-        bad.setblocking(0)
+        bad.settimeout(0)
         with pytest.raises(BlockingIOError):
             bad.recv(5000)
 

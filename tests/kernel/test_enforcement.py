@@ -12,7 +12,6 @@ import msgspec
 import pytest
 
 from podfence.dataplane.compiler import Compiler
-from podfence.dataplane.enforcer import Enforcer
 from podfence.dataplane.runner import LibraryRunner, ProcessRunner
 from podfence.dataplane.settings import Settings
 from podfence.model.change import Change
@@ -59,14 +58,14 @@ def test_processes_and_the_library_do_the_same(world: World) -> None:
 def test_the_library_says_what_is_wrong(world: World) -> None:
     runner = world.forest.runner()
     assert isinstance(runner, LibraryRunner)
-    with pytest.raises(PodfenceError, match="nft refused the transaction: .*Could not process rule"):
+    with pytest.raises(PodfenceError, match=r"nft refused the transaction: .*Could not process rule"):
         runner.apply("add rule inet nowhere nothing accept\n")
 
 
 def test_what_nft_lacks_is_said_in_a_line(world: World) -> None:
     with pytest.raises(PodfenceError, match="nft is not installed"):
         ProcessRunner(("no-such-nft",)).apply("")
-    with pytest.raises(PodfenceError, match="syntax error.*newer is needed"):
+    with pytest.raises(PodfenceError, match=r"syntax error.*newer is needed"):
         ProcessRunner(command(world)).apply("destroy table inet podfence\n")
 
 
@@ -125,7 +124,8 @@ def test_tables_of_others_are_left_alone(world: World) -> None:
     node = world.forest.node
     node.nft(
         "table inet theirs { set s { type ipv4_addr; elements = { 1.2.3.4 }; }; "
-        "chain podfence { type filter hook forward priority 0; ip saddr @s drop; }; }; table ip podfence { chain c {}; }"
+        "chain podfence { type filter hook forward priority 0; ip saddr @s drop; }; }; "
+        "table ip podfence { chain c {}; }"
     )
     listings = [("inet", "theirs"), ("ip", "podfence")]
     before = [node.run("nft", "list", "table", *name) for name in listings]
@@ -198,10 +198,14 @@ def test_every_denial_is_logged_with_an_id_that_tells_why(world: World) -> None:
             world.behind(destination)
             said[port] = [reasons[prefix] for prefix in prefixes(log)]
     web = ObjectRef("NetworkPolicy", "shop", "in")
-    assert said[1] == [Reason(False, Direction.INGRESS, DecidedIn.NETWORK_POLICY, isolated_by=(web,))]
+    assert said[1] == [denied(DecidedIn.NETWORK_POLICY, (web,))]
     no = ObjectRef("ClusterNetworkPolicy", None, "no")
-    assert said[2] == [Reason(False, Direction.INGRESS, DecidedIn.ADMIN, no, "spec.ingress[0]", isolated_by=(web,))]
+    assert said[2] == [denied(DecidedIn.ADMIN, (web,), no, "spec.ingress[0]")]
     assert [reason.note for reason in said[3]] == ["the policies of this pod are not in force yet"]
+
+
+def denied(tier: DecidedIn, isolated_by: tuple[ObjectRef, ...], by: ObjectRef | None = None, path: str = "") -> Reason:
+    return Reason(allowed=False, direction=Direction.INGRESS, tier=tier, policy=by, path=path, isolated_by=isolated_by)
 
 
 def test_each_new_connection_is_logged_once_for_each_side_when_asked(world: World) -> None:
@@ -222,7 +226,7 @@ def test_each_new_connection_is_logged_once_for_each_side_when_asked(world: Worl
 
 def nflog(world: World, group: int = 7) -> socket.socket:
     """Listen to an NFLOG group on the node: bind, and copy packets."""
-    found = world.place("node").socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+    found = world.place("node").open_socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
     bind = struct.pack("=HHBxxx", 8, 1, 1)
     mode = struct.pack("=HHIBBxx", 10, 2, 0xFFFF0000, 2, 0)
     at_once = struct.pack("=HHI", 8, 5, socket.htonl(1))
@@ -236,7 +240,7 @@ def nflog(world: World, group: int = 7) -> socket.socket:
 
 def prefixes(log: socket.socket) -> list[str]:
     """Read the prefix of each record that is there."""
-    log.setblocking(0)
+    log.settimeout(0)
     found = []
     try:
         while True:

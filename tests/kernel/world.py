@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from itertools import count
 
 import msgspec
@@ -155,7 +155,7 @@ class World:
         self.forest = Forest(len(PODS))
         places = {n: [address(name, family) for family in FAMILIES] for n, name in enumerate(PODS)}
         self.forest.settle_in(places, [address("node", family) for family in FAMILIES])
-        self._numbers = count(1)
+        self.numbers = count(1)
         self.start()
 
     def start(self, runner: Runner | None = None) -> None:
@@ -186,7 +186,7 @@ class World:
 
     def send(self, source: str, destination: str, port: int, protocol: Protocol, family: Family, **changes: int) -> int:
         """Send what opens a connection; gives the number that it is known by."""
-        number = next(self._numbers)
+        number = next(self.numbers)
         ends = (address(source, family), address(destination, family))
         data = probe(*ends, protocol, port, number, **changes)
         self.place(source).send(data, ends[1])
@@ -210,10 +210,10 @@ class World:
         last = {self.send(witness, destination, 9, Protocol.UDP, family) for family in FAMILIES}
         return self.forest.settled(last)
 
-    def socket(self, name: str, family: Family, kind: int = socket.SOCK_STREAM) -> socket.socket:
+    def open_socket(self, name: str, family: Family, kind: int = socket.SOCK_STREAM) -> socket.socket:
         """Make a socket where a name lives, bound to its address when that is a pod."""
         word = socket.AF_INET if family is Family.IPV4 else socket.AF_INET6
-        found = self.place(name).socket(word, kind)
+        found = self.place(name).open_socket(word, kind)
         found.settimeout(5)
         return found
 
@@ -222,25 +222,14 @@ class World:
     ) -> tuple[socket.socket, socket.socket]:
         """Open a TCP connection; gives both of its ends."""
         text = ADDRESSES[destination][FAMILIES.index(family)]
-        with self.socket(destination, family) as listener:
+        with self.open_socket(destination, family) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((text, port))
             listener.listen()
-            client = self.socket(source, family)
+            client = self.open_socket(source, family)
             try:
                 client.connect((text, port))
                 return client, listener.accept()[0]
             except OSError:
                 client.close()
                 raise
-
-
-def labelled(item: Pod, labels: Mapping[str, str]) -> Pod:
-    """Give a pod other labels."""
-    return msgspec.structs.replace(item, labels=label_set(labels))
-
-
-def both(*names: str) -> Iterator[tuple[str, Family]]:
-    for name in names:
-        for family in FAMILIES:
-            yield name, family
