@@ -114,7 +114,9 @@ class Namespace:
             for protocol in Protocol:
                 number = NUMBERS[family][protocol]
                 found = self.open_socket(word, socket.SOCK_RAW, number)
-                found.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 25)
+                with contextlib.suppress(PermissionError):
+                    # Only the machine's own root may; others read often enough.
+                    found.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 25)
                 found.settimeout(0)
                 self.receivers.append(found)
 

@@ -7,7 +7,6 @@ times as much; large ones always to a process, which gives its memory back (fact
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import Protocol
@@ -106,11 +105,6 @@ def runner() -> Runner:
 
 def _search_path() -> str:
     return os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-
-
-def is_installed() -> bool:
-    """Tell whether there is an nft to run."""
-    return shutil.which("nft", path=_search_path()) is not None
 
 
 def _complaint(text: str) -> str:
