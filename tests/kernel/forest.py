@@ -169,7 +169,7 @@ class Forest:
 
     def runner(self) -> LibraryRunner | ProcessRunner:
         """Run nft on the node, small things within this process where that is possible."""
-        process = ProcessRunner(("nsenter", f"--net={self.node.path}", "nft"))
+        process = self.node_process()
         with self.node.entered():
             library = Library.load()
         return process if library is None else LibraryRunner(library, process)
@@ -183,6 +183,10 @@ class Forest:
         commands += [text.format("add") for text in sorted(routes - self._routes)]
         self.node.ip(commands)
         self._routes = routes
+
+    def node_process(self) -> ProcessRunner:
+        """Run nft on the node, always in a process."""
+        return ProcessRunner(("nsenter", f"--net={self.node.path}", "nft"))
 
     def settle_in(self, pods: Mapping[int, Iterable[int]], node: Iterable[int]) -> None:
         """Give addresses as ``place`` does, and let the pods' own programs use them."""

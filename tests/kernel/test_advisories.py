@@ -19,12 +19,12 @@ from podfence.model.labels import EVERYTHING, NAMESPACE_NAME_LABEL, selector
 from podfence.model.net import Family, Protocol
 from podfence.model.policy import Action, PodPeer
 from tests.kernel.packets import checksum, header, icmpv6, packet, pseudo_header
-from tests.kernel.world import (
+from tests.kernel.world import World
+from tests.small_cluster import (
     FAMILIES,
     NODE,
     POD_CIDRS,
     Allow,
-    World,
     address,
     block,
     cluster,

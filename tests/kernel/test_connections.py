@@ -15,12 +15,12 @@ from podfence.dataplane.stamps import Stamps
 from podfence.model.net import Family, Protocol
 from podfence.model.policy import Policy
 from tests.kernel.forest import Namespace
-from tests.kernel.world import (
+from tests.kernel.world import World
+from tests.small_cluster import (
     FAMILIES,
     NODE,
     POD_CIDRS,
     Allow,
-    World,
     address,
     cluster_policy,
     deny,

@@ -10,12 +10,12 @@ from podfence.model.labels import Selector, selector
 from podfence.model.net import AddressRange, Family, Protocol, parse_address, subtract
 from podfence.model.policy import Action, AddressPeer, DomainPeer, NodePeer, Tier, Unreadable
 from tests.kernel.forest import probe
-from tests.kernel.world import (
+from tests.kernel.world import World
+from tests.small_cluster import (
     ADDRESSES,
     FAMILIES,
     POD_CIDRS,
     Allow,
-    World,
     address,
     block,
     cluster_policy,

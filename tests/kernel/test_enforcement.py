@@ -21,11 +21,11 @@ from podfence.model.objects import ObjectRef
 from podfence.model.policy import Direction
 from podfence.model.reason import Reason
 from podfence.model.verdict import DecidedIn
-from tests.kernel.world import (
+from tests.kernel.world import World
+from tests.small_cluster import (
     NODE,
     POD_CIDRS,
     Allow,
-    World,
     cluster,
     cluster_policy,
     deny,

@@ -19,7 +19,7 @@ from podfence.dataplane.settings import Settings
 from podfence.dataplane.transaction import all_chains, delta_text, full_text, prepare_text, uninstall_text
 from podfence.model.error import PodfenceError
 
-FAILURES_UNTIL_GIVING_UP = 3
+FAILURES_UNTIL_FAILING = 3
 """Failures in a row after which the enforcer calls itself failing; it goes on trying at each call."""
 
 
@@ -64,7 +64,7 @@ class Enforcer:
     @property
     def is_failing(self) -> bool:
         """Tell whether so many transactions in a row have failed that people should know."""
-        return self.figures.failures_in_a_row >= FAILURES_UNTIL_GIVING_UP
+        return self.figures.failures_in_a_row >= FAILURES_UNTIL_FAILING
 
     @property
     def enforced_sets(self) -> frozenset[str]:

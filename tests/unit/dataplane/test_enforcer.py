@@ -6,14 +6,23 @@ import pytest
 
 from podfence.dataplane.compiler import Compiler, compile_snapshot
 from podfence.dataplane.difference import Desired
-from podfence.dataplane.enforcer import Enforcer
+from podfence.dataplane.enforcer import FAILURES_UNTIL_FAILING, Enforcer
 from podfence.dataplane.fake import FakeNft
 from podfence.dataplane.settings import Settings
 from podfence.dataplane.skeleton import skeleton_chains
 from podfence.model.change import Change
 from podfence.model.error import PodfenceError
 from podfence.model.policy import Policy
-from tests.kernel.world import NODE, POD_CIDRS, Allow, cluster, pod, pods_of, policy, tcp
+from tests.small_cluster import (
+    NODE,
+    POD_CIDRS,
+    Allow,
+    cluster,
+    pod,
+    pods_of,
+    policy,
+    tcp,
+)
 
 SETTINGS = Settings(NODE, pod_cidrs=POD_CIDRS)
 CLOSED = policy("in", "web", ingress=())
@@ -89,7 +98,7 @@ def test_a_difference_that_fails_becomes_a_whole_and_many_failures_are_told(nft:
     for _ in range(2):
         with pytest.raises(PodfenceError, match="told to"):
             enforcer.apply(desired(CLOSED))
-    assert enforcer.is_failing
+    assert enforcer.figures.failures_in_a_row >= FAILURES_UNTIL_FAILING
     assert nft.dump() == before
     nft.fail_next = 0
     enforcer.apply(desired(CLOSED))

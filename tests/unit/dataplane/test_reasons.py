@@ -12,9 +12,16 @@ from podfence.dataplane.render import render
 from podfence.dataplane.settings import Settings
 from podfence.model.policy import Direction, Tier
 from podfence.model.verdict import DecidedIn
-from tests.kernel.world import NODE, Allow, cluster, cluster_policy, deny, policy
 from tests.properties.clusters import random_cluster
 from tests.properties.test_dataplane import addressed
+from tests.small_cluster import (
+    NODE,
+    Allow,
+    cluster,
+    cluster_policy,
+    deny,
+    policy,
+)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -54,10 +61,8 @@ def test_a_denial_names_its_rule_or_those_that_isolate() -> None:
     }
 
 
-def test_two_denials_of_one_reason_share_their_chain() -> None:
-    snapshot = cluster(policy("in", None, ingress=()))
-    twice = msgspec.structs.replace(
-        snapshot, policies=(*snapshot.policies, cluster_policy("x", "web", ingress=[Allow()]))
-    )
-    desired = compile_snapshot(twice, Settings(NODE))
+def test_classes_that_deny_for_one_reason_share_its_chain() -> None:
+    policies = (policy("in", None, ingress=()), cluster_policy("x", "web", ingress=[Allow()]))
+    desired = compile_snapshot(cluster(*policies), Settings(NODE))
+    assert len([name for name in desired.classes if name.startswith("in4-")]) == 2
     assert len([name for name in desired.chains if name.startswith("deny-")]) == 1
