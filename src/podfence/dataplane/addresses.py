@@ -107,8 +107,9 @@ def _local(profile: Profile, family: Family, text: str, element: Element) -> dic
         if name is not None:
             found[map_name, text] = Element(element.comment, f"jump {name}")
     if len(found) > 1:
-        found[GUARDED[family], text] = element
-        found[ITSELF[family], f"{text} . {text}"] = element
+        # The maps say already whose the address is, and a comment takes memory in the kernel.
+        found[GUARDED[family], text] = Element()
+        found[ITSELF[family], f"{text} . {text}"] = Element()
     return found
 
 
