@@ -64,8 +64,7 @@ def main() -> int:
 def workload() -> Snapshot:
     """Make the pods of one node in groups of replicas, each with rules for twenty remote pods and a port."""
     pods = [_pod(f"web-{n:05}", {"app": f"a{n // REPLICAS}"}, LOCAL + n, "n1") for n in range(PODS)]
-    for n in range(IDENTITIES * MEMBERS):
-        pods.append(_pod(f"peer-{n:05}", {"id": f"i{n // MEMBERS}"}, REMOTE + n, "n2"))
+    pods += (_pod(f"peer-{n:05}", {"id": f"i{n // MEMBERS}"}, REMOTE + n, "n2") for n in range(IDENTITIES * MEMBERS))
     policies = [_policy(group) for group in range(PODS // REPLICAS)]
     namespaces = (Namespace("ns", label_set({NAMESPACE_NAME_LABEL: "ns"})),)
     return Snapshot(namespaces, tuple(pods), (Node("n1"), Node("n2")), policies=tuple(policies))
