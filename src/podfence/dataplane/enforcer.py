@@ -20,7 +20,7 @@ from podfence.dataplane.transaction import all_chains, delta_text, full_text, pr
 from podfence.model.error import PodfenceError
 
 FAILURES_UNTIL_FAILING = 3
-"""Failures in a row after which the enforcer calls itself failing; it goes on trying at each call."""
+"""States in a row that the kernel did not take, after which the enforcer calls itself failing; it goes on trying."""
 
 
 class Figures(msgspec.Struct):
@@ -63,7 +63,7 @@ class Enforcer:
 
     @property
     def is_failing(self) -> bool:
-        """Tell whether so many transactions in a row have failed that people should know."""
+        """Tell whether so many states in a row were not taken that people should know."""
         return self.figures.failures_in_a_row >= FAILURES_UNTIL_FAILING
 
     @property
@@ -146,13 +146,27 @@ class Enforcer:
         # Until this has worked nobody knows how the kernel differs from any state that a compiler has moved on from.
         self._enforced = None
         generation = self._next(desired.settings)
-        try:
-            self._replace_known(desired, generation)
-        except PodfenceError:
-            # What is there may not be what was there: somebody may have taken a chain or the whole table away.
-            self._note(self._runner.list_table())
-            self._replace_known(desired, generation)
-        self._enforce(desired, generation)
+        for attempt in (self._replace_known, self._replace_listed, self._replace_table):
+            try:
+                attempt(desired, generation)
+            except PodfenceError as error:
+                self.figures.last_error = str(error)
+            else:
+                self._enforce(desired, generation)
+                return
+        self.figures.failures_in_a_row += 1
+        raise PodfenceError(self.figures.last_error)
+
+    def _replace_listed(self, desired: Desired, generation: int) -> None:
+        """Replace what really is there: somebody may have taken a chain or the whole table away."""
+        self._note(self._runner.list_table())
+        self._replace_known(desired, generation)
+
+    def _replace_table(self, desired: Desired, generation: int) -> None:
+        """Replace the table itself, hooks and all, when something in it has our names and is of another kind."""
+        self._run(uninstall_text() + full_text(desired, generation), full=True)
+        self._chains = frozenset(all_chains(desired, generation))
+        self._sets = frozenset(desired.sets)
 
     def _replace_known(self, desired: Desired, generation: int) -> None:
         new_chains = desired.chains.keys() - self._chains
@@ -183,10 +197,8 @@ class Enforcer:
             self._runner.apply(text)
         except PodfenceError as error:
             self.figures.errors += 1
-            self.figures.failures_in_a_row += 1
             self.figures.last_error = str(error)
             raise
-        self.figures.failures_in_a_row = 0
         self.figures.last_transaction_s = self._clock() - start
         self.figures.last_was_full = full
         if full:
@@ -196,6 +208,7 @@ class Enforcer:
 
     def _enforce(self, desired: Desired, generation: int) -> None:
         self._enforced = desired
+        self.figures.failures_in_a_row = 0
         self.figures.bumps += generation != self.figures.generation
         self.figures.generation = generation
         self.figures.classes = len(desired.classes)

@@ -95,10 +95,11 @@ def test_a_difference_that_fails_becomes_a_whole_and_many_failures_are_told(nft:
     assert enforcer.figures.full_transactions == 2
     before = nft.dump()
     nft.fail_next = 99
-    for _ in range(2):
+    for _ in range(FAILURES_UNTIL_FAILING):
+        assert not enforcer.is_failing
         with pytest.raises(PodfenceError, match="told to"):
             enforcer.apply(desired(CLOSED))
-    assert enforcer.figures.failures_in_a_row >= FAILURES_UNTIL_FAILING
+    assert enforcer.figures.failures_in_a_row == FAILURES_UNTIL_FAILING
     assert nft.dump() == before
     nft.fail_next = 0
     enforcer.apply(desired(CLOSED))
@@ -155,6 +156,18 @@ def test_numbers_begin_again_after_the_connections_forgot_them(nft: FakeNft) -> 
         generations.append(enforcer.figures.generation)
     assert generations == [2, 3, 1, 2]
     assert forgotten == [0, 3]
+
+
+def test_a_table_of_another_layout_under_our_names_is_replaced_itself(nft: FakeNft, enforcer: Enforcer) -> None:
+    nft.apply(
+        "add set inet podfence ready4 { type ipv6_addr; }\n"
+        'add chain inet podfence old { comment "x"; }\nadd rule inet podfence old ip6 saddr @ready4 accept\n'
+    )
+    enforcer.adopt()
+    enforcer.apply(desired(OPEN))
+    assert nft.sets["ready4"].type == "ipv4_addr"
+    assert "old" not in nft.chains
+    assert enforcer.check_drift() == ()
 
 
 def test_other_settings_replace_the_whole(nft: FakeNft, enforcer: Enforcer) -> None:
