@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import socket
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from podfence.dataplane.library import Library
@@ -25,6 +27,7 @@ from tests.kernel.packets import NUMBERS, packet, probe_id
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
 IPPROTO_RAW = 255
+PATIENCE_S = 2.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -53,7 +56,11 @@ class Namespace:
     def run(self, *command: str, stdin: str = "") -> str:
         """Run a program in the namespace; raises with what it complained of."""
         done = subprocess.run(
-            ["nsenter", f"--net={self.path}", *command], input=stdin, capture_output=True, text=True, check=False
+            ["nsenter", f"--net={self.path}", *command],  # noqa: S607 (the one on the path)
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode != 0:
             raise RuntimeError(f"{self.name}: {' '.join(command)}: {done.stderr}\n{stdin}")
@@ -73,6 +80,23 @@ class Namespace:
             for name, value in values.items():
                 Path("/proc/sys/net", name).write_text(f"{value}\n")
 
+    def take(self, addresses: Iterable[int], device: str) -> None:
+        """Take addresses, and wait until programs can use them: the kernel takes IPv6 ones in at a time of its own."""
+        wanted = list(addresses)
+        self.ip(f"{_word(a)}addr add {_host(a)} dev {device}" + (" nodad" if _word(a) else "") for a in wanted)
+        deadline = time.monotonic() + PATIENCE_S
+        for address in wanted:
+            while not self._has(address) and time.monotonic() < deadline:
+                os.sched_yield()
+
+    def _has(self, address: int) -> bool:
+        with self.open_socket(_AF[family_of(address)], socket.SOCK_DGRAM) as found:
+            try:
+                found.bind((format_address(address), 0))
+            except OSError:
+                return False
+            return True
+
     def nft(self, text: str) -> str:
         """Run nft on a text."""
         return self.run("nft", "-f", "-", stdin=text)
@@ -81,7 +105,7 @@ class Namespace:
         """Send a whole packet, header and all."""
         family = family_of(destination)
         if family not in self._senders:
-            self._senders[family] = self.socket(_AF[family], socket.SOCK_RAW, IPPROTO_RAW)
+            self._senders[family] = self.open_socket(_AF[family], socket.SOCK_RAW, IPPROTO_RAW)
         self._senders[family].sendto(data, (format_address(destination), 0))
 
     def listen(self) -> None:
@@ -89,9 +113,11 @@ class Namespace:
         for family, word in _AF.items():
             for protocol in Protocol:
                 number = NUMBERS[family][protocol]
-                found = self.socket(word, socket.SOCK_RAW, number)
-                found.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 25)
-                found.setblocking(False)
+                found = self.open_socket(word, socket.SOCK_RAW, number)
+                with contextlib.suppress(PermissionError):
+                    # Only the machine's own root may; others read often enough.
+                    found.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 25)
+                found.settimeout(0)
                 self.receivers.append(found)
 
     def arrived(self) -> set[int]:
@@ -109,7 +135,7 @@ class Namespace:
                     found.add(number)
         return found
 
-    def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
+    def open_socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         """Make a socket in the namespace."""
         with self.entered():
             return socket.socket(family, kind, protocol)
@@ -143,7 +169,7 @@ class Forest:
 
     def runner(self) -> LibraryRunner | ProcessRunner:
         """Run nft on the node, small things within this process where that is possible."""
-        process = ProcessRunner(("nsenter", f"--net={self.node.path}", "nft"))
+        process = self.node_process()
         with self.node.entered():
             library = Library.load()
         return process if library is None else LibraryRunner(library, process)
@@ -158,14 +184,34 @@ class Forest:
         self.node.ip(commands)
         self._routes = routes
 
+    def node_process(self) -> ProcessRunner:
+        """Run nft on the node, always in a process."""
+        return ProcessRunner(("nsenter", f"--net={self.node.path}", "nft"))
+
+    def settle_in(self, pods: Mapping[int, Iterable[int]], node: Iterable[int]) -> None:
+        """Give addresses as ``place`` does, and let the pods' own programs use them."""
+        self.place({address: number for number, found in pods.items() for address in found}, ())
+        for number, found in pods.items():
+            self.pods[number].take(found, "eth0")
+        self.node.take(node, "lo")
+
     def arrived(self) -> set[int]:
         """Give the ids of all probes that have arrived anywhere since the last time."""
         return set().union(*(namespace.arrived() for namespace in self.all))
 
+    def settled(self, wanted: Collection[int]) -> set[int]:
+        """Wait until all that is wanted has arrived, or too long; gives what has, wanted or not."""
+        found = self.arrived()
+        deadline = time.monotonic() + PATIENCE_S
+        while not found.issuperset(wanted) and time.monotonic() < deadline:
+            select.select([socket for namespace in self.all for socket in namespace.receivers], [], [], PATIENCE_S)
+            found |= self.arrived()
+        return found
+
     def forget_connections(self) -> None:
         """Empty the node's connection tracking."""
         message = struct.pack("=IHHIIBBH", 20, (1 << 8) | 2, 5, 1, 0, 0, 0, 0)
-        with self.node.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as netlink:
+        with self.node.open_socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as netlink:
             netlink.send(message)
             netlink.recv(4096)
 
@@ -177,12 +223,8 @@ class Forest:
     def _link(self, leaf: Namespace, number: int) -> None:
         """Join a leaf to the node by a pair of devices that need not ask for each other's address."""
         mac = f"02:00:00:00:00:{number:02x}"
-        with leaf.entered():
-            subprocess.run(
-                ["ip", "link", "add", "eth0", "address", mac, "type", "veth", "peer", "name", f"to-{leaf.name}"]
-                + ["address", mac, "netns", f"/proc/{os.getpid()}/fd/{self.node.fd}"],
-                check=True,
-            )
+        peer = f"peer name to-{leaf.name} address {mac} netns /proc/{os.getpid()}/fd/{self.node.fd}"
+        leaf.ip([f"link add eth0 address {mac} type veth {peer}"])
         leaf.sysctl(_LEAF)
         leaf.ip(
             [

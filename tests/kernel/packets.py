@@ -29,7 +29,7 @@ def packet(source: int, destination: int, protocol: Protocol, source_port: int, 
     body = _body(family, protocol, source_port, port, number)
     at = {Protocol.TCP: 16, Protocol.UDP: 6, Protocol.OTHER: 2}.get(protocol)
     if at is not None:
-        pseudo = b"" if carried == socket.IPPROTO_ICMP else _pseudo(source, destination, carried, len(body))
+        pseudo = b"" if carried == socket.IPPROTO_ICMP else pseudo_header(source, destination, carried, len(body))
         body = body[:at] + struct.pack("!H", checksum(pseudo + body)) + body[at + 2 :]
     return header(source, destination, carried, body)
 
@@ -73,7 +73,15 @@ def _packed(address: int) -> bytes:
     return address.to_bytes(4, "big") if address < IPV6_ORIGIN else (address - IPV6_ORIGIN).to_bytes(16, "big")
 
 
-def _pseudo(source: int, destination: int, carried: int, length: int) -> bytes:
+def icmpv6(source: int, destination: int, body: bytes) -> bytes:
+    """Write a whole packet of ICMPv6, its checksum put in."""
+    carried = socket.IPPROTO_ICMPV6
+    pseudo = pseudo_header(source, destination, carried, len(body))
+    return header(source, destination, carried, body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:])
+
+
+def pseudo_header(source: int, destination: int, carried: int, length: int) -> bytes:
+    """Write what checksums cover besides the body."""
     if family_of(source) is Family.IPV6:
         return _packed(source) + _packed(destination) + struct.pack("!II", length, carried)
     return _packed(source) + _packed(destination) + struct.pack("!BBH", 0, carried, length)
@@ -83,7 +91,7 @@ def checksum(data: bytes) -> int:
     """Sum up as RFC 1071 says."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -6,6 +6,7 @@ is dropped to and from every pod that policies judge.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -24,16 +25,24 @@ MAPS = {Direction.EGRESS: EGRESS, Direction.INGRESS: INGRESS}
 
 
 class Profile:
-    """Pods that no selector and no port name can tell apart: the replicas of a workload, as a rule."""
+    """Pods that no selector and no port name can tell apart: the replicas of a workload, as a rule.
+
+    ``addresses`` are counted by the pods that have them, ``local`` ones of this node by their family.
+    """
 
     def __init__(self, namespace: str, labels: Labels, named_ports: tuple[NamedPort, ...]) -> None:
         self.namespace, self.named_ports = namespace, named_ports
         self.labels = dict(labels)
         self.addresses: dict[int, int] = {}
         self.pods = 0
-        self.local_pods = 0
+        self.local: Counter[Family] = Counter()
         self.peers: dict[PodPeer, None] = {}
-        self.classes: dict[Direction, str] = {}
+        self.classes: dict[tuple[Direction, Family], str] = {}
+
+    @property
+    def is_local(self) -> bool:
+        """Tell whether one of the pods is on this node and has an address."""
+        return any(self.local.values())
 
 
 class Owner(msgspec.Struct, frozen=True, eq=False):
@@ -93,11 +102,14 @@ def _contested(family: Family, text: str, element: Element, *, local: bool) -> d
 
 def _local(profile: Profile, family: Family, text: str, element: Element) -> dict[Place, Element]:
     found = {(READY[family], text): element}
-    for direction, name in profile.classes.items():
-        found[MAPS[direction][family], text] = Element(element.comment, f"jump {name}")
-    if profile.classes:
-        found[GUARDED[family], text] = element
-        found[ITSELF[family], f"{text} . {text}"] = element
+    classes = [(maps[family], profile.classes.get((direction, family))) for direction, maps in MAPS.items()]
+    for map_name, name in classes:
+        if name is not None:
+            found[map_name, text] = Element(element.comment, f"jump {name}")
+    if len(found) > 1:
+        # The maps say already whose the address is, and a comment takes memory in the kernel.
+        found[GUARDED[family], text] = Element()
+        found[ITSELF[family], f"{text} . {text}"] = Element()
     return found
 
 

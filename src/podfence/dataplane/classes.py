@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from podfence.dataplane.clauses import Needs, Numbers, clauses_of, contested_matches, itself_matches
+from podfence.dataplane.clauses import Needs, Numbers, clauses_of, contested_match, itself_match
 from podfence.dataplane.logs import Logs
 from podfence.dataplane.naming import digest, quoted
 from podfence.dataplane.objects import Chain, Clause, Element, NamedSet
 from podfence.engine.decide import ITSELF, PERHAPS_PASSED
 from podfence.engine.fail_closed import closed_rules
-from podfence.model.net import Protocol
+from podfence.model.net import Family, Protocol
 from podfence.model.objects import NamedPort, ObjectRef
 from podfence.model.policy import Action, Direction, Policy, PortName, Rule, Tier
 from podfence.model.reason import Reason
@@ -26,9 +26,10 @@ TIERS = (Tier.ADMIN, Tier.NETWORK_POLICY, Tier.BASELINE)
 
 
 class ClassKey(msgspec.Struct, frozen=True):
-    """What makes two pods one class: the policies in their order and, entering, what port names mean at the pod."""
+    """What makes pods one class in a family: the policies in their order and, entering, what port names mean there."""
 
     direction: Direction
+    family: Family
     policies: tuple[tuple[str, str | None, str], ...]
     numbers: tuple[tuple[PortName, tuple[tuple[Protocol, int], ...]], ...] = ()
 
@@ -39,7 +40,7 @@ class ClassKey(msgspec.Struct, frozen=True):
         ports = [f"{n.name} {n.protocol} {protocol} {port}" for n, found in self.numbers for protocol, port in found]
         # The name at which a number stands matters even when there is none.
         names = [f"{n.name} {n.protocol}" for n, _ in self.numbers]
-        kind = "eg" if self.direction is Direction.EGRESS else "in"
+        kind = f"{'eg' if self.direction is Direction.EGRESS else 'in'}{self.family.value}"
         return f"{kind}-{digest(kind, *parts, '', *names, '', *ports)}"
 
 
@@ -102,13 +103,13 @@ class _Writer:
         self.key, self.logs = key, logs
         self.by_tier = {tier: [p for p in policies if p.tier is tier] for tier in TIERS}
         self.isolating = self.by_tier[Tier.NETWORK_POLICY]
-        self.needs = Needs()
+        self.needs = Needs(key.family)
         self.chains: dict[str, Chain] = {}
 
     def compiled(self) -> CompiledClass:
         steps = {tier: list(self._steps(tier)) for tier in TIERS}
         if self.isolating:
-            steps[Tier.NETWORK_POLICY][:0] = self._itself()
+            steps[Tier.NETWORK_POLICY].insert(0, self._itself())
             del steps[Tier.BASELINE]
         clauses = tuple(step.clause for found in steps.values() for step in found)
         if self.isolating:
@@ -130,8 +131,8 @@ class _Writer:
         rest_name = f"{name}-np"
         admin = steps.pop(Tier.ADMIN)
         passes = any(step.clause.action is Action.PASS for step in admin)
-        contested = [f"{match.expression} goto contested" for match in contested_matches(self.key.direction)]
-        head = [*(contested if self.isolating or admin or any(steps.values()) else ())]
+        contested = contested_match(self.key.direction, self.key.family).expression
+        head = [f"{contested} goto contested"] if self.isolating or admin or any(steps.values()) else []
         head += [self._rule(step, f"goto {rest_name}") for step in admin]
         rest = [self._rule(step, self._accept_default()) for found in steps.values() for step in found]
         rest.append(self._end())
@@ -166,12 +167,9 @@ class _Writer:
     def _isolated_by(self) -> tuple[ObjectRef, ...]:
         return tuple(policy.ref for policy in self.isolating)
 
-    def _itself(self) -> list[_Step]:
-        reason = self._default(allowed=True, note=ITSELF)
-        return [
-            _Step(Clause(Tier.NETWORK_POLICY, Action.ACCEPT, match), reason, "the pod itself, through a Service")
-            for match in itself_matches()
-        ]
+    def _itself(self) -> _Step:
+        clause = Clause(Tier.NETWORK_POLICY, Action.ACCEPT, itself_match(self.key.family))
+        return _Step(clause, self._default(allowed=True, note=ITSELF), "the pod itself, through a Service")
 
     def _rule(self, step: _Step, passing: str) -> str:
         clause = step.clause

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from podfence.dataplane.members import (
     CONTESTED,
-    FAMILIES,
     HOSTS,
     ITSELF,
     Member,
@@ -42,6 +41,7 @@ from podfence.model.policy import (
     Direction,
     DomainPeer,
     NodePeer,
+    Peer,
     PodPeer,
     PortName,
     PortRange,
@@ -50,31 +50,30 @@ from podfence.model.policy import (
 )
 
 WORD = {Family.IPV4: "ip", Family.IPV6: "ip6"}
-ANY_OF_FAMILY = {Family.IPV4: "meta nfproto ipv4", Family.IPV6: "meta nfproto ipv6"}
 
 Numbers = Mapping[PortName, tuple[tuple[Protocol, int], ...]]
 """What a pod means by each port name."""
 
 
 class Needs:
-    """Gathers the sets that clauses speak of."""
+    """Gathers the sets that the clauses of one family speak of."""
 
-    def __init__(self) -> None:
+    def __init__(self, family: Family) -> None:
+        self.family = family
         self.members: dict[Member, None] = {}
         self.fixed: dict[str, tuple[NamedSet, dict[str, Element]]] = {}
 
-    def member(self, member: Member, family: Family) -> str:
-        """Name the set of a member, and note that both of its families are needed."""
+    def member(self, member: Member) -> str:
+        """Name the set of a member, and note that it is needed."""
         self.members[member] = None
-        return member_name(member, family)
+        return member_name(member, self.family)
 
     def sets(self) -> dict[str, tuple[NamedSet, dict[str, Element]]]:
         """Give every set with the elements that never change."""
-        found = dict(self.fixed)
-        for member in self.members:
-            for family in FAMILIES:
-                found[member_name(member, family)] = (member_set(member, family), {})
-        return found
+        members: dict[str, tuple[NamedSet, dict[str, Element]]] = {
+            member_name(item, self.family): (member_set(item, self.family), {}) for item in self.members
+        }
+        return {**self.fixed, **members}
 
 
 def other_end(direction: Direction, family: Family) -> str:
@@ -83,87 +82,71 @@ def other_end(direction: Direction, family: Family) -> str:
     return f"ct {side} {WORD[family]} saddr"
 
 
-def contested_matches(direction: Direction) -> list[AddressMatch]:
+def contested_match(direction: Direction, family: Family) -> AddressMatch:
     """Match another end of which nobody can tell who it is."""
-    return [_in_set(direction, family, CONTESTED[family]) for family in FAMILIES]
+    return _in_set(direction, family, CONTESTED[family])
 
 
-def itself_matches() -> list[AddressMatch]:
+def itself_match(family: Family) -> AddressMatch:
     """Match a pod that talks to itself through a Service."""
-    return [
-        AddressMatch(
-            f"ct original {WORD[family]} saddr . ct reply {WORD[family]} saddr @{ITSELF[family]}",
-            family,
-            ITSELF[family],
-        )
-        for family in FAMILIES
-    ]
+    word, name = WORD[family], ITSELF[family]
+    return AddressMatch(f"ct original {word} saddr . ct reply {word} saddr @{name}", family, name)
 
 
 def clauses_of(rule: Rule, tier: Tier, direction: Direction, numbers: Numbers, needs: Needs) -> Iterator[Clause]:
-    """Give what a closed rule matches, one clause for each family, protocol and kind of peer.
+    """Give what a closed rule matches in one family, one clause for each protocol and kind of peer.
 
     A pass that only may mean the other end denies: nobody can tell who was meant to decide (``engine.decide``).
     """
     peers = list(_peers(rule, direction, needs, unsure=rule.action is Action.DENY))
-    for addresses, ports in _pairs(rule, direction, peers, numbers, needs):
-        yield Clause(tier, rule.action, addresses, ports)
+    doubtful: list[AddressMatch] = []
     if rule.action is Action.PASS:
-        doubtful = [match for match in _peers(rule, direction, Needs(), unsure=True) if match not in peers]
-        for addresses, ports in _pairs(rule, direction, doubtful, numbers, needs):
-            yield Clause(tier, Action.DENY, addresses, ports)
-
-
-def _pairs(
-    rule: Rule, direction: Direction, peers: Iterable[AddressMatch], numbers: Numbers, needs: Needs
-) -> Iterator[tuple[AddressMatch, PortsMatch]]:
-    ports = list(_ports(rule, direction, numbers, needs))
-    for addresses in peers:
-        for match in ports:
-            if addresses.family is None or match.family in {None, addresses.family}:
-                yield addresses, match
+        doubtful += (match for match in _peers(rule, direction, needs, unsure=True) if match not in peers)
+    ports = list(_ports(rule, direction, numbers, needs)) if peers or doubtful else []
+    for action, matches in ((rule.action, peers), (Action.DENY, doubtful)):
+        for addresses in matches:
+            yield from (Clause(tier, action, addresses, match) for match in ports)
 
 
 def _peers(rule: Rule, direction: Direction, needs: Needs, *, unsure: bool) -> Iterator[AddressMatch]:
     if rule.peers is None:
         yield AddressMatch()
         return
-    for family in FAMILIES:
-        names = dict.fromkeys(name for peer in rule.peers for name in _sets_of_peer(peer, family, needs, unsure=unsure))
-        yield from (_in_set(direction, family, name) for name in names)
-    blocks = union(piece for peer in rule.peers if isinstance(peer, AddressPeer) for piece in peer.ranges)
-    texts = ", ".join(dict.fromkeys(peer.text for peer in rule.peers if isinstance(peer, AddressPeer)))
-    for family in FAMILIES:
-        ranges = tuple(piece for piece in blocks if family_of(piece.first) is family)
-        if ranges:
-            yield _in_ranges(direction, family, ranges, texts, needs)
+    names = dict.fromkeys(name for peer in rule.peers for name in _sets_of_peer(peer, needs, unsure=unsure))
+    yield from (_in_set(direction, needs.family, name) for name in names)
+    blocks = [peer for peer in rule.peers if isinstance(peer, AddressPeer)]
+    pieces = union(piece for peer in blocks for piece in peer.ranges)
+    ranges = tuple(piece for piece in pieces if family_of(piece.first) is needs.family)
+    if ranges:
+        yield _in_ranges(direction, ranges, ", ".join(dict.fromkeys(peer.text for peer in blocks)), needs)
 
 
-def _sets_of_peer(peer: object, family: Family, needs: Needs, *, unsure: bool) -> Iterator[str]:
+def _sets_of_peer(peer: Peer, needs: Needs, *, unsure: bool) -> Iterator[str]:
     match peer:
         case PodPeer() | DomainPeer():
-            yield needs.member(peer, family)
+            yield needs.member(peer)
         case NodePeer():
-            yield needs.member(peer, family)
+            yield needs.member(peer)
             if unsure or peer.selector == Selector():
-                yield HOSTS[family]
+                yield HOSTS[needs.family]
+        case _:
+            pass
 
 
 def _in_set(direction: Direction, family: Family, name: str) -> AddressMatch:
     return AddressMatch(f"{other_end(direction, family)} @{name}", family, name)
 
 
-def _in_ranges(
-    direction: Direction, family: Family, ranges: tuple[AddressRange, ...], text: str, needs: Needs
-) -> AddressMatch:
+def _in_ranges(direction: Direction, ranges: tuple[AddressRange, ...], text: str, needs: Needs) -> AddressMatch:
+    end = other_end(direction, needs.family)
     if ranges in {(ALL_IPV4,), (ALL_IPV6,)}:
-        return AddressMatch(ANY_OF_FAMILY[family], family, ranges=ranges)
+        return AddressMatch("", needs.family, ranges=ranges)
     if len(ranges) == 1:
         # nft reads every interval set again at every change (facts, engineering A5): none for a single range.
-        return AddressMatch(f"{other_end(direction, family)} {range_text(ranges[0])}", family, ranges=ranges)
+        return AddressMatch(f"{end} {range_text(ranges[0])}", needs.family, ranges=ranges)
     name, described, elements = range_set(ranges, text)
     needs.fixed[name] = (described, elements)
-    return AddressMatch(f"{other_end(direction, family)} @{name}", family, ranges=ranges)
+    return AddressMatch(f"{end} @{name}", needs.family, ranges=ranges)
 
 
 def _ports(rule: Rule, direction: Direction, numbers: Numbers, needs: Needs) -> Iterator[PortsMatch]:
@@ -200,13 +183,9 @@ def _in_named(name: PortName, needs: Needs) -> Iterator[PortsMatch]:
     nft 1.0.6 cannot join ``ct reply proto-src`` to an address, so the packet's own fields stand in for it, once for
     each direction that a packet can travel in; translation is behind the one and not yet before the other.
     """
-    for family in FAMILIES:
-        found = needs.member(name, family)
-        word = WORD[family]
-        yield PortsMatch(
-            f"ct direction original {word} daddr . meta l4proto . th dport @{found}", None, (), family, found
-        )
-        yield PortsMatch(f"ct direction reply {word} saddr . meta l4proto . th sport @{found}", None, (), family, found)
+    found, word = needs.member(name), WORD[needs.family]
+    yield PortsMatch(f"ct direction original {word} daddr . meta l4proto . th dport @{found}", set_name=found)
+    yield PortsMatch(f"ct direction reply {word} saddr . meta l4proto . th sport @{found}", set_name=found)
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -9,23 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from podfence.dataplane.addresses import Active, Owner, Place, Profile, places
-from podfence.dataplane.classes import TIERS, ClassKey, CompiledClass, compile_class, numbers_at, port_names
+import msgspec
+
+from podfence.dataplane.addresses import Active, Place, Profile, places
+from podfence.dataplane.classes import ClassKey, CompiledClass, compile_class, numbers_at, port_names
 from podfence.dataplane.content import Content
 from podfence.dataplane.difference import Desired, Difference
 from podfence.dataplane.logs import Logs
-from podfence.dataplane.members import Member
+from podfence.dataplane.members import FAMILIES, Member
 from podfence.dataplane.objects import Element
 from podfence.dataplane.peer_index import PeerIndex
+from podfence.dataplane.population import Population
 from podfence.dataplane.settings import Settings
-from podfence.engine.decide import selects
-from podfence.engine.fail_closed import closed_subject
+from podfence.dataplane.subjects import Subjects
 from podfence.model.change import Change, Changing
+from podfence.model.net import Family
 from podfence.model.objects import Namespace, Node, Pod
 from podfence.model.policy import Direction, NodePeer, PodPeer, Policy, PortName
 from podfence.model.snapshot import Snapshot
-
-Identity = tuple[str, str | None, str]
 
 
 def compile_snapshot(snapshot: Snapshot, settings: Settings) -> Desired:
@@ -33,30 +34,30 @@ def compile_snapshot(snapshot: Snapshot, settings: Settings) -> Desired:
     return Compiler(snapshot, settings).desired
 
 
+class LiveClass(msgspec.Struct):
+    """A class that pods of this node are of."""
+
+    key: ClassKey
+    compiled: CompiledClass
+    profiles: dict[Profile, None] = {}
+
+
 class Compiler:
-    """The desired state of one node, and everything needed to change it."""
+    """The desired state of one node, and everything needed to change it.
+
+    After a ``PodfenceError`` it is worth nothing any more: another must be made from a snapshot.
+    """
 
     def __init__(self, snapshot: Snapshot, settings: Settings) -> None:
         self._settings, self._logs = settings, Logs(settings)
         self._content = Content(settings)
-        self._namespaces: dict[str, dict[str, str]] = {}
-        self._nodes: dict[str, Node] = {}
-        self._pods: dict[tuple[str, str], Pod] = {}
-        self._policies: dict[Identity, Policy] = {}
-        self._subjects = PeerIndex()
-        self._policies_about: dict[PodPeer, dict[Identity, None]] = {}
-        self._hosts_on: dict[str | None, dict[tuple[str, str], None]] = {}
-        self._profiles: dict[object, Profile] = {}
-        self._profiles_in: dict[str, dict[Profile, None]] = {}
-        self._owners: dict[int, dict[object, Owner]] = {}
+        self._population, self._subjects = Population(settings.node), Subjects()
         self._placed: dict[int, dict[Place, Element]] = {}
-        self._classes: dict[str, tuple[ClassKey, CompiledClass, dict[Profile, None]]] = {}
-        self._members: dict[Member, int] = {}
+        self._classes: dict[str, LiveClass] = {}
+        self._stale_classes: dict[str, None] = {}
+        self._members: dict[tuple[Member, Family], int] = {}
         self._peers = PeerIndex()
         self._active = Active()
-        self._dirty_addresses: dict[int, None] = {}
-        self._dirty_profiles: dict[Profile, None] = {}
-        self._dirty_classes: dict[str, None] = {}
         parts: tuple[Iterable[Changing], ...] = (
             snapshot.namespaces,
             snapshot.nodes,
@@ -74,229 +75,106 @@ class Compiler:
         """Take changes in their order, and give what they change in the table, all together."""
         for change in changes:
             self._take(change)
-        for profile in self._dirty_profiles:
+        population = self._population
+        for profile in population.moved_profiles:
+            self._select_again(profile)
+        population.moved_profiles.clear()
+        for profile in population.dirty_profiles:
             self._classify(profile)
-        self._dirty_profiles.clear()
-        for name in list(self._dirty_classes):
+        population.dirty_profiles.clear()
+        for name in list(self._stale_classes):
             self._compile_again(name)
-        for address in self._dirty_addresses:
+        for address in population.dirty_addresses:
             self._place(address)
-        self._dirty_addresses.clear()
+        population.dirty_addresses.clear()
         return self._content.settle()
 
     def _take(self, change: Change) -> None:
         is_there = change.after is not None
         match change.after or change.before:
             case Pod() as pod:
-                self._take_pod(pod, is_there=is_there)
+                self._population.take_pod(pod, is_there=is_there)
             case Policy() as policy:
                 self._take_policy(policy, is_there=is_there)
             case Namespace() as namespace:
-                self._take_namespace(namespace, is_there=is_there)
+                self._population.take_namespace(namespace, is_there=is_there)
             case Node() as node:
-                self._take_node(node, is_there=is_there)
+                self._population.take_node(node, is_there=is_there)
+                for peer in self._active.nodes:
+                    self._active.nodes[peer] = self._population.nodes_of(peer)
             case _:
                 pass  # Services are translated before a packet comes here
 
-    # Objects
-
-    def _take_pod(self, pod: Pod, *, is_there: bool) -> None:
-        key = (pod.namespace, pod.name)
-        known = self._pods.pop(key, None)
-        if known is not None:
-            self._remove_pod(key, known)
-        if is_there:
-            self._pods[key] = pod
-            self._add_pod(key, pod)
-
-    def _add_pod(self, key: tuple[str, str], pod: Pod) -> None:
-        name = f"{pod.namespace}/{pod.name}"
-        if pod.host_network:
-            owner = Owner(name, node=pod.node if pod.node in self._nodes else None)
-            self._hosts_on.setdefault(pod.node, {})[key] = None
-        else:
-            local = pod.node is not None and pod.node == self._settings.node
-            profile = self._profile(pod)
-            profile.pods += 1
-            profile.local_pods += local
-            if local and profile.local_pods == 1:
-                self._dirty_profiles[profile] = None
-            owner = Owner(name, profile, is_local=local)
-            for address in pod.addresses:
-                profile.addresses[address] = profile.addresses.get(address, 0) + 1
-        self._own(pod.addresses, ("pod", *key), owner)
-
-    def _remove_pod(self, key: tuple[str, str], pod: Pod) -> None:
-        self._disown(pod.addresses, ("pod", *key))
-        if pod.host_network:
-            self._hosts_on[pod.node].pop(key)
-            return
-        profile = self._profiles[pod.namespace, pod.labels, pod.named_ports]
-        profile.pods -= 1
-        for address in pod.addresses:
-            profile.addresses[address] -= 1
-            if not profile.addresses[address]:
-                del profile.addresses[address]
-        if pod.node is not None and pod.node == self._settings.node:
-            profile.local_pods -= 1
-            if not profile.local_pods:
-                self._dirty_profiles[profile] = None
-        if not profile.pods:
-            self._dirty_profiles[profile] = None
-
-    def _profile(self, pod: Pod) -> Profile:
-        key = (pod.namespace, pod.labels, pod.named_ports)
-        profile = self._profiles.get(key)
-        if profile is None:
-            profile = self._profiles[key] = Profile(*key)
-            self._profiles_in.setdefault(pod.namespace, {})[profile] = None
-            profile.peers = self._peers_of(profile)
-        return profile
-
-    def _take_namespace(self, namespace: Namespace, *, is_there: bool) -> None:
-        labels = dict(namespace.labels) if is_there else {}
-        if labels == self._namespaces.get(namespace.name, {}):
-            return
-        self._namespaces[namespace.name] = labels
-        if not is_there:
-            del self._namespaces[namespace.name]
-        for profile in self._profiles_in.get(namespace.name, ()):
-            peers = self._peers_of(profile)
-            if peers.keys() != profile.peers.keys():
-                profile.peers = peers
-                self._dirty_addresses.update(dict.fromkeys(profile.addresses))
-            self._dirty_profiles[profile] = None
-
-    def _take_node(self, node: Node, *, is_there: bool) -> None:
-        known = self._nodes.pop(node.name, None)
-        if known is not None:
-            self._disown(known.addresses, ("node", node.name))
-        if is_there:
-            self._nodes[node.name] = node
-            self._own(node.addresses, ("node", node.name), Owner(f"node {node.name}", node=node.name))
-        for peer in self._active.nodes:
-            self._active.nodes[peer] = self._nodes_of(peer)
-        if known is None or not is_there or known.labels != node.labels:
-            self._own_hosts_again(node.name)
-
-    def _own_hosts_again(self, node: str) -> None:
-        """Place the hostNetwork pods of a node that came, went, or has other labels."""
-        for key in self._hosts_on.get(node, ()):
-            self._disown(self._pods[key].addresses, ("pod", *key))
-            self._add_pod(key, self._pods[key])
-
     def _take_policy(self, policy: Policy, *, is_there: bool) -> None:
-        identity = policy.ref.identity
-        known = self._policies.pop(identity, None)
-        subjects = []
-        if known is not None:
-            subjects.append(self._forget_subject(identity, closed_subject(known)))
-        if is_there:
-            self._policies[identity] = policy
-            subjects.append(self._file_subject(identity, closed_subject(policy)))
-        for profile in self._profiles.values():
-            if profile.local_pods and any(self._selects(subject, profile) for subject in subjects):
-                self._dirty_profiles[profile] = None
-        for name, (key, _, _) in self._classes.items():
-            if identity in key.policies:
-                self._dirty_classes[name] = None
+        subjects = self._subjects.take(policy, is_there=is_there)
+        for profile in self._population.profiles:
+            if profile.is_local and any(self._population.selects(subject, profile) for subject in subjects):
+                self._population.dirty_profiles[profile] = None
+        for name, found in self._classes.items():
+            if policy.ref.identity in found.key.policies:
+                self._stale_classes[name] = None
 
-    def _file_subject(self, identity: Identity, subject: PodPeer) -> PodPeer:
-        about = self._policies_about.setdefault(subject, {})
-        if not about:
-            self._subjects.add(subject)
-        about[identity] = None
-        return subject
-
-    def _forget_subject(self, identity: Identity, subject: PodPeer) -> PodPeer:
-        about = self._policies_about[subject]
-        del about[identity]
-        if not about:
-            self._subjects.remove(subject)
-            del self._policies_about[subject]
-        return subject
-
-    # Selection
-
-    def _selects(self, peer: PodPeer, profile: Profile) -> bool:
-        return selects(peer, profile.namespace, self._namespaces.get(profile.namespace, {}), profile.labels)
-
-    def _peers_of(self, profile: Profile) -> dict[PodPeer, None]:
-        labels = self._namespaces.get(profile.namespace, {})
-        return dict.fromkeys(self._peers.matching(profile.namespace, labels, profile.labels))
-
-    def _nodes_of(self, peer: NodePeer) -> frozenset[str]:
-        return frozenset(name for name, node in self._nodes.items() if peer.selector.matches(dict(node.labels)))
-
-    def _policies_on(self, profile: Profile, direction: Direction) -> list[Policy]:
-        labels = self._namespaces.get(profile.namespace, {})
-        found = [
-            self._policies[identity]
-            for subject in self._subjects.matching(profile.namespace, labels, profile.labels)
-            for identity in self._policies_about[subject]
-        ]
-        about = (policy for policy in found if policy.rules(direction) is not None)
-        return sorted(about, key=lambda policy: (TIERS.index(policy.tier), policy.order, policy.ref.namespace or ""))
-
-    # Classes
+    def _select_again(self, profile: Profile) -> None:
+        """Find the selectors in use that mean a profile which is new, or whose namespace has other labels."""
+        labels = self._population.namespace_labels(profile.namespace)
+        peers = dict.fromkeys(self._peers.matching(profile.namespace, labels, profile.labels))
+        if peers.keys() != profile.peers.keys():
+            profile.peers = peers
+            self._population.mark(profile)
 
     def _classify(self, profile: Profile) -> None:
-        """Find the class of a profile for each direction; it has none without pods on this node."""
-        changed = False
-        for direction in Direction:
-            name = self._join(profile, direction) if profile.local_pods else None
-            known = profile.classes.get(direction)
+        """Find the classes of a profile; it has none in a family of which it has no address on this node."""
+        for direction, family in ((direction, family) for direction in Direction for family in FAMILIES):
+            name = self._join(profile, direction, family) if profile.local[family] else None
+            known = profile.classes.get((direction, family))
             if name == known:
                 continue
-            changed = True
+            self._population.mark(profile)
             if known is not None:
                 self._leave(profile, known)
-                del profile.classes[direction]
+                del profile.classes[direction, family]
             if name is not None:
-                profile.classes[direction] = name
-        if changed:
-            self._dirty_addresses.update(dict.fromkeys(profile.addresses))
+                profile.classes[direction, family] = name
         if not profile.pods:
-            self._profiles.pop((profile.namespace, tuple(profile.labels.items()), profile.named_ports), None)
-            self._profiles_in[profile.namespace].pop(profile, None)
+            self._population.forget_profile(profile)
 
-    def _join(self, profile: Profile, direction: Direction) -> str | None:
-        policies = self._policies_on(profile, direction)
-        numbers = {}
-        if direction is Direction.INGRESS:
-            numbers = dict(numbers_at(port_names(policies, direction), profile.named_ports))
-        key = ClassKey(direction, tuple(policy.ref.identity for policy in policies), tuple(numbers.items()))
+    def _join(self, profile: Profile, direction: Direction, family: Family) -> str | None:
+        """Let a profile be of its class, which is made when it is the first; ``None`` when nothing judges it."""
+        labels = self._population.namespace_labels(profile.namespace)
+        policies = self._subjects.on(profile, labels, direction)
+        names = port_names(policies, direction) if direction is Direction.INGRESS else []
+        numbers = tuple(numbers_at(names, profile.named_ports).items())
+        key = ClassKey(direction, family, tuple(policy.ref.identity for policy in policies), numbers)
         name = key.name
-        if name in self._dirty_classes:
+        if name in self._stale_classes:
             self._compile_again(name)
         known = self._classes.get(name)
-        compiled = known[1] if known else compile_class(key, policies, self._logs)
+        compiled = known.compiled if known else compile_class(key, policies, self._logs)
         if compiled.is_open and not self._settings.log_allowed:
             return None
         if known is None:
-            self._classes[name] = (key, compiled, {})
+            known = self._classes[name] = LiveClass(key, compiled)
             self._use(compiled)
-        self._classes[name][2][profile] = None
+        known.profiles[profile] = None
         return name
 
     def _leave(self, profile: Profile, name: str) -> None:
-        _, compiled, profiles = self._classes[name]
-        profiles.pop(profile, None)
-        if not profiles:
+        found = self._classes[name]
+        found.profiles.pop(profile, None)
+        if not found.profiles:
             del self._classes[name]
             self._content.drop_class(name)
-            self._unuse(compiled)
+            self._unuse(found.compiled)
 
     def _compile_again(self, name: str) -> None:
         """Write a class anew of which a policy has changed, if it is still there."""
-        del self._dirty_classes[name]
-        if name not in self._classes:
+        del self._stale_classes[name]
+        found = self._classes.get(name)
+        if found is None:
             return
-        key, known, profiles = self._classes[name]
-        policies = [self._policies[identity] for identity in key.policies]
-        compiled = compile_class(key, policies, self._logs)
-        self._classes[name] = (key, compiled, profiles)
-        self._use(compiled)
+        policies = [self._subjects[identity] for identity in found.key.policies]
+        known, found.compiled = found.compiled, compile_class(found.key, policies, self._logs)
+        self._use(found.compiled)
         self._unuse(known)
 
     def _use(self, compiled: CompiledClass) -> None:
@@ -305,36 +183,40 @@ class Compiler:
         for name, chain in compiled.chains.items():
             self._content.use_chain(name, chain)
         self._content.put_class(compiled.name, compiled.clauses)
+        family = compiled.needs.family
         for member in compiled.needs.members:
-            self._members[member] = self._members.get(member, 0) + 1
-            if self._members[member] == 1:
+            self._members[member, family] = self._members.get((member, family), 0) + 1
+            if self._members[member, family] == 1:
                 self._activate(member)
 
     def _unuse(self, compiled: CompiledClass) -> None:
+        family = compiled.needs.family
         for member in compiled.needs.members:
-            self._members[member] -= 1
-            if not self._members[member]:
-                del self._members[member]
-                self._deactivate(member)
+            self._members[member, family] -= 1
+            if not self._members[member, family]:
+                del self._members[member, family]
+                if not any((member, other) in self._members for other in FAMILIES):
+                    self._deactivate(member)
         for name in compiled.chains:
             self._content.leave_chain(name)
         for name in compiled.sets:
             self._content.leave_set(name)
 
     def _activate(self, member: Member) -> None:
+        """Fill a new set: have everybody looked at whom it may be about."""
         match member:
             case PodPeer():
                 self._peers.add(member)
-                for profile in self._profiles.values():
-                    if self._selects(member, profile):
+                for profile in self._population.profiles:
+                    if self._population.selects(member, profile):
                         profile.peers[member] = None
-                        self._dirty_addresses.update(dict.fromkeys(profile.addresses))
+                        self._population.mark(profile)
             case NodePeer():
-                self._active.nodes[member] = self._nodes_of(member)
-                self._dirty_hosts()
+                self._active.nodes[member] = self._population.nodes_of(member)
+                self._population.mark_hosts()
             case PortName():
                 self._active.ports[member] = None
-                self._dirty_named(member)
+                self._mark_named(member)
             case _:
                 pass  # addresses of domain names come from whoever watches DNS
 
@@ -342,47 +224,30 @@ class Compiler:
         match member:
             case PodPeer():
                 self._peers.remove(member)
-                for profile in self._profiles.values():
-                    if profile.peers.pop(member, self) is None:
-                        self._dirty_addresses.update(dict.fromkeys(profile.addresses))
+                for profile in self._population.profiles:
+                    if member in profile.peers:
+                        del profile.peers[member]
+                        self._population.mark(profile)
             case NodePeer():
                 del self._active.nodes[member]
-                self._dirty_hosts()
+                self._population.mark_hosts()
             case PortName():
                 del self._active.ports[member]
-                self._dirty_named(member)
+                self._mark_named(member)
             case _:
                 pass
 
-    def _dirty_hosts(self) -> None:
-        for address, owners in self._owners.items():
-            if any(owner.profile is None for owner in owners.values()):
-                self._dirty_addresses[address] = None
-
-    def _dirty_named(self, name: PortName) -> None:
-        for profile in self._profiles.values():
+    def _mark_named(self, name: PortName) -> None:
+        for profile in self._population.profiles:
             if any(port.name == name.name for port in profile.named_ports):
-                self._dirty_addresses.update(dict.fromkeys(profile.addresses))
-
-    # Addresses
-
-    def _own(self, addresses: Iterable[int], key: object, owner: Owner) -> None:
-        for address in addresses:
-            self._owners.setdefault(address, {})[key] = owner
-            self._dirty_addresses[address] = None
-
-    def _disown(self, addresses: Iterable[int], key: object) -> None:
-        for address in addresses:
-            owners = self._owners.get(address, {})
-            owners.pop(key, None)
-            if not owners:
-                self._owners.pop(address, None)
-            self._dirty_addresses[address] = None
+                self._population.mark(profile)
 
     def _place(self, address: int) -> None:
-        wanted = places(address, self._owners.get(address, {}), self._active)
-        placed = self._placed.pop(address, {})
-        for place in placed:
+        found = places(address, self._population.owners.get(address, {}), self._active)
+        # A selector may have a set for one family alone.
+        here = self._content.desired.sets
+        wanted = {place: element for place, element in found.items() if place[0] in here}
+        for place in self._placed.pop(address, {}):
             if place not in wanted:
                 self._content.drop(*place)
         for place, element in wanted.items():

@@ -7,20 +7,20 @@ enforced whatever happens to this process.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import msgspec
 
-from podfence.dataplane.difference import Desired, Difference, difference
+from podfence.dataplane.difference import DISPATCH, Desired, Difference, difference
 from podfence.dataplane.drift import drift
 from podfence.dataplane.listing import Listing
 from podfence.dataplane.runner import Runner
 from podfence.dataplane.settings import Settings
-from podfence.dataplane.transaction import all_chains, delta_text, full_text, uninstall_text
+from podfence.dataplane.transaction import all_chains, delta_text, full_text, prepare_text, uninstall_text
 from podfence.model.error import PodfenceError
 
-FAILURES_UNTIL_GIVING_UP = 3
-"""Failures in a row after which the enforcer calls itself failing; it goes on trying at each call."""
+FAILURES_UNTIL_FAILING = 3
+"""States in a row that the kernel did not take, after which the enforcer calls itself failing; it goes on trying."""
 
 
 class Figures(msgspec.Struct):
@@ -63,8 +63,13 @@ class Enforcer:
 
     @property
     def is_failing(self) -> bool:
-        """Tell whether so many transactions in a row have failed that people should know."""
-        return self.figures.failures_in_a_row >= FAILURES_UNTIL_GIVING_UP
+        """Tell whether so many states in a row were not taken that people should know."""
+        return self.figures.failures_in_a_row >= FAILURES_UNTIL_FAILING
+
+    @property
+    def enforced_sets(self) -> frozenset[str]:
+        """Name the sets and maps that are in the table, as far as is known."""
+        return self._sets
 
     def adopt(self) -> int:
         """Take over what an earlier agent left; gives its generation, 0 for nothing. Raises ``PodfenceError``.
@@ -101,9 +106,12 @@ class Enforcer:
             return
         bump = found.shrinks and desired.settings.cutoff == "all"
         generation = self._next(desired.settings) if bump else self.figures.generation
-        text = delta_text(found, desired.settings, generation if bump else None)
         try:
-            self._run(text, full=False)
+            new_chains = found.chains.keys() - self._chains
+            if _leads_to(found, new_chains):
+                self._prepare(desired, new_chains, found.sets.keys())
+                found = _without_prepared(found, new_chains)
+            self._run(delta_text(found, desired.settings, generation if bump else None), full=False)
         except PodfenceError:
             self._replace(desired)
             return
@@ -138,18 +146,40 @@ class Enforcer:
         # Until this has worked nobody knows how the kernel differs from any state that a compiler has moved on from.
         self._enforced = None
         generation = self._next(desired.settings)
-        try:
-            self._replace_known(desired, generation)
-        except PodfenceError:
-            # What is there may not be what was there: somebody may have taken a chain or the whole table away.
-            self._note(self._runner.list_table())
-            self._replace_known(desired, generation)
-        self._enforce(desired, generation)
+        for attempt in (self._replace_known, self._replace_listed, self._replace_table):
+            try:
+                attempt(desired, generation)
+            except PodfenceError as error:
+                self.figures.last_error = str(error)
+            else:
+                self._enforce(desired, generation)
+                return
+        self.figures.failures_in_a_row += 1
+        raise PodfenceError(self.figures.last_error)
+
+    def _replace_listed(self, desired: Desired, generation: int) -> None:
+        """Replace what really is there: somebody may have taken a chain or the whole table away."""
+        self._note(self._runner.list_table())
+        self._replace_known(desired, generation)
+
+    def _replace_table(self, desired: Desired, generation: int) -> None:
+        """Replace the table itself, hooks and all, when something in it has our names and is of another kind."""
+        self._run(uninstall_text() + full_text(desired, generation), full=True)
+        self._chains = frozenset(all_chains(desired, generation))
+        self._sets = frozenset(desired.sets)
 
     def _replace_known(self, desired: Desired, generation: int) -> None:
+        new_chains = desired.chains.keys() - self._chains
+        if self._chains and new_chains:
+            self._prepare(desired, new_chains, desired.sets.keys() - self._sets)
         self._run(full_text(desired, generation, self._chains, self._sets), full=True)
         self._chains = frozenset(all_chains(desired, generation))
         self._sets = frozenset(desired.sets)
+
+    def _prepare(self, desired: Desired, chains: Collection[str], sets: Collection[str]) -> None:
+        self._run(prepare_text(desired, chains, sets), full=False)
+        self._chains |= set(chains)
+        self._sets |= set(sets)
 
     def _next(self, settings: Settings) -> int:
         """Give the generation by which all connections are judged again.
@@ -167,10 +197,8 @@ class Enforcer:
             self._runner.apply(text)
         except PodfenceError as error:
             self.figures.errors += 1
-            self.figures.failures_in_a_row += 1
             self.figures.last_error = str(error)
             raise
-        self.figures.failures_in_a_row = 0
         self.figures.last_transaction_s = self._clock() - start
         self.figures.last_was_full = full
         if full:
@@ -180,6 +208,7 @@ class Enforcer:
 
     def _enforce(self, desired: Desired, generation: int) -> None:
         self._enforced = desired
+        self.figures.failures_in_a_row = 0
         self.figures.bumps += generation != self.figures.generation
         self.figures.generation = generation
         self.figures.classes = len(desired.classes)
@@ -188,3 +217,19 @@ class Enforcer:
 
     def _note(self, listing: Listing) -> None:
         self._chains, self._sets = frozenset(listing.chains), listing.set_names
+
+
+def _leads_to(found: Difference, chains: Collection[str]) -> bool:
+    """Tell whether a map shall lead to one of some chains."""
+    elements = (element for name in DISPATCH for element in found.added.get(name, {}).values())
+    return bool(chains) and any(element.verdict.removeprefix("jump ") in chains for element in elements)
+
+
+def _without_prepared(found: Difference, prepared: Collection[str]) -> Difference:
+    """Leave out of a difference what is there already: the new sets, and chains that were new."""
+    return msgspec.structs.replace(
+        found,
+        sets={},
+        added={name: elements for name, elements in found.added.items() if name not in found.sets},
+        chains={name: chain for name, chain in found.chains.items() if name not in prepared},
+    )

@@ -49,7 +49,7 @@ class FakeNft:
         try:
             for command in _commands(text):
                 self._run(command)
-        except (PodfenceError, LookupError, ValueError) as error:
+        except (PodfenceError, AttributeError, LookupError, ValueError) as error:
             self.sets, self.chains, self.hooks = before
             raise PodfenceError(f"nft refused the transaction: {error}") from None
         self.applied.append(text)

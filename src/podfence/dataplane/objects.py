@@ -48,7 +48,6 @@ class PortsMatch(msgspec.Struct, frozen=True):
     expression: str = ""
     protocol: Protocol | None = None
     ranges: tuple[tuple[int, int], ...] = ()
-    family: Family | None = None
     set_name: str = ""
 
 

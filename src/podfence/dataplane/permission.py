@@ -61,6 +61,8 @@ def class_shrinks(old: Sequence[Clause], new: Sequence[Clause]) -> bool:
     What is left of both, the denies that went and the accepts aside, must be the same; and each accept of old must
     be covered by those of new that stand no later.
     """
+    if old and is_closed(old[0]):
+        return False
     staying = set(new)
     before = [clause for clause in old if clause.action is not Action.DENY or clause in staying]
     if [c for c in before if c.action is not Action.ACCEPT] != [c for c in new if c.action is not Action.ACCEPT]:
@@ -72,6 +74,11 @@ def class_shrinks(old: Sequence[Clause], new: Sequence[Clause]) -> bool:
         if not all(any(_covers(wide, narrow) for wide in reached) for narrow in olds):
             return True
     return False
+
+
+def is_closed(clause: Clause) -> bool:
+    """Tell whether a clause denies whatever comes to it."""
+    return clause.action is Action.DENY and clause.addresses == AddressMatch() and clause.ports == PortsMatch()
 
 
 def _accepts_by_part(clauses: Sequence[Clause]) -> list[list[Clause]]:

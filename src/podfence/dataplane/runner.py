@@ -7,7 +7,6 @@ times as much; large ones always to a process, which gives its memory back (fact
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import Protocol
@@ -43,36 +42,40 @@ class ProcessRunner:
 
     def apply(self, text: str) -> None:
         """Make all of a transaction true, or nothing; raises ``PodfenceError``."""
-        done = self._run(["-f", "-"], text)
-        if done.returncode != 0:
-            raise PodfenceError(f"nft refused the transaction: {_complaint(done.stderr)}")
+        code, _, errors = self._run(["-f", "-"], text)
+        if code != 0:
+            raise PodfenceError(f"nft refused the transaction: {_complaint(errors)}")
 
     def list_table(self) -> Listing:
         """List our table."""
-        done = self._run(["-j", "list", "table", "inet", "podfence"], "")
-        if done.returncode != 0:
-            if "No such file or directory" in done.stderr:
-                return Listing()
-            raise PodfenceError(f"nft cannot list table inet podfence: {_complaint(done.stderr)}")
-        return read_listing(done.stdout)
+        code, output, errors = self._run(["-j", "list", "table", "inet", "podfence"], "")
+        if code == 0:
+            return read_listing(output)
+        if "No such file or directory" in errors:
+            return Listing()
+        raise PodfenceError(f"nft cannot list table inet podfence: {_complaint(errors)}")
 
-    def _run(self, arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, arguments: list[str], text: str) -> tuple[int, str, str]:
+        """Give exit code, output and errors."""
+        pipe = subprocess.PIPE
+        environment = {**os.environ, "LC_ALL": "C", "PATH": _search_path()}
         try:
-            return subprocess.run(
-                [*self._command, *arguments],
-                input=text,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=self._timeout_s,
-                env={**os.environ, "LC_ALL": "C", "PATH": _search_path()},
-            )
+            with subprocess.Popen(
+                [*self._command, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment
+            ) as process:
+                return self._talk(process, text)
         except FileNotFoundError:
             raise PodfenceError("nft is not installed; install the package nftables, version 1.0.6 or newer") from None
-        except subprocess.TimeoutExpired:
-            raise PodfenceError(f"nft did not answer within {self._timeout_s:g} s") from None
         except OSError as error:
             raise PodfenceError(f"nft cannot be started: {(error.strerror or str(error)).lower()}") from None
+
+    def _talk(self, process: subprocess.Popen[str], text: str) -> tuple[int, str, str]:
+        try:
+            output, errors = process.communicate(text, timeout=self._timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise PodfenceError(f"nft did not answer within {self._timeout_s:g} s") from None
+        return process.returncode, output, errors
 
 
 class LibraryRunner:
@@ -102,11 +105,6 @@ def runner() -> Runner:
 
 def _search_path() -> str:
     return os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-
-
-def is_installed() -> bool:
-    """Tell whether there is an nft to run."""
-    return shutil.which("nft", path=_search_path()) is not None
 
 
 def nft_version() -> str | None:

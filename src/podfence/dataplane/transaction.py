@@ -21,6 +21,16 @@ def delta_text(found: Difference, settings: Settings, generation: int | None = N
     return _joined(_delta(found, settings, generation))
 
 
+def prepare_text(desired: Desired, chains: Collection[str], sets: Collection[str]) -> str:
+    """Write new chains and sets, by name, to which nothing leads yet; ``sets`` come with their elements.
+
+    A transaction switches rules and elements for a packet at two moments: one that is under way still runs the old
+    rules when a map leads it to a chain already, and to the old rules a chain of the same transaction is empty. So
+    the chains that maps shall lead to are made one transaction before (measured: 1 packet of 100,000 leaked).
+    """
+    return _joined(_prepare(desired, chains, sets))
+
+
 def full_text(desired: Desired, generation: int, chains: Collection[str] = (), sets: Collection[str] = ()) -> str:
     """Write the whole table, in the place of what is there: its ``chains`` and ``sets`` (maps included) by name.
 
@@ -39,16 +49,10 @@ def _joined(lines: Iterable[str]) -> str:
 
 
 def _delta(found: Difference, settings: Settings, generation: int | None) -> Iterator[str]:
-    for name, described in found.sets.items():
-        yield f"add {_kind(described)} {TABLE} {name} {{ {'; '.join(_properties(described))}; }}"
-    for name, chain in found.chains.items():
-        yield f"add chain {TABLE} {name} {{ comment {quoted(chain.comment)}; }}"
-        yield f"flush chain {TABLE} {name}"
-    for name, chain in found.chains.items():
-        yield from (f"add rule {TABLE} {name} {rule}" for rule in chain.rules)
+    yield from _new_sets(found.sets)
+    yield from _new_chains(found.chains)
     for name, elements in found.removed.items():
-        written = _elements(elements)
-        yield f"add element {TABLE} {name} {{ {written} }}"
+        yield f"add element {TABLE} {name} {{ {_elements(elements)} }}"
         yield f"delete element {TABLE} {name} {{ {', '.join(elements)} }}"
     for name, elements in found.added.items():
         yield f"add element {TABLE} {name} {{ {_elements(elements)} }}"
@@ -61,6 +65,27 @@ def _delta(found: Difference, settings: Settings, generation: int | None) -> Ite
         yield f"delete chain {TABLE} {name}"
     for name in found.dropped_sets:
         yield f"delete set {TABLE} {name}"
+
+
+def _prepare(desired: Desired, chains: Collection[str], sets: Collection[str]) -> Iterator[str]:
+    yield from _new_sets({name: desired.sets[name] for name in sorted(sets)})
+    for name in sorted(sets):
+        if elements := desired.elements[name]:
+            yield f"add element {TABLE} {name} {{ {_elements(elements)} }}"
+    yield from _new_chains({name: desired.chains[name] for name in sorted(chains)})
+
+
+def _new_sets(sets: Mapping[str, NamedSet]) -> Iterator[str]:
+    for name, described in sets.items():
+        yield f"add {_kind(described)} {TABLE} {name} {{ {'; '.join(_properties(described))}; }}"
+
+
+def _new_chains(chains: Mapping[str, Chain]) -> Iterator[str]:
+    for name, chain in chains.items():
+        yield f"add chain {TABLE} {name} {{ comment {quoted(chain.comment)}; }}"
+        yield f"flush chain {TABLE} {name}"
+    for name, chain in chains.items():
+        yield from (f"add rule {TABLE} {name} {rule}" for rule in chain.rules)
 
 
 def _generation(settings: Settings, generation: int) -> Iterator[str]:

@@ -1,0 +1,211 @@
+"""Live connections: judged again when a permission shrinks and only then; the table replaced under traffic."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from podfence.dataplane.enforcer import Enforcer
+from podfence.dataplane.settings import Settings
+from podfence.dataplane.stamps import Stamps
+from podfence.model.net import Family, Protocol
+from podfence.model.policy import Policy
+from tests.kernel.forest import Namespace
+from tests.kernel.world import World
+from tests.small_cluster import (
+    FAMILIES,
+    NODE,
+    POD_CIDRS,
+    Allow,
+    address,
+    cluster_policy,
+    deny,
+    pod,
+    pods_of,
+    policy,
+    tcp,
+    udp,
+)
+
+pytestmark = [pytest.mark.kernel, pytest.mark.parametrize("family", FAMILIES)]
+
+OPEN = policy("in", "api", ingress=[Allow((pods_of("web"),), (tcp(80),))])
+
+
+@pytest.fixture
+def live(world: World, family: Family) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Give both ends of a connection that a policy allows."""
+    world.enforce(OPEN, pod_cidrs=POD_CIDRS)
+    near, far = world.connected("web", "api", 80, family)
+    with near, far:
+        assert carries(world, near, far)
+        yield near, far
+
+
+def carries(world: World, one: socket.socket, other: socket.socket) -> bool:
+    """Tell whether what is sent into one end comes out of the other, before something that is sent later."""
+    word = os.urandom(8)
+    one.send(word)
+    world.behind("api")
+    world.behind("web")
+    other.settimeout(0)
+    try:
+        return other.recv(4096).endswith(word)
+    except BlockingIOError:
+        return False
+
+
+Live = tuple[socket.socket, socket.socket]
+
+
+def changes_without_loss() -> list[tuple[Policy, ...]]:
+    return [
+        (OPEN, policy("more", "api", ingress=[Allow((pods_of("db"),), (tcp(80),))])),
+        (policy("in", "api", ingress=[Allow((pods_of("web"),), (tcp(80), tcp(81), udp(80)))]),),
+        (policy("in", "api", ingress=[Allow((pods_of("web"),))]),),
+        (),
+    ]
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_what_only_grows_bumps_no_generation_and_cuts_nothing(world: World, live: Live, step: int) -> None:
+    before = world.enforcer.figures.generation
+    world.enforce(*changes_without_loss()[step], pod_cidrs=POD_CIDRS)
+    assert world.enforcer.figures.generation == before
+    assert carries(world, *live)
+
+
+def test_a_new_replica_bumps_no_generation(world: World, live: Live) -> None:
+    before = world.enforcer.figures.generation
+    pods = [pod(name) for name in ("web", "api", "db", "late")]
+    world.enforce(OPEN, pods=pods, pod_cidrs=POD_CIDRS)
+    assert world.enforcer.figures.generation == before
+    assert carries(world, *live)
+
+
+@pytest.mark.parametrize("sender", [0, 1])
+def test_a_rule_that_goes_cuts_the_connection_from_both_ends(world: World, live: Live, sender: int) -> None:
+    world.enforce(policy("in", "api", ingress=[Allow((pods_of("db"),))]), pod_cidrs=POD_CIDRS)
+    assert not carries(world, live[sender], live[1 - sender])
+
+
+def test_a_peer_that_goes_out_of_a_selector_is_cut(world: World, live: Live) -> None:
+    pods = [pod("web", labels=(("app", "other"),)), pod("api"), pod("db")]
+    world.enforce(OPEN, pods=pods, pod_cidrs=POD_CIDRS)
+    assert not carries(world, *live)
+
+
+def test_a_new_deny_cuts_and_what_is_still_allowed_stays(world: World, live: Live, family: Family) -> None:
+    near, far = world.connected("db", "web", 80, family)
+    with near, far:
+        before = world.enforcer.figures.generation
+        world.enforce(OPEN, cluster_policy("no", "api", ingress=[deny((pods_of("web"),))]), pod_cidrs=POD_CIDRS)
+        assert world.enforcer.figures.generation == before + 1
+        assert not carries(world, *live)
+        assert carries(world, near, far)
+
+
+def test_egress_that_shrinks_cuts(world: World, live: Live) -> None:
+    world.enforce(OPEN, policy("out", "web", egress=()), pod_cidrs=POD_CIDRS)
+    assert not carries(world, *live)
+
+
+def test_without_cutoff_connections_stay_and_new_ones_are_denied(world: World, family: Family) -> None:
+    world.enforce(OPEN, cutoff="none")
+    near, far = world.connected("web", "api", 80, family)
+    with near, far:
+        world.enforce(policy("in", "api", ingress=()), cutoff="none")
+        assert carries(world, near, far)
+        assert not world.passes("web", "api", 80)
+
+
+def test_a_connection_from_before_the_agent_is_judged(world: World, family: Family) -> None:
+    near, far = world.connected("web", "api", 80, family)
+    with near, far:
+        world.enforce(policy("in", "api", ingress=()))
+        assert not carries(world, near, far)
+
+
+def test_a_number_that_is_given_again_calls_nothing_allowed_from_before(world: World, family: Family) -> None:
+    mask = 0x00030000
+    forget = in_namespace(world.place("node"), Stamps(Settings(NODE, mark_mask=mask)).forget)
+    world.enforcer = Enforcer(world.forest.runner(), forget_stamps=forget)
+    allowed = policy("idle", "db", ingress=[Allow((pods_of("web"),))])
+    world.enforce(OPEN, allowed, mark_mask=mask)
+    near, far = world.connected("web", "api", 80, family)
+    with near, far:
+        # Each step but the last takes a permission away from somebody else; then the number of the beginning is back.
+        for turn in range(2):
+            world.enforce(OPEN, policy("idle", "db", ingress=[Allow(None, (tcp(turn + 1),))]), mark_mask=mask)
+        world.enforce(policy("in", "api", ingress=()), mark_mask=mask)
+        assert world.enforcer.figures.generation == 1
+        assert not carries(world, near, far)
+
+
+def in_namespace(place: Namespace, function: Callable[[int], None]) -> Callable[[int], None]:
+    def called(number: int) -> None:
+        with place.entered():
+            function(number)
+
+    return called
+
+
+def test_marks_of_others_stay(world: World, live: Live, family: Family) -> None:
+    del live, family
+    world.forest.node.nft(
+        "table inet other { chain c { type filter hook forward priority -10; ct mark set ct mark or 0x00004000; } "
+        "; chain d { type filter hook forward priority 10; ct mark and 0x0000ffff == 0x00004000 counter; } ; }"
+    )
+    assert world.passes("db", "web", 80)
+    assert "packets 0" not in world.forest.node.run("nft", "list", "chain", "inet", "other", "d")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_hundred_replacements_under_traffic_leak_nothing_and_drop_nothing(
+    world: World,
+    family: Family,
+    whole: bool,  # noqa: FBT001 (pytest passes by name)
+) -> None:
+    good = policy("in", "api", ingress=[Allow((pods_of("web"),), (udp(53),))])
+    others = [policy(f"p{n}", "api", ingress=[Allow((pods_of("db"),), (tcp(n),))]) for n in range(1, 20)]
+    world.enforce(good, *others)
+    allowed: set[int] = set()
+    denied: set[int] = set()
+    stop = threading.Event()
+
+    def replace() -> None:
+        for turn in range(100):
+            if whole:
+                world.enforcer.adopt()
+            world.enforce(good, *others[: turn % 20])
+        stop.set()
+
+    replacing = threading.Thread(target=replace)
+    arrived: set[int] = set()
+    replacing.start()
+    while not stop.is_set():
+        for _ in range(20):
+            allowed.add(world.send("web", "api", 53, Protocol.UDP, family))
+            denied.add(world.send("web", "api", 54, Protocol.UDP, family))
+            denied.add(world.send("db", "api", 53, Protocol.UDP, family))
+        arrived |= world.forest.arrived()
+    replacing.join()
+    arrived |= world.forest.settled(allowed - arrived)
+    assert len(allowed) > 500
+    assert allowed - arrived == set()
+    assert denied & arrived == set()
+
+
+def test_an_address_that_is_used_again_finds_no_connection_of_the_pod_before(
+    world: World, live: Live, family: Family
+) -> None:
+    pods = [pod("web"), pod("db")]
+    world.enforce(OPEN, pods=pods, pod_cidrs=POD_CIDRS)
+    heir = pod("api", labels=(("app", "heir"),))
+    world.enforce(OPEN, policy("heir", "heir", ingress=()), pods=[*pods, heir], pod_cidrs=POD_CIDRS)
+    assert address("api", family) in heir.addresses
+    assert not carries(world, *live)
