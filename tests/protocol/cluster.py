@@ -76,6 +76,11 @@ class Cluster:
         """Serve a custom kind from now on."""
         self.paths[path] = CUSTOM[path]
 
+    def serve(self, path: str, kind: str, *values: Object) -> None:
+        """Serve a kind that nobody here knows."""
+        self.paths[path] = kind
+        self._objects[path] = {("", value["metadata"]["name"]): value for value in values}
+
     def uninstall(self, path: str) -> None:
         """Serve a custom kind no longer: its watches end, and nobody has heard of it."""
         del self.paths[path]
@@ -112,7 +117,11 @@ class Cluster:
         self.requests.append(request)
         path = request.path
         plural = path.rpartition("/")[2]
-        if path == "/version":
+        if path == "/apis":
+            groups = sorted({each.split("/")[2] for each in self.paths if each.startswith("/apis")})
+            named = [{"name": each, "preferredVersion": {"version": self._version(each)}} for each in groups]
+            await reply.whole(200, {"kind": "APIGroupList", "groups": named})
+        elif path == "/version":
             await reply.whole(200, {"major": "1", "minor": "36", "gitVersion": self.server_version})
         elif path in self.paths and plural in self.forbidden:
             message = f'{plural} is forbidden: User "ann" cannot list resource "{plural}" at the cluster scope'
@@ -129,6 +138,9 @@ class Cluster:
             await reply.whole(200, {"kind": "APIResourceList", "resources": names})
         else:
             await reply.whole(404, "404 page not found\n", {"Content-Type": "text/plain; charset=utf-8"})
+
+    def _version(self, group: str) -> str:
+        return next(each.split("/")[3] for each in self.paths if each.startswith(f"/apis/{group}/"))
 
     async def _list(self, request: Request, reply: Reply) -> None:
         kept = self._objects.get(request.path, {})

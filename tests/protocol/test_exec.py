@@ -7,8 +7,10 @@ import http
 import json
 import socket
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -16,6 +18,7 @@ from websockets.typing import Subprotocol
 
 from podfence.kube.client import Client, RefusedError, UnreachableError
 from podfence.kube.config import of_server
+from podfence.kube.credentials import Credentials, FromFile
 from podfence.kube.exec import Ended, run_in_pod
 
 V5, V4 = Subprotocol("v5.channel.k8s.io"), Subprotocol("v4.channel.k8s.io")
@@ -126,6 +129,27 @@ def test_a_refusal_is_told_with_the_words_of_the_server() -> None:
 def test_what_is_no_status_is_said_in_one_line() -> None:
     with pytest.raises(UnreachableError, match="cannot run a command in"):
         run(sending(b"\x03not JSON"))
+
+
+def test_a_token_that_is_refused_is_renewed_once(tmp_path: Path) -> None:
+    token, seen = tmp_path / "token", list[str]()
+    token.write_text("old")
+
+    def answer(connection: ServerConnection, request: Request) -> Response | None:
+        seen.append(request.headers["Authorization"])
+        token.write_text("new")
+        return connection.respond(http.HTTPStatus.UNAUTHORIZED, "who?") if len(seen) == 1 else None
+
+    async def ask() -> Ended:
+        async with serve(sending(SUCCESS), "127.0.0.1", 0, subprotocols=[V5], process_request=answer) as listening:
+            port = next(iter(listening.sockets)).getsockname()[1]
+            credentials = Credentials(FromFile(str(token)))
+            found = msgspec.structs.replace(of_server(f"http://127.0.0.1:{port}"), credentials=credentials)
+            async with Client(found) as client:
+                return await run_in_pod(client, "shop", "web", ["true"])
+
+    assert asyncio.run(ask()).code == 0
+    assert seen == ["Bearer old", "Bearer new"]
 
 
 def test_a_server_that_is_not_there_is_said_in_one_line() -> None:

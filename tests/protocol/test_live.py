@@ -139,6 +139,19 @@ def test_custom_policies_count_where_they_are_installed(
     assert (code, "by ClusterNetworkPolicy guard, rule 1: Deny in the Admin tier" in out) == (1, True)
 
 
+def test_policies_of_other_projects_are_not_passed_over_in_silence(
+    capsys: pytest.CaptureFixture[str], cluster: Cluster, kubeconfig: Path
+) -> None:
+    assert kubeconfig.exists()
+    path = "/apis/cilium.io/v2/ciliumnetworkpolicies"
+    cluster.serve(path, "CiliumNetworkPolicy", {"metadata": {"name": "l7", "namespace": "shop"}})
+    err = run(capsys, "map")[2]
+    assert "not taken into account: CiliumNetworkPolicy 1; what is allowed here they may deny\n" in err
+    cluster.forbidden.add("ciliumnetworkpolicies")
+    err = run(capsys, "map")[2]
+    assert "may not be listed: ciliumnetworkpolicies.cilium.io; what is allowed here they may deny\n" in err
+
+
 @pytest.mark.usefixtures("kubeconfig")
 def test_a_name_that_is_not_there_is_said_with_the_cluster_that_was_searched(
     capsys: pytest.CaptureFixture[str],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ import pytest
 
 from podfence.kube.client import Client
 from podfence.kube.config import of_server
+from podfence.kube.credentials import Credentials, FromFile
 from podfence.kube.kinds import WATCHED
 from podfence.kube.store import Store
 from podfence.manifests.gather import gather
@@ -322,6 +324,29 @@ def test_a_list_that_is_forbidden_keeps_the_store_from_being_synced_and_says_wha
         await store.wait_synced()
 
     asyncio.run(beside(cluster, story))
+
+
+def test_credentials_that_cannot_be_had_are_waited_for(tmp_path: Path) -> None:
+    cluster, token = Cluster(namespace("shop")), tmp_path / "token"
+
+    async def run() -> None:
+        time = FakeTime()
+        async with serving(cluster.handle) as port:
+            server = of_server(f"http://127.0.0.1:{port}")
+            found = msgspec.structs.replace(server, credentials=Credentials(FromFile(str(token))))
+            async with Client(found) as client:
+                store = Store(client, time=time.time)
+                running = asyncio.create_task(store.run())
+                await time.until(60)
+                assert "no token can be read" in store.health["pods"].trouble
+                token.write_text("secret")
+                async with asyncio.timeout(20):
+                    await store.wait_synced()
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(run())
+    assert {each.headers["authorization"] for each in cluster.requests} == {"Bearer secret"}
 
 
 def test_only_what_is_followed_is_asked_for() -> None:

@@ -6,6 +6,7 @@ PATHs reads a cluster as well.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -77,11 +78,15 @@ def read_live(*, quiet: bool, connection: Connection | None = None) -> ClusterRe
     connection = connection or chosen()
     try:
         with Progress(wanted=not quiet) as progress:
-            return read_cluster(
+            live = read_cluster(
                 connection, on_page=lambda done, total: progress.step("listing the cluster", total, done)
             )
     except UnreachableError as error:
         raise PodfenceError(f"{error}; {GIVE_PATHS}") from None
+    if live.hidden and not quiet:
+        hidden = ", ".join(live.hidden)
+        print(f"may not be listed: {hidden}; what is allowed here they may deny", file=sys.stderr)
+    return live
 
 
 def searched(paths: tuple[str, ...]) -> str:

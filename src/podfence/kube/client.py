@@ -163,7 +163,7 @@ class _Named:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, httpx2.HTTPError | httpx2.StreamError | httpx2.InvalidURL | ssl.SSLError):
+        if isinstance(error, httpx2.HTTPError | httpx2.StreamError | httpx2.InvalidURL | OSError):
             raise UnreachableError(f"cannot reach {self._name}: {reason_of(error)}") from None
 
 
@@ -216,4 +216,5 @@ def reason_of(error: BaseException) -> str:
         found = found.__cause__ or found.__context__
     if isinstance(error, httpx2.TimeoutException):
         return "no answer in time" if not isinstance(error, httpx2.ConnectTimeout) else "no connection in time"
-    return str(error).rstrip(".") or type(error).__name__
+    text = str(error).rstrip(".") or type(error).__name__
+    return text[:1].lower() + text[1:]

@@ -22,6 +22,7 @@ MOST_OUTPUT = 1 << 20
 
 _STDOUT, _STDERR, _ERROR = 1, 2, 3
 _UNKNOWN_CODE = -1
+_UNAUTHORIZED = 401
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -68,7 +69,7 @@ async def run_in_pod(
     name = f"{client.connection.name}, pod {namespace}/{pod}"
     try:
         async with asyncio.timeout(timeout_s):
-            return await _run(client, path)
+            return await _run_as_somebody(client, path)
     except TimeoutError:
         raise UnreachableError(f"{name}: the command did not end within {timeout_s:g} s") from None
     except InvalidStatus as error:
@@ -77,9 +78,23 @@ async def run_in_pod(
         raise UnreachableError(f"cannot run a command in {name}: {reason_of(error)}") from None
 
 
-async def _run(client: Client, path: str) -> Ended:
+async def _run_as_somebody(client: Client, path: str) -> Ended:
+    """Run with the token of the moment, and once more with a new one when it is refused."""
+    credentials = client.connection.credentials
+    if credentials is None:
+        return await _run(client, path, [])
+    headers = await credentials.headers()
+    try:
+        return await _run(client, path, headers)
+    except InvalidStatus as error:
+        if error.response.status_code != _UNAUTHORIZED:
+            raise
+    refused = dict(headers).get("Authorization", "").removeprefix("Bearer ")
+    return await _run(client, path, await credentials.headers(refused=refused))
+
+
+async def _run(client: Client, path: str, headers: list[tuple[str, str]]) -> Ended:
     connection = client.connection
-    headers = await connection.credentials.headers() if connection.credentials is not None else []
     url = "ws" + connection.server.removeprefix("http") + path
     output: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: []}
     async with connect(

@@ -7,11 +7,12 @@ from contextlib import aclosing
 
 import msgspec
 
-from podfence.kube.client import Client, ClusterError, RefusedError
+from podfence.kube.client import Client, RefusedError
 from podfence.kube.kinds import Kind
 from podfence.kube.listing import explained, served_version
 from podfence.kube.patience import Backoff, Time
 from podfence.kube.reflector import UNREADABLE, Drop, Health, Put, Reflector, Replace, T
+from podfence.model.error import PodfenceError
 
 LOOK_AGAIN_S = 30.0
 """How long after which a kind that the cluster does not have is looked for again."""
@@ -43,7 +44,7 @@ async def follow(
     while True:
         try:
             version = await served_version(client, kind)
-        except (ClusterError, *UNREADABLE) as error:
+        except (PodfenceError, *UNREADABLE) as error:
             _note(error, kind, health, notice)
             await backoff.pause(error.retry_after_s if isinstance(error, RefusedError) else None)
             continue

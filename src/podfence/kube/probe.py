@@ -68,6 +68,8 @@ class Probe:
             if trouble:
                 self._doubt(node, trouble)
         attempts = probe_plan.attempts(places)
+        if not attempts:
+            return
         self._tell("connecting without any policy")
         closed = await self._settle(attempts, is_open=True)
         for attempt, reason in closed.items():
@@ -77,9 +79,14 @@ class Probe:
                 )
         usable = [attempt for attempt in attempts if attempt not in closed]
         for direction in Direction:
-            await self._try_direction(direction, usable)
+            usable = await self._try_direction(direction, usable) if usable else []
 
-    async def _try_direction(self, direction: Direction, attempts: Sequence[Attempt]) -> None:
+    async def _try_direction(self, direction: Direction, attempts: Sequence[Attempt]) -> list[Attempt]:
+        """Stop connections and open them again; gives those that are open in the end.
+
+        The policies stay: taking them away takes effect at some moment, too, and would be mistaken for what is tried
+        next.
+        """
         deny, allow = probe_plan.deny(direction), probe_plan.allow(direction)
         self._tell(f"denying all {direction.value}")
         await self._stage.apply(deny)
@@ -94,11 +101,10 @@ class Probe:
         for attempt, reason in still_closed.items():
             said = f"does not connect {self._settings.settle_s:g} s after {direction.value} was allowed: {reason}"
             self._blame(attempt, direction, said, certain=(reason or "").startswith(_ANSWERED))
-        for policy in (deny, allow):
-            await self._stage.remove(policy)
-        for attempt in stopped:
-            if attempt not in still_closed:
-                self._found.setdefault((attempt.judged(direction), direction), Enforcement.ENFORCED)
+        opened = [attempt for attempt in stopped if attempt not in still_closed]
+        for attempt in opened:
+            self._found.setdefault((attempt.judged(direction), direction), Enforcement.ENFORCED)
+        return [*opened, *(attempt for attempt, reason in still_open.items() if reason is None)]
 
     async def _settle(self, attempts: Iterable[Attempt], *, is_open: bool) -> dict[Attempt, str | None]:
         """Try until each connection is as expected; gives those that are not when time is over, and why.
@@ -159,4 +165,6 @@ class Probe:
             self._found.get((node, direction), Enforcement.UNKNOWN)
             for direction in (Direction.INGRESS, Direction.EGRESS)
         )
-        return NodeEnforcement(node, ingress, egress, tuple(self._reasons.get(node, ())))
+        if Enforcement.UNKNOWN in {ingress, egress} and node not in self._reasons:
+            self._note(node, "no connection was left that could tell")
+        return NodeEnforcement(node, ingress, egress, tuple(self._reasons[node]) if node in self._reasons else ())

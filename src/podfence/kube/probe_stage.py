@@ -85,12 +85,6 @@ class Stage:
         """Make a policy."""
         await self._create(_POLICIES, "networkpolicies", policy)
 
-    async def remove(self, policy: Manifest) -> None:
-        """Take a policy away."""
-        name = policy["metadata"]["name"]
-        path = f"{_POLICIES}/namespaces/{self.namespace}/networkpolicies/{name}"
-        await self._client.request("DELETE", path)
-
     async def close(self) -> None:
         """Take the namespace away with all that is in it, also when the probe was interrupted.
 

@@ -12,6 +12,7 @@ from podfence.kube.client import Client, ClusterError, RefusedError
 from podfence.kube.config import Connection
 from podfence.kube.kinds import LISTED, POLICIES, Kind
 from podfence.kube.listing import explained, list_all, served_version
+from podfence.kube.others import other_policies
 from podfence.manifests.served import ServedItem
 
 AT_ONCE = 4
@@ -19,10 +20,14 @@ AT_ONCE = 4
 
 
 class ClusterReading(msgspec.Struct, frozen=True):
-    """What a cluster holds, in the order of the kinds, and the version of its server (``v1.36.3``)."""
+    """What a cluster holds, in the order of the kinds, and the version of its server (``v1.36.3``).
+
+    Policies of other projects are among the items; ``hidden`` are resources of such that may not be listed.
+    """
 
     items: list[ServedItem]
     version: str
+    hidden: tuple[str, ...] = ()
 
 
 def read_cluster(
@@ -53,11 +58,13 @@ async def _read(connection: Connection, kinds: Sequence[Kind], on_page: Callable
         try:
             version = await _version(client)
             found = await asyncio.gather(*tasks)
+            others, hidden = await other_policies(client)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-    return ClusterReading([item for items in found for item in items], version)
+    items = [item for items in (*found, others) for item in items]
+    return ClusterReading(items, version, tuple(hidden))
 
 
 class _Version(msgspec.Struct, frozen=True, rename="camel"):

@@ -13,10 +13,11 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from podfence.kube.client import NOT_FOUND, Client, ClusterError, RefusedError
+from podfence.kube.client import NOT_FOUND, Client, RefusedError
 from podfence.kube.listing import Page, list_all
 from podfence.kube.patience import Backoff, Time
 from podfence.kube.watching import ExpiredError, version_of, watch, went_back
+from podfence.model.error import PodfenceError
 
 WATCH_S = 240.0
 """How long one watch lasts at least, and at most twice as long, so that not all end at once."""
@@ -111,7 +112,7 @@ class Reflector(Generic[T]):
             except ExpiredError as error:
                 self._version = ""
                 self._trouble(f"listing again: {error}")
-            except (ClusterError, *UNREADABLE) as error:
+            except (PodfenceError, *UNREADABLE) as error:  # credentials may fail as well
                 if self._absence_ends and isinstance(error, RefusedError) and error.code == NOT_FOUND:
                     raise
                 retry_after_s = error.retry_after_s if isinstance(error, RefusedError) else None

@@ -32,6 +32,7 @@ class ObjectMeta(Wire):
     namespace: str | None = None
     labels: dict[str, str | None] | None = None
     owner_references: list[OwnerReference | None] | None = None
+    deletion_timestamp: str | None = None
 
 
 class Object(Wire):

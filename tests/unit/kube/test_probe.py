@@ -63,12 +63,11 @@ class Cluster:
                 self.policies[body["metadata"]["name"]] = body
                 self._tries = 0
                 await reply.whole(201, body)
-            case "DELETE", name if name in self.policies:
-                del self.policies[name]
-                await reply.whole(200, {})
             case _:
                 assert request.method == "DELETE"
                 self.deleted.append(plural)
+                self.policies.clear()
+                self.pods.clear()
                 await reply.whole(200, {})
 
     def _pod(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -146,6 +145,18 @@ def test_an_allow_that_has_no_effect_is_no_enforcement_either() -> None:
     result = probe(cluster)
     assert sums(result)["n1"] == (NO, YES)
     assert "does not connect 60 s after ingress was allowed: REFUSED" in reasons(result, "n1")
+
+
+def test_a_node_that_obeys_nothing_is_tried_in_both_directions() -> None:
+    cluster = Cluster("n1")
+    cluster.lax = {("n1", Direction.INGRESS), ("n1", Direction.EGRESS)}
+    assert sums(probe(cluster)) == {"n1": (NO, NO)}
+
+
+def test_where_nothing_opens_again_the_next_direction_is_unknown() -> None:
+    cluster = Cluster("n1")
+    cluster.stuck = {("n1", Direction.INGRESS)}
+    assert sums(probe(cluster)) == {"n1": (NO, UNKNOWN)}
 
 
 def test_what_does_not_connect_without_policies_tells_nothing() -> None:

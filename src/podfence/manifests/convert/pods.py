@@ -23,7 +23,10 @@ _ENDED = ("Succeeded", "Failed")
 
 
 class PodRecord(msgspec.Struct, frozen=True, gc=False):
-    """A pod as it was read; ``ended`` pods have Succeeded or Failed and are no endpoints."""
+    """A pod as it was read; ``ended`` pods have Succeeded or Failed and are no endpoints.
+
+    One that is being deleted is not ``running``: its address may be another's already.
+    """
 
     labels: Labels
     named_ports: tuple[NamedPort, ...]
@@ -47,7 +50,7 @@ def pod_record(pod: wire.Pod, file: str, shared: Shared, problems: FieldProblems
         node=shared.one(spec.node_name) if spec.node_name else None,
         host_network=bool(spec.host_network),
         owner=owner_of(meta, shared),
-        running=phase == "Running",
+        running=phase == "Running" and not meta.deletion_timestamp,
         ended=phase in _ENDED,
         file=file,
     )

@@ -212,6 +212,12 @@ def pod_at(name: str, phase: str, *addresses: str, spec: str = "{}") -> str:
             id="S63 of three",
         ),
         pytest.param(
+            pod_at("a", "Running", "10.0.0.1").replace("name: a", "name: a, deletionTimestamp: '2026-01-01T00:00:00Z'")
+            + pod_at("b", "Running", "10.0.0.1"),
+            {"a": [], "b": ["10.0.0.1"]},
+            id="S63 a pod that is being deleted has lost it",
+        ),
+        pytest.param(
             pod_at("a", "Succeeded", "10.0.0.1") + pod_at("b", "Pending", "10.0.0.1"),
             {"b": ["10.0.0.1"]},
             id="S62 an ended pod has lost its address",
