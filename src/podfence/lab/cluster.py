@@ -12,24 +12,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from podfence.lab.addresses import LOAD_BALANCER_NETWORKS, AddressPool, NodeAddresses, node_addresses
+from podfence.lab import orders, outside
+from podfence.lab.address_plan import (
+    DNS_SERVICE_ADDRESSES,
+    LOAD_BALANCER_NETWORKS,
+    NODE_NETWORKS,
+    POD_NETWORKS,
+    SERVICE_NETWORKS,
+    node_addresses,
+)
 from podfence.lab.apiserver.app import create_app, create_registry, serve
 from podfence.lab.apiserver.connection import connection_class
-from podfence.lab.apiserver.http.subresources import bound_pod
 from podfence.lab.apiserver.object_store import InProcessStore
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.streams import StreamServer
 from podfence.lab.controllers.all import Surroundings, run_all
 from podfence.lab.controllers.nodes import NodeHeartbeat, node
 from podfence.lab.controllers.pods import PODS, is_finished
+from podfence.lab.dns_pods import DnsPods
+from podfence.lab.first_objects import OWN_LABEL, create_first_objects
 from podfence.lab.folder import LabFolder, kubeconfig
 from podfence.lab.interface import Object, Resource
 from podfence.lab.kubelet import Kubelet
+from podfence.lab.load_balancer_pool import LoadBalancerPool
 from podfence.lab.node_agents import NodeAgents
 from podfence.lab.options import LabOptions
 from podfence.lab.pod_files import ClusterDns
 from podfence.lab.runtime import Pods
 from podfence.lab.sandbox import SHARED
+from podfence.lab.service_network import ServiceNetwork
 from podfence.lab.zygote_client import Zygote
 from podfence.manifests.validation.admission import Server
 from podfence.manifests.validation.cluster_policy import Channel
@@ -39,6 +50,8 @@ GROUND_ADDRESSES: Final = ("172.18.0.1", "fc00:f853:ccd:e793::1")
 
 API_PORT: Final = 6443
 VERSION: Final = "v1.36.3"
+_RESOLVERS: Final = ("8.8.8.8", "1.1.1.1")
+"""The outside's own DNS servers, whom cluster DNS asks for other names."""
 
 _ENFORCED: Final = (
     Resource("", "namespaces"),
@@ -56,7 +69,8 @@ class Lab:
     def __init__(self, folder: LabFolder, options: LabOptions) -> None:
         self.folder = folder
         self.options = options
-        self.node_names = tuple(f"node-{number}" for number in range(1, options.nodes + 1))
+        self.places = {f"node-{number + 1}": node_addresses(number) for number in range(options.nodes)}
+        self.node_names = tuple(self.places)
         self.registry: Registry = create_registry(
             data=None if options.data is None else Path(options.data),
             server=Server(channel=Channel(options.crd_channel)),
@@ -76,9 +90,9 @@ class Lab:
             await self.zygote.close()
 
     async def _run(self) -> None:
-        kubelet = Kubelet(InProcessStore(self.registry, "kubelet"), time.time)
-        self.pods = Pods(self.zygote, ClusterDns(), self._find, kubelet.status_changed)
-        streams = StreamServer(self.store, self.pods)
+        kubelet = Kubelet(self._store_of("kubelet"), time.time)
+        dns = ClusterDns(servers=DNS_SERVICE_ADDRESSES[:1], node_servers=_RESOLVERS)
+        self.pods = Pods(self.zygote, dns, self._find, kubelet.status_changed)
         sockets = [self._listen_on_loopback()]
         sockets += [await self.zygote.open_socket("ground", address, API_PORT) for address in GROUND_ADDRESSES]
         agents_kubeconfig = self.folder.path / "agents-kubeconfig"
@@ -86,46 +100,55 @@ class Lab:
             kubeconfig(f"http://{GROUND_ADDRESSES[0]}:{API_PORT}", "podfence-agent"), encoding="utf-8"
         )
         self.agents = NodeAgents(self.zygote, f"{SHARED}/{agents_kubeconfig.name}")
-        app = create_app(self.registry, self.pods)
+        services = ServiceNetwork(self.zygote, self.places)
+        server = serve(
+            create_app(self.registry, self.pods), sockets, connection_class(StreamServer(self.store, self.pods))
+        )
         async with asyncio.TaskGroup() as group:
-            group.create_task(serve(app, sockets, connection_class(streams)))
+            group.create_task(server)
             for number, name in enumerate(self.node_names):
-                await self._add_node(number, name, group)
+                await self._add_node(name, group, is_first=number == 0)
+            group.create_task(outside.serve(await self._open_outside()))
             group.create_task(kubelet.run(self.pods))
-            group.create_task(run_all(InProcessStore(self.registry, "kube-controller-manager"), self._surroundings()))
+            group.create_task(run_all(self._store_of, self._surroundings()))
+            group.create_task(services.run(self._store_of("kube-proxy")))
+            group.create_task(DnsPods(self.zygote, self.store, _RESOLVERS).run())
+            create_first_objects(self.store)
             self.started.set()
 
-    async def _add_node(self, number: int, name: str, group: asyncio.TaskGroup) -> None:
-        place: NodeAddresses = node_addresses(number)
+    def _store_of(self, component: str) -> InProcessStore:
+        return InProcessStore(self.registry, component)
+
+    async def _add_node(self, name: str, group: asyncio.TaskGroup, *, is_first: bool) -> None:
+        place = self.places[name]
         cidrs = tuple(str(network) for network in place.pod_networks)
         await self.pods.add_node(name, place.addresses, cidrs)
-        described = node(name, place.addresses, cidrs, version=VERSION, is_first=number == 0)
-        heartbeat = NodeHeartbeat(InProcessStore(self.registry, f"kubelet-{name}"), time.time, described)
+        described = node(name, place.addresses, cidrs, version=VERSION, is_first=is_first)
+        heartbeat = NodeHeartbeat(self._store_of("kubelet"), time.time, described)
         heartbeat.beat()
         group.create_task(heartbeat.run())
         group.create_task(self.agents.run(name))
 
+    async def _open_outside(self) -> outside.Opened:
+        """Make the world outside, which finds its way back to everything of the lab."""
+        inside = (*POD_NETWORKS, *NODE_NETWORKS, *SERVICE_NETWORKS, *LOAD_BALANCER_NETWORKS)
+        await self.zygote.ask(orders.AddOutside(outside.addresses(), tuple(map(str, inside))))
+
+        async def listen(address: str, port: int, protocol: str) -> socket.socket:
+            return await self.zygote.open_socket("outside", address, port, protocol)
+
+        return await outside.open_sockets(listen)
+
     def _surroundings(self) -> Surroundings:
-        families = zip(("IPv4", "IPv6"), LOAD_BALANCER_NETWORKS, strict=True)
         return Surroundings(
             clock=time.time,
-            bind=self._bind,
-            served=lambda: [one.resource for one in self.registry.catalogue],
-            served_in_namespaces=lambda: [one.resource for one in self.registry.catalogue if one.namespaced],
-            resource_of=self._resource_of,
-            load_balancers={family: AddressPool(network) for family, network in families},
+            bind=self.store.bind,
+            served=self.store.served,
+            served_in_namespaces=self.store.served_in_namespaces,
+            resource_of=self.store.resource_of,
+            load_balancers={f"IPv{network.version}": LoadBalancerPool(network) for network in LOAD_BALANCER_NETWORKS},
+            api_server=(str(SERVICE_NETWORKS[0][1]), GROUND_ADDRESSES[0], API_PORT),
         )
-
-    def _bind(self, pod: Object, node_name: str) -> None:
-        metadata = pod["metadata"]
-        key = (metadata["namespace"], metadata["name"])
-        known = self.store.get(PODS, *key)
-        if known is not None:
-            self.registry.storage.put(PODS, key, bound_pod(known, node_name, self.registry.now()))
-
-    def _resource_of(self, api_version: str, kind: str) -> Resource | None:
-        found = self.registry.catalogue.of_kind(api_version, kind)
-        return None if found is None else found.resource
 
     def _find(self, plural: str, namespace: str, name: str) -> Object | None:
         return self.store.get(Resource("", plural), namespace, name)
@@ -137,9 +160,10 @@ class Lab:
         return opened
 
     def counts(self) -> dict[str, int]:
-        """Count pods and policies."""
+        """Count pods, the lab's own left out, and policies."""
+        pods = [pod for pod in self.store.list(PODS) if OWN_LABEL not in (pod["metadata"].get("labels") or {})]
         policies = sum(len(self.store.list(resource)) for resource in _ENFORCED[2:])
-        return {"pods": len(self.store.list(PODS)), "policies": policies}
+        return {"pods": len(pods), "policies": policies}
 
     def unready(self) -> list[str]:
         """Name the pods that should be ready and are not, as ``NS/NAME``."""

@@ -40,6 +40,8 @@ _NGINX = Image(arguments=("nginx", "-g", "daemon off;"), folders=_FOLDER[:-1])
 _IMAGES = {
     "agnhost": Image(("/agnhost",), ("pause",)),
     "pause": Image(("/pause",)),
+    # Its port is served by the lab itself (``dns_pods``).
+    "coredns": Image(("/pause",)),
     "nginx": _NGINX,
     "nginx-unprivileged": Image(arguments=("nginx", "-g", "daemon off;", "--port=8080"), folders=_FOLDER[:-1]),
     "httpd": Image(arguments=("httpd-foreground",), folders=_FOLDER[:-1]),

@@ -47,7 +47,13 @@ def run_script(server: Server, kubectl: str) -> Iterator[Said]:
         shutil.copytree(HERE / "files", home / "files")
         (home / "config").write_text(kubeconfig(server), encoding="utf-8")
         paths = f"{Path(kubectl).parent}:/usr/bin:/bin"
-        environment = {"HOME": name, "KUBECONFIG": str(home / "config"), "PATH": paths, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        environment = {
+            "HOME": name,
+            "KUBECONFIG": str(home / "config"),
+            "PATH": paths,
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+        }
         for command in commands():
             yield Said(command, tuple(run(command, home, environment | proxies(), server)))
 

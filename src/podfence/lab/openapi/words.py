@@ -64,7 +64,10 @@ FIELDS: Final[Mapping[tuple[str, str], str]] = {
     ("", "replicas"): "How many pods there are to be.",
     ("", "template"): "What every pod is made from.",
     ("core.v1.PodSpec", "containers"): "The programs of the pod; at least one.",
-    ("core.v1.PodSpec", "initContainers"): "Programs that must end well, one after the other, before the containers start.",
+    (
+        "core.v1.PodSpec",
+        "initContainers",
+    ): "Programs that must end well, one after the other, before the containers start.",
     ("core.v1.PodSpec", "nodeName"): "The node that the pod runs on.",
     ("core.v1.PodSpec", "hostNetwork"): "Use the node's own network; policies do not select such pods.",
     ("core.v1.PodSpec", "serviceAccountName"): "The identity of the pod's programs.",
@@ -77,8 +80,14 @@ FIELDS: Final[Mapping[tuple[str, str], str]] = {
     ("core.v1.ServiceSpec", "selector"): "Labels of the pods that the Service leads to.",
     ("core.v1.ServiceSpec", "ports"): "The ports of the Service.",
     ("core.v1.ServiceSpec", "type"): "How the Service is reached: ClusterIP, NodePort, LoadBalancer or ExternalName.",
-    ("core.v1.ServiceSpec", "clusterIP"): "The address of the Service; None for a name that leads to the pods themselves.",
-    ("networking.v1.NetworkPolicySpec", "podSelector"): "The pods of this namespace that the policy is about; {} means all.",
+    (
+        "core.v1.ServiceSpec",
+        "clusterIP",
+    ): "The address of the Service; None for a name that leads to the pods themselves.",
+    (
+        "networking.v1.NetworkPolicySpec",
+        "podSelector",
+    ): "The pods of this namespace that the policy is about; {} means all.",
     ("networking.v1.NetworkPolicySpec", "ingress"): "What may connect to the pods. No rule means nothing.",
     ("networking.v1.NetworkPolicySpec", "egress"): "What the pods may connect to. No rule means nothing.",
     ("networking.v1.NetworkPolicySpec", "policyTypes"): (
@@ -88,7 +97,10 @@ FIELDS: Final[Mapping[tuple[str, str], str]] = {
     ("networking.v1.NetworkPolicyIngressRule", "ports"): "The ports of the selected pods; left out means every port.",
     ("networking.v1.NetworkPolicyEgressRule", "to"): "The peers; left out or empty means every peer.",
     ("networking.v1.NetworkPolicyEgressRule", "ports"): "The ports of the peers; left out means every port.",
-    ("networking.v1.NetworkPolicyPeer", "podSelector"): "Pods by their labels, of this namespace or of the selected ones.",
+    (
+        "networking.v1.NetworkPolicyPeer",
+        "podSelector",
+    ): "Pods by their labels, of this namespace or of the selected ones.",
     ("networking.v1.NetworkPolicyPeer", "namespaceSelector"): "Namespaces by their labels; {} means all.",
     ("networking.v1.NetworkPolicyPeer", "ipBlock"): "Addresses outside the cluster; with it nothing else may stand.",
     ("networking.v1.NetworkPolicyPort", "port"): "The number of the port, or the name that the pod gives it.",

@@ -229,9 +229,7 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
     "v1/ReplicationController": Strategy(),
     "v1/Service": _WITH_STATUS,
     "v1/Node": Strategy(generation=False, status=False, create=_node),
-    "coordination.k8s.io/v1/Lease": Strategy(
-        generation=False, status=False, create=_lease, unconditional=False
-    ),
+    "coordination.k8s.io/v1/Lease": Strategy(generation=False, status=False, create=_lease, unconditional=False),
     "v1/ResourceQuota": _WITH_STATUS,
     "v1/PodTemplate": Strategy(status=False, counted=("template",)),
     "apps/v1/Deployment": Strategy(counted=("spec", "metadata.annotations")),

@@ -458,5 +458,7 @@ RULES = {
     f"{_RBAC}/v1/Role": Rules(validate_role, name=_ANY_NAME, metadata_as_new=True),
     f"{_RBAC}/v1/ClusterRole": Rules(validate_cluster_role, name=_ANY_NAME, metadata_as_new=True),
     f"{_RBAC}/v1/RoleBinding": Rules(validate_role_binding, _update_binding, name=_ANY_NAME, metadata_as_new=True),
-    f"{_RBAC}/v1/ClusterRoleBinding": Rules(validate_cluster_role_binding, _update_binding, name=_ANY_NAME, metadata_as_new=True),
+    f"{_RBAC}/v1/ClusterRoleBinding": Rules(
+        validate_cluster_role_binding, _update_binding, name=_ANY_NAME, metadata_as_new=True
+    ),
 }

@@ -1,0 +1,98 @@
+"""Services in every node's network, and the ways to load balancers: what kube-proxy and a cloud do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from podfence.lab import orders
+from podfence.lab.address_plan import POD_NETWORKS, NodeAddresses
+from podfence.lab.apiserver.descriptors import read_some, write_all
+from podfence.lab.interface import ObjectStore
+from podfence.lab.services.feed import feed_proxies
+from podfence.lab.services.proxy import ServiceProxy, StaleFlows, load_balancer_nodes
+from podfence.lab.services.rules import ProxyNode
+from podfence.lab.services.view import ServicePort
+from podfence.lab.zygote_client import Zygote
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_log = logging.getLogger(__name__)
+
+
+class ServiceNetwork:
+    """Keeps Services translated on all nodes, and load balancers' addresses routed to one that serves them."""
+
+    def __init__(self, zygote: Zygote, nodes: Mapping[str, NodeAddresses]) -> None:
+        self._zygote = zygote
+        self._nodes = tuple(nodes)
+        self._proxies = [self._proxy(name, place) for name, place in nodes.items()]
+        self._routes: dict[str, str] = {}
+        self._wanted_routes: dict[str, str] = {}
+        self._routing = asyncio.Event()
+
+    async def run(self, store: ObjectStore) -> None:
+        """Follow the Services until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(feed_proxies(store, self._proxies, self._balance))
+            group.create_task(self._route())
+
+    def _proxy(self, name: str, place: NodeAddresses) -> ServiceProxy:
+        node = ProxyNode(name, place.addresses, tuple(map(str, POD_NETWORKS)))
+
+        async def apply(text: str) -> None:
+            await self._run(name, ["nft", "-f", "-"], text.encode())
+
+        async def forget(stale: Sequence[StaleFlows]) -> None:
+            command = [sys.executable, "-m", "podfence.lab.services.conntrack"]
+            await self._run(name, command, msgspec.json.encode(stale))
+
+        return ServiceProxy(node, apply, forget)
+
+    async def _run(self, node: str, command: Sequence[str], text: bytes) -> None:
+        """Run a program of a node with a text on its input; raises ``RuntimeError`` with what it complains of."""
+        program = await self._zygote.run(f"node/{node}", command, _environment(), stdin=True)
+        try:
+            if program.stdin is None or program.stderr is None:
+                raise AssertionError("programs have streams")
+            for descriptor in (program.stdin, program.stderr):
+                os.set_blocking(descriptor, False)
+            await write_all(program.stdin, text)
+            os.close(program.stdin)
+            program.stdin = None
+            complaint = b""
+            while piece := await read_some(program.stderr):
+                complaint += piece
+        finally:
+            program.close_streams()
+        if await program.wait() != 0:
+            raise RuntimeError(complaint.decode(errors="replace").strip() or f"{command[0]} failed")
+
+    def _balance(self, ports: Sequence[ServicePort]) -> None:
+        """Choose a node for each load balancer's address: the first that serves it."""
+        chosen = load_balancer_nodes(ports, self._nodes)
+        self._wanted_routes = {address: nodes[0] for address, nodes in chosen.items() if nodes}
+        self._routing.set()
+
+    async def _route(self) -> None:
+        while True:
+            await self._routing.wait()
+            self._routing.clear()
+            wanted = self._wanted_routes
+            for address in sorted(self._routes.keys() | wanted.keys()):
+                if self._routes.get(address) != wanted.get(address):
+                    network = f"{address}/{128 if ':' in address else 32}"
+                    try:
+                        await self._zygote.ask(orders.Route(network, wanted.get(address)))
+                    except (OSError, LookupError) as error:
+                        _log.warning("no route to load balancer %s: %s", address, error)
+            self._routes = dict(wanted)
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    return {"PATH": _PATH, **kept}
