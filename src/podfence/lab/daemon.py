@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -132,13 +133,17 @@ def main() -> None:
         # Whoever finds the log locked knows that this lab lives, even before its socket is there.
         fcntl.flock(log, fcntl.LOCK_EX)
         gc.freeze()
+        code = 0
         try:
-            asyncio.run(run(started))
+            asyncio.new_event_loop().run_until_complete(run(started))
         except PodfenceError as error:
             sys.stderr.write(f"podfence: {error}\n")
-            sys.exit(2)
+            code = 2
         finally:
             folder.remove()
+    # Not through asyncio's own end, which waits for every task: those of pods that are gone have nobody to wait for.
+    logging.shutdown()
+    os._exit(code)
 
 
 if __name__ == "__main__":

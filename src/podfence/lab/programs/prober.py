@@ -21,6 +21,9 @@ from podfence.lab.programs.sctp_connect import exchange
 
 _ARRIVED = (errno.ECONNREFUSED, errno.ECONNRESET)
 _RESENDS = 3
+_DNS_PORT = 53
+_DNS_QUERY = b"\0\1\1\0\0\1\0\0\0\0\0\0\0\0\2\0\1"
+"""Who serves the root, asked recursively: a server of DNS answers nothing else on its port."""
 _THREADS = 64
 
 Target = tuple[str, str, int]
@@ -71,7 +74,7 @@ def _try_sockets(targets: Sequence[Target], outcomes: list[str], timeout_s: floa
                 outcomes[number] = _outcome(error)
                 continue
             event = selectors.EVENT_WRITE if protocol == "TCP" else selectors.EVENT_READ
-            selector.register(opened, event, (number, protocol))
+            selector.register(opened, event, (number, protocol, port))
         _follow(selector, outcomes, end, timeout_s / (_RESENDS + 1))
         for key in list(selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]
@@ -81,7 +84,7 @@ def _follow(selector: selectors.BaseSelector, outcomes: list[str], end: float, r
     next_send = time.monotonic() + resend_s
     while selector.get_map() and (left := end - time.monotonic()) > 0:
         for key, _ in selector.select(min(left, max(next_send - time.monotonic(), 0))):
-            number, protocol = key.data
+            number, protocol, _ = key.data
             outcomes[number] = _ended(key.fileobj, protocol)  # type: ignore[arg-type]
             selector.unregister(key.fileobj)
             key.fileobj.close()  # type: ignore[union-attr]
@@ -93,8 +96,9 @@ def _follow(selector: selectors.BaseSelector, outcomes: list[str], end: float, r
 def _send_again(selector: selectors.BaseSelector) -> None:
     """Send datagrams anew: connection tracking loses one of two that race to make its entry."""
     for key in selector.get_map().values():
-        if key.data[1] == "UDP":
-            _send(key.fileobj)  # type: ignore[arg-type]
+        _, protocol, port = key.data
+        if protocol == "UDP":
+            _send(key.fileobj, port)  # type: ignore[arg-type]
 
 
 def _open(protocol: str, address: str, port: int) -> socket.socket:
@@ -109,13 +113,13 @@ def _open(protocol: str, address: str, port: int) -> socket.socket:
         opened.close()
         raise
     if protocol == "UDP":
-        _send(opened)
+        _send(opened, port)
     return opened
 
 
-def _send(opened: socket.socket) -> None:
+def _send(opened: socket.socket, port: int) -> None:
     try:
-        opened.send(b"hostname\n")
+        opened.send(_DNS_QUERY if port == _DNS_PORT else b"hostname\n")
     except OSError:
         return  # its error is read when the socket is
 
