@@ -18,7 +18,7 @@ LOOK_AGAIN_S = 30.0
 """How long after which a kind that the cluster does not have is looked for again."""
 
 BELIEVED_AFTER = 3
-"""How often in a row a kind that was there must be missing: servers that start may not know their CRDs yet."""
+"""How often in a row a kind must be missing: a server that has just started may not know its CRDs yet."""
 
 Reader = Callable[[msgspec.Raw], T]
 
@@ -40,7 +40,7 @@ async def follow(
     """
     time, health = time or Time(), health or Health()
     backoff = Backoff(time)
-    missed, was_there = 0, False
+    missed = 0
     while True:
         try:
             version = await served_version(client, kind)
@@ -50,10 +50,9 @@ async def follow(
             continue
         if version is None:
             missed += 1
-            if was_there and missed < BELIEVED_AFTER:
+            if missed < BELIEVED_AFTER:
                 await backoff.pause()
                 continue
-            was_there = False
             health.heard_at, health.trouble = time.clock(), ""
             yield Replace([])
             await time.sleep(LOOK_AGAIN_S * (0.5 + time.chance()))
@@ -72,7 +71,7 @@ async def follow(
         try:
             async with aclosing(reflector.stream()) as events:
                 async for event in events:
-                    missed, was_there = 0, True
+                    missed = 0
                     backoff.reset()
                     yield event
         except RefusedError as error:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,3 +70,20 @@ def test_v_tells_what_is_being_done(capsys: pytest.CaptureFixture[str]) -> None:
         "allowing egress again",
         "cleaning up",
     ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_probe_that_is_ended_cleans_up_and_gives_no_answer(cluster: Cluster, number: signal.Signals) -> None:
+    cluster.pending = {"n1": "ContainerCreating"}
+    probing = subprocess.Popen([sys.executable, "-m", "podfence", "probe"], stdout=subprocess.PIPE)
+    try:
+        assert cluster.starting.wait(30)
+        probing.send_signal(number)
+        out, _ = probing.communicate(timeout=30)
+    finally:
+        probing.kill()
+        probing.wait()
+    assert (probing.returncode, out) == (130, b"")
+    assert len(cluster.deleted) == 1
+    assert cluster.deleted == cluster.namespaces

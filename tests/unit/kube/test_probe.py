@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ class Cluster:
         self.deleted: list[str] = []
         self.early = 0
         self.refuse_exec = False
+        self.starting = threading.Event()
         self._tries = 0
 
     async def handle(self, request: Request, reply: Reply) -> None:
@@ -48,6 +50,7 @@ class Cluster:
             case "GET", "nodes":
                 await reply.whole(200, {"items": [_node(name, ready) for name, ready in self.nodes.items()]})
             case "GET", "pods":
+                self.starting.set()
                 await reply.whole(200, {"items": list(self.pods.values())})
             case "POST", "namespaces":
                 self.namespaces.append(body["metadata"]["name"])
