@@ -237,36 +237,16 @@ def probe(*, name: str, timeout_s: float, outputs: tuple[Output, ...], color: st
 
 
 def _tried(folder: LabFolder, timeout_s: float) -> list[Tried]:
-    """Have every connection tried that the lab's objects make possible."""
-    import msgspec
-
-    from podfence.kube.config import connection
-    from podfence.kube.reading import read_cluster
-    from podfence.lab.control_client import ask
-    from podfence.lab.probing import Attempts
-    from podfence.lab.truth import Cell, by_place, ends_of, questions
-    from podfence.manifests.gather import gather
+    from podfence.lab.comparing import compare
     from podfence.report.truth_table import Tried
 
-    items = read_cluster(connection(str(folder.kubeconfig))).items
-    pods = [item.plain() for item in items if item.kind == "Pod"]
-    asked = list(questions(ends_of(gather(items).snapshot, pods)))
-    places = by_place(asked)
-    attempts = [
-        Attempts(place, tuple((asked[n].protocol.value, asked[n].address, asked[n].port) for n in numbers))
-        for place, numbers in places.items()
-    ]
-    body = msgspec.json.encode({"attempts": attempts, "timeout_s": timeout_s})
-    outcomes = ask(folder, "POST", "/probe", body=body)["outcomes"]
-    cells: dict[int, Cell] = {}
-    for numbers, found in zip(places.values(), outcomes, strict=True):
-        cells |= {n: Cell(asked[n], outcome) for n, outcome in zip(numbers, found, strict=True)}
     return [
         Tried(
-            *(q.source, q.destination, q.address, q.protocol, q.port, q.expected),
-            *(cells[n].arrived, cells[n].outcome, cells[n].agrees),
+            *(cell.question.source, cell.question.destination, cell.question.address),
+            *(cell.question.protocol, cell.question.port, cell.question.expected),
+            *(cell.arrived, cell.outcome, cell.agrees),
         )
-        for n, q in enumerate(asked)
+        for cell in compare(folder, timeout_s)
     ]
 
 

@@ -63,7 +63,7 @@ class Applier:
     def _apply(self, item: Item) -> str:
         """Apply one object; gives the server's complaint, empty when it took it."""
         try:
-            path, namespace = self._path(item)
+            path, namespace = self.path_of(item)
         except PodfenceError as error:
             return str(error)
         answer = self._patch(path, item)
@@ -80,7 +80,7 @@ class Applier:
             headers={"Content-Type": "application/apply-patch+yaml"},
         )
 
-    def _path(self, item: Item) -> tuple[str, str]:
+    def path_of(self, item: Item) -> tuple[str, str]:
         """Give the path of an object and the namespace in it; raises ``PodfenceError`` for an unknown kind."""
         known = self._known(item.api_version)
         if item.kind not in known:

@@ -21,8 +21,11 @@ _END_TIMEOUT_S: Final = 60.0
 _POLL_S: Final = 0.01
 
 
-def start(folder: LabFolder, started: Started) -> None:
-    """Start the process of a lab and wait until it answers; raises ``PodfenceError`` with the reason it gave."""
+def start(folder: LabFolder, started: Started) -> subprocess.Popen[bytes]:
+    """Start the process of a lab and wait until it answers; raises ``PodfenceError`` with the reason it gave.
+
+    The process outlives this one; it is given for those that live longer than it.
+    """
     folder.make()
     with folder.log.open("ab") as log:
         process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
@@ -43,6 +46,7 @@ def start(folder: LabFolder, started: Started) -> None:
             process.terminate()
             raise PodfenceError(f"the lab did not start within {_START_TIMEOUT_S:g} s; see {folder.log}")
         time.sleep(_POLL_S)
+    return process
 
 
 def _has_started(folder: LabFolder, timeout_s: float) -> bool:

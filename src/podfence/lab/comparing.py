@@ -1,0 +1,50 @@
+"""Compares a running lab with what its policies say: reads its objects, asks the engine, has the packets sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from podfence.kube.config import connection
+from podfence.kube.reading import read_cluster
+from podfence.lab.control_client import ask
+from podfence.lab.folder import LabFolder
+from podfence.lab.probing import Attempts
+from podfence.lab.truth import Cell, Question, by_place, ends_of, questions
+from podfence.manifests.gather import gather
+
+PATIENCE_S: Final = 3.0
+"""How long a packet is waited for that should have arrived and has not: a busy machine is slow, and drops nothing."""
+
+
+def compare(folder: LabFolder, timeout_s: float) -> list[Cell]:
+    """Try every connection that a lab's objects make possible; gives all of them with what became of them.
+
+    What does not agree is tried once more with patience. Raises ``PodfenceError`` when it cannot be tried.
+    """
+    items = read_cluster(connection(str(folder.kubeconfig))).items
+    pods = [item.plain() for item in items if item.kind == "Pod"]
+    cells = try_questions(folder, list(questions(ends_of(gather(items).snapshot, pods))), timeout_s)
+    doubtful = [number for number, cell in enumerate(cells) if not cell.agrees]
+    if doubtful:
+        again = try_questions(folder, [cells[number].question for number in doubtful], max(timeout_s, PATIENCE_S))
+        for number, cell in zip(doubtful, again, strict=True):
+            cells[number] = cell
+    return cells
+
+
+def try_questions(folder: LabFolder, asked: Sequence[Question], timeout_s: float) -> list[Cell]:
+    """Have the packets of some questions sent, and give each with its outcome, in order."""
+    places = by_place(asked)
+    attempts = [
+        Attempts(place, tuple((asked[n].protocol.value, asked[n].address, asked[n].port) for n in numbers))
+        for place, numbers in places.items()
+    ]
+    body = msgspec.json.encode({"attempts": attempts, "timeout_s": timeout_s})
+    outcomes = ask(folder, "POST", "/probe", body=body)["outcomes"]
+    found: dict[int, Cell] = {}
+    for numbers, said in zip(places.values(), outcomes, strict=True):
+        found |= {n: Cell(asked[n], outcome) for n, outcome in zip(numbers, said, strict=True)}
+    return [found[n] for n in range(len(asked))]

@@ -1,0 +1,225 @@
+"""Stories of a whole lab: from manifests to packets, with kubectl and with podfence, until nothing is left of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from podfence.lab.comparing import compare
+from podfence.lab.folder import LabFolder
+from podfence.lab.options import LabOptions
+from tests.lab.whole import Whole, decoded, lab
+
+pytestmark = pytest.mark.lab
+
+needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl")
+
+SHOP = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: nginx, ports: [{name: http, containerPort: 80}]}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 8080, targetPort: http}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: client, namespace: shop, labels: {app: client}}
+spec: {containers: [{name: c, image: agnhost}]}
+"""
+DENY = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny-all, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+"""
+ALLOW = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress: [{from: [{podSelector: {matchLabels: {app: client}}}], ports: [{port: http}]}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: client, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: client}}
+  policyTypes: [Egress]
+  egress: [{to: [{podSelector: {matchLabels: {app: web}}}]}]
+"""
+DNS = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dns, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to: [{namespaceSelector: {}, podSelector: {matchLabels: {k8s-app: kube-dns}}}]
+    ports: [{port: 53, protocol: UDP}, {port: 53}]
+"""
+
+
+@pytest.fixture(scope="module", params=[1, 3], ids=["one node", "three nodes"])
+def whole(request: pytest.FixtureRequest) -> Iterator[Whole]:
+    with lab(LabOptions(nodes=request.param)) as found:
+        yield found
+
+
+def address_of(whole: Whole, pods: str) -> str:
+    """Give the address of the first pod of a selector."""
+    text = whole.kubectl("get", "pods", "-n", "shop", "-l", pods, "-o", "jsonpath={.items[0].status.podIP}")
+    assert text
+    return text
+
+
+@needs_kubectl
+def test_deny_all_then_allow_one_then_the_forgotten_dns(whole: Whole) -> None:
+    assert not whole.apply_text(SHOP).faults
+    whole.ready()
+    assert whole.connect("shop/client", "web:8080") == ""
+    web = address_of(whole, "app=web")
+    whole.apply_text(DENY)
+    whole.ready()
+    assert whole.connect("shop/client", f"{web}:80") == "TIMEOUT"
+    whole.apply_text(ALLOW)
+    whole.ready()
+    assert whole.connect("shop/client", f"{web}:80") == ""
+    assert whole.connect("shop/client", "web:8080").startswith("DNS")
+    whole.apply_text(DNS)
+    whole.ready()
+    assert whole.connect("shop/client", "web.shop.svc.cluster.local:8080", timeout="3s") == ""
+    flows = whole.podfence("flows", "--name", whole.folder.name).stdout
+    assert f"shop/client → shop/{name_of(whole, 'app=web')}" in " ".join(flows.split())
+    assert "default deny of shop/deny-all" in flows
+    assert "a DNS query that no rule allows" in flows
+
+
+def name_of(whole: Whole, pods: str) -> str:
+    return whole.kubectl("get", "pods", "-n", "shop", "-l", pods, "-o", "jsonpath={.items[0].metadata.name}")
+
+
+@needs_kubectl
+def test_every_packet_does_what_the_policies_say(whole: Whole) -> None:
+    whole.apply_text(SHOP + "---\n" + DENY + "---\n" + ALLOW)
+    whole.ready()
+    cells = compare(whole.folder, 0.5)
+    assert len({cell.question.address.count(":") > 0 for cell in cells}) == 2
+    assert {cell.arrived for cell in cells} == {True, False}
+    assert [cell for cell in cells if not cell.agrees] == []
+    done = whole.podfence("lab", "probe", "--name", whole.folder.name, "-o", "json")
+    assert done.returncode == 0
+    assert decoded(done.stdout)["summary"] == {"tried": len(cells), "different": 0}
+
+
+@needs_kubectl
+def test_exec_gives_the_commands_own_code(whole: Whole) -> None:
+    whole.apply_text(SHOP)
+    whole.ready()
+    name = whole.folder.name
+    done = whole.podfence(
+        "lab", "exec", "--name", name, "shop/client", "--", "sh", "-c", "echo out; echo err >&2; exit 7"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (7, "out\n", "err\n")
+    done = whole.run("kubectl", "exec", "-n", "shop", "client", "--", "sh", "-c", "exit 9")
+    assert done.returncode == 9
+
+
+def test_a_deleted_namespace_takes_everything_with_it(whole: Whole) -> None:
+    text = SHOP.replace("shop", "gone")
+    whole.apply_text(text)
+    whole.ready()
+    whole.kubectl("delete", "namespace", "gone", "--timeout=60s")
+    assert whole.run("kubectl", "get", "namespace", "gone").returncode == 1
+    assert whole.kubectl("get", "pods,services,deployments", "-n", "gone", "--ignore-not-found") == ""
+
+
+def test_an_agent_that_is_killed_comes_back_and_leaves_no_gap(whole: Whole) -> None:
+    shut = (SHOP + "---\n" + DENY).replace("shop", "shut")
+    whole.apply_text(shut)
+    whole.ready()
+    web = whole.kubectl("get", "pods", "-n", "shut", "-l", "app=web", "-o", "jsonpath={.items[0].status.podIP}")
+    main = next(pid for pid in pids_of(whole.folder.name) if "podfence.lab.daemon" in command_of(pid))
+    for _ in range(3):
+        agents = [pid for pid in descendants(main) if "podfence agent" in command_of(pid)]
+        assert agents
+        for pid in agents:
+            os.kill(pid, signal.SIGKILL)
+        assert whole.connect("shut/client", f"{web}:80", timeout="300ms") == "TIMEOUT"
+        whole.ready()
+
+
+def test_two_labs_run_beside_each_other_and_know_nothing_of_each_other() -> None:
+    with lab() as one, lab() as other:
+        one.apply_text(SHOP)
+        one.ready()
+        other.ready()
+        assert "shop" in one.kubectl("get", "namespaces", "-o", "name")
+        assert "shop" not in other.kubectl("get", "namespaces", "-o", "name")
+
+
+def test_nothing_is_left_of_a_lab_whose_process_is_killed() -> None:
+    with lab() as whole:
+        whole.apply_text(SHOP)
+        whole.ready()
+        name = whole.folder.name
+        processes = pids_of(name)
+        main = next(pid for pid in processes if "podfence.lab.daemon" in command_of(pid))
+        os.kill(main, signal.SIGKILL)
+        end = time.monotonic() + 10
+        while pids_of(name) and time.monotonic() < end:
+            time.sleep(0.02)  # a process that is killed is gone when the kernel says so
+        assert pids_of(name) == []
+        assert whole.podfence("lab", "status").stdout.count(name) == 0
+    assert not LabFolder(name).path.exists()
+
+
+def pids_of(name: str) -> list[int]:
+    """List the processes whose command line names a lab."""
+    return [
+        int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit() and name in command_of(int(path.name))
+    ]
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def descendants(root: int) -> list[int]:
+    """List the processes that a process has started, and those that these have."""
+    parents = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            with contextlib.suppress(OSError):
+                parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+    found: list[int] = []
+    waiting = [root]
+    while waiting:
+        children = [pid for pid, parent in parents.items() if parent == waiting[0]]
+        waiting = waiting[1:] + children
+        found += children
+    return found
