@@ -122,7 +122,7 @@ class Container:
                 await self._run_once()
             finally:
                 self._idle.set()
-            if not self.will_restart:
+            if not self.will_restart or self._context.zygote.ended.done():
                 return
             failures = 0 if time.monotonic() - began_s > _BACK_OFF_RESET_S else failures
             await self._back_off(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
