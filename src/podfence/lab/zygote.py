@@ -175,9 +175,14 @@ class Zygote:
 
     def _signal(self, order: orders.Signal) -> None:
         program = self._programs.get(order.number)
-        if program is not None:
-            with contextlib.suppress(ProcessLookupError):
-                (os.killpg if order.group else os.kill)(program.pid, order.signal)
+        if program is None:
+            return
+        if order.group:
+            with contextlib.suppress(ProcessLookupError):  # a child that has not yet made its group
+                os.killpg(program.pid, order.signal)
+                return
+        # It has not been reaped, so the number is still its own.
+        os.kill(program.pid, order.signal)
 
     def _reap(self) -> None:
         """Take note of every child that ended, but of those whose start is still unheard only later."""
