@@ -18,10 +18,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from podfence.lab import orders, programs
+from podfence.lab import orders
 from podfence.lab.child import Streams, open_streams, run_child
 from podfence.lab.ground import enter_ground
 from podfence.lab.netns import Network
+from podfence.lab.programs import commands
 from podfence.lab.sandbox import build_skeleton
 from podfence.lab.syscalls import NEWPID, setns, unshare
 
@@ -254,7 +255,7 @@ def main() -> None:
         report = orders.Failed(error.errno or 0, f"{error.strerror or error}{where}")
         orders.send(channel, orders.encode(orders.ReportPacket(0, report)))
         sys.exit(1)
-    programs.warm()
+    commands.warm()
     orders.send(channel, orders.encode(orders.ReportPacket(0, orders.Done())))
     Zygote(channel, network, is_machine_root=is_machine_root).run()
 
