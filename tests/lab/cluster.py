@@ -40,15 +40,17 @@ class Cluster:
         self.pods = Pods(zygote, ClusterDns(), lambda *_: None, self._hear)
 
     def _hear(self, pod: dict[str, Any], status: dict[str, Any]) -> None:
-        self.statuses[pod["metadata"]["name"]] = status
+        self.statuses[pod["metadata"]["name"]] = self.statuses[pod["metadata"]["uid"]] = status
         self._changed.set()
 
-    async def start(self, name: str, node: int = 1, image: str = "busybox", **spec: object) -> tuple[str, ...]:
+    async def start(
+        self, name: str, node: int = 1, image: str = "busybox", uid: str = "", **spec: object
+    ) -> tuple[str, ...]:
         """Start a pod of one container; what is no field of a pod's spec is one of the container. Gives addresses."""
         of_pod = {"restartPolicy", "initContainers", "hostNetwork", "terminationGracePeriodSeconds", "hostname"}
         container = {key: value for key, value in spec.items() if key not in of_pod}
         pod = {
-            "metadata": {"namespace": NAMESPACE, "name": name, "uid": f"uid-{name}"},
+            "metadata": {"namespace": NAMESPACE, "name": name, "uid": uid or f"uid-{name}"},
             "spec": {
                 "nodeName": NODES[node - 1],
                 "containers": [{"name": "main", "image": image, **container}],
@@ -68,7 +70,7 @@ class Cluster:
         return addresses
 
     async def until(self, name: str, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-        """Wait until the status of a pod is as wanted, and give it."""
+        """Wait until the status of a pod, by name or uid, is as wanted, and give it."""
         async with asyncio.timeout(_PATIENCE_S):
             while name not in self.statuses or not holds(self.statuses[name]):
                 self._changed.clear()
