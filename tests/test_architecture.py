@@ -15,14 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "podfence"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
+# What enforces or runs a cluster may use what only Linux has.
+LINUX_ONLY = ("agent", "dataplane", "flows", "lab")
 # What CPython's documentation marks as Unix or Linux only.
 UNIX_ONLY = (
     "crypt", "fcntl", "grp", "nis", "ossaudiodev", "posix", "pty", "pwd", "resource", "spwd", "syslog",
     "termios", "tty",
 )  # fmt: skip
-
-LINUX_LAYERS = ("dataplane", "flows", "agent", "lab")
-"""What works with the kernel may import what only Linux has."""
 
 IMPORT_EVERYTHING = """
 import builtins, importlib, sys
@@ -66,7 +65,7 @@ def test_the_import_contracts_hold() -> None:
 
 
 def test_every_module_can_be_imported_where_only_portable_modules_exist() -> None:
-    names = [name_of(module) for module in MODULES if module not in in_layer(*LINUX_LAYERS)]
+    names = [name_of(module) for module in MODULES if module not in in_layer(*LINUX_ONLY)]
     command = [sys.executable, "-c", IMPORT_EVERYTHING, " ".join(UNIX_ONLY), *names]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -78,7 +77,7 @@ def test_model_and_engine_import_only_the_standard_library_and_msgspec(module: P
 
 
 @pytest.mark.parametrize(
-    "module", [module for module in MODULES if module not in in_layer("cli", "report")], ids=name_of
+    "module", [module for module in MODULES if module not in in_layer("cli", "report", "lab")], ids=name_of
 )
 def test_only_the_command_line_and_the_reports_print(module: Path) -> None:
     tree = ast.parse(module.read_text(encoding="utf-8"))
@@ -86,6 +85,12 @@ def test_only_the_command_line_and_the_reports_print(module: Path) -> None:
     attributes = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     assert not names & {"print", "input"}
     assert not attributes & {"sys.stdout", "sys.stderr"}
+
+
+@pytest.mark.parametrize("module", in_layer("lab"), ids=name_of)
+def test_of_the_lab_only_the_programs_of_pods_print(module: Path) -> None:
+    names = {node.id for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(node, ast.Name)}
+    assert "programs" in module.parts or not names & {"print", "input"}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name_of)

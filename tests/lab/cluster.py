@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from podfence.lab import orders
-from podfence.lab.interface import Process
+from podfence.lab.interface import PodRuntime, Process
 from podfence.lab.pod_files import ClusterDns
 from podfence.lab.probes import read_all
 from podfence.lab.runtime import Pods
@@ -40,15 +40,17 @@ class Cluster:
         self.pods = Pods(zygote, ClusterDns(), lambda *_: None, self._hear)
 
     def _hear(self, pod: dict[str, Any], status: dict[str, Any]) -> None:
-        self.statuses[pod["metadata"]["name"]] = status
+        self.statuses[pod["metadata"]["name"]] = self.statuses[pod["metadata"]["uid"]] = status
         self._changed.set()
 
-    async def start(self, name: str, node: int = 1, image: str = "busybox", **spec: object) -> tuple[str, ...]:
+    async def start(
+        self, name: str, node: int = 1, image: str = "busybox", uid: str = "", **spec: object
+    ) -> tuple[str, ...]:
         """Start a pod of one container; what is no field of a pod's spec is one of the container. Gives addresses."""
         of_pod = {"restartPolicy", "initContainers", "hostNetwork", "terminationGracePeriodSeconds", "hostname"}
         container = {key: value for key, value in spec.items() if key not in of_pod}
         pod = {
-            "metadata": {"namespace": NAMESPACE, "name": name, "uid": f"uid-{name}"},
+            "metadata": {"namespace": NAMESPACE, "name": name, "uid": uid or f"uid-{name}"},
             "spec": {
                 "nodeName": NODES[node - 1],
                 "containers": [{"name": "main", "image": image, **container}],
@@ -68,7 +70,7 @@ class Cluster:
         return addresses
 
     async def until(self, name: str, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-        """Wait until the status of a pod is as wanted, and give it."""
+        """Wait until the status of a pod, by name or uid, is as wanted, and give it."""
         async with asyncio.timeout(_PATIENCE_S):
             while name not in self.statuses or not holds(self.statuses[name]):
                 self._changed.clear()
@@ -77,7 +79,7 @@ class Cluster:
 
     async def run(self, name: str, *command: str, stdin: bytes | None = None) -> Outcome:
         """Run a program in a pod to its end."""
-        process = await self.pods.exec(NAMESPACE, name, "", command, stdin=stdin is not None, tty=False)
+        process = await as_runtime(self).exec(NAMESPACE, name, "", command, stdin=stdin is not None, tty=False)
         if process.stdin is not None:
             os.write(process.stdin, stdin or b"")
             os.close(process.stdin)
@@ -92,6 +94,11 @@ class Cluster:
         """Give the log of a pod's container, until its end if ``follow``."""
         lines = self.pods.logs(NAMESPACE, name, "main", follow=follow, previous=previous)
         return b"".join([line async for _, line in lines])
+
+
+def as_runtime(cluster: Cluster) -> PodRuntime:
+    """See the pods as the API server does; the type checker compares the two."""
+    return cluster.pods
 
 
 async def outcome(process: Process) -> Outcome:
@@ -121,9 +128,9 @@ async def read_until(descriptor: int, text: bytes) -> None:
 
 
 @asynccontextmanager
-async def cluster() -> AsyncIterator[Cluster]:
+async def cluster(shared_folder: str | None = None) -> AsyncIterator[Cluster]:
     """Make a lab and end it."""
-    zygote = await Zygote.start(("172.18.0.1", "fd00:172:18::1"))
+    zygote = await Zygote.start(("172.18.0.1", "fd00:172:18::1"), shared_folder)
     try:
         made = Cluster(zygote)
         for place, node in enumerate(NODES, 1):
@@ -136,11 +143,11 @@ async def cluster() -> AsyncIterator[Cluster]:
         await zygote.close()
 
 
-def in_cluster(story: Callable[[Cluster], Awaitable[T]]) -> T:
+def in_cluster(story: Callable[[Cluster], Awaitable[T]], shared_folder: str | None = None) -> T:
     """Tell a story in a lab of its own."""
 
     async def tell() -> T:
-        async with asyncio.timeout(_PATIENCE_S), cluster() as made:
+        async with asyncio.timeout(_PATIENCE_S), cluster(shared_folder) as made:
             return await story(made)
 
     return asyncio.run(tell())

@@ -54,6 +54,42 @@ def test_many_programs_at_once_do_not_mix() -> None:
     in_cluster(story)
 
 
+def test_what_is_too_long_for_a_program_is_refused() -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.start("own", command=["sleep", "1000"])
+        await cluster.until("own", ready)
+        with pytest.raises(OSError, match="Argument list too long"):
+            await cluster.run("own", "echo", "x" * 200_000)
+
+    in_cluster(story)
+
+
+def test_a_program_that_nobody_waits_for_any_more_is_killed() -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.start("own", command=["sleep", "1000"])
+        await cluster.until("own", ready)
+        starting = [asyncio.ensure_future(cluster.run("own", "sleep", "77")) for _ in range(10)]
+        await asyncio.sleep(0)
+        for one in starting:
+            one.cancel()
+        await asyncio.gather(*starting, return_exceptions=True)
+        while (await cluster.run("own", "sh", "-c", "cat /proc/[0-9]*/cmdline")).stdout.count("77\0"):
+            pass
+
+    in_cluster(story)
+
+
+def test_a_pod_lives_as_long_as_its_sidecar() -> None:
+    async def story(cluster: Cluster) -> None:
+        side = {"name": "side", "image": "busybox", "restartPolicy": "Always", "command": ["sleep", "1000"]}
+        await cluster.start("own", initContainers=[side], command=["true"], restartPolicy="Never")
+        status = await cluster.until("own", lambda status: "terminated" in main(status)["state"])
+        assert status["phase"] == "Running"
+        assert "running" in status["initContainerStatuses"][0]["state"]
+
+    in_cluster(story)
+
+
 def test_a_terminal_has_a_size_and_passes_signals_on() -> None:
     async def story(cluster: Cluster) -> None:
         await cluster.start("own", command=["sleep", "1000"])

@@ -16,7 +16,7 @@ import pytest
 
 import podfence
 from podfence.lab.machine import missing_for_lab
-from tests.lab.cluster import Cluster, in_cluster
+from tests.lab.cluster import Cluster, in_cluster, outcome
 
 pytestmark = pytest.mark.lab
 
@@ -157,6 +157,28 @@ def test_two_hundred_pods_run_at_once() -> None:
         assert set(found) == {"OK"}
 
     in_cluster(story)
+
+
+def test_programs_of_nodes_share_a_folder_with_the_machine_and_pods_do_not_see_it(tmp_path: Path) -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.porter("own")
+        path = {"PATH": "/usr/bin:/bin"}
+        touch = await cluster.zygote.run("node/node-1", ["touch", "/run/podfence/from-node"], path)
+        assert (await outcome(touch)).code == 0
+        assert (await cluster.run("own", "ls", "-A", "/run")).stdout == ""
+
+    in_cluster(story, str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["from-node"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mask a part of /proc")
+def test_a_partly_masked_proc_is_no_obstacle() -> None:
+    """Containers mask parts of /proc; the kernel then refuses to mount another."""
+    masked = ["unshare", "-m", "sh", "-c", 'mount --bind /dev/null /proc/uptime && exec "$@"', "sh", sys.executable]
+    with start(masked, 0) as lab:
+        assert lab.stdout is not None
+        assert lab.stdout.readline().split()[:3] == ["OK", "OK", "0"]
+        assert lab.wait(30) == 0
 
 
 def test_a_machine_that_can_run_a_lab_lacks_nothing() -> None:

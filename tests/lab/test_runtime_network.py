@@ -113,6 +113,26 @@ def test_a_pod_that_went_is_silent_and_its_successor_with_the_same_name_answers(
     in_cluster(story)
 
 
+def test_a_successor_may_start_while_the_old_pod_of_its_name_still_ends() -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.porter("own", 1)
+        deaf = ["sh", "-c", "trap '' TERM; while :; do sleep 0.01; done"]
+        await cluster.start("web", 2, command=deaf, uid="old")
+        await cluster.until("web", lambda status: status["phase"] == "Running")
+        ending = asyncio.ensure_future(cluster.pods.stop("test", "web", 0.3))
+        await asyncio.sleep(0)
+        env = [{"name": "SERVE_PORT_80", "value": "x"}]
+        addresses = await cluster.start("web", 2, "agnhost", args=["porter"], env=env, uid="new")
+        await ending
+        await cluster.until("new", lambda status: status["phase"] == "Running")
+        assert cluster.pods.place("test", "web") == "pod/new"
+        assert await cluster.connect("own", f"{addresses[0]}:80") == "OK"
+        with pytest.raises(LookupError):
+            await cluster.pods.listen("pod/old", "::", 1)
+
+    in_cluster(story)
+
+
 def test_a_pod_in_the_hosts_network_has_the_nodes_address() -> None:
     async def story(cluster: Cluster) -> None:
         await cluster.porter("own", 1)

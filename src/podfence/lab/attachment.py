@@ -139,7 +139,9 @@ class ContainerStreams:
     async def drained(self, timeout_s: float) -> None:
         """Wait until the program's output is read to its end, but not for those who inherited it forever."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), timeout_s)
+            # Not wait_for: that of Python 3.11 forgets a cancellation that comes together with the result.
+            async with asyncio.timeout(timeout_s):
+                await self._ended.wait()
         for inlet in (*self._inlets, *self._inputs):
             inlet.close()
         if self._stdin is not None:

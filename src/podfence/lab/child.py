@@ -19,7 +19,8 @@ from typing import NoReturn
 
 import msgspec
 
-from podfence.lab import orders, programs
+from podfence.lab import orders
+from podfence.lab.programs import commands
 from podfence.lab.sandbox import enter_container_view
 from podfence.lab.syscalls import (
     NEWIPC,
@@ -139,12 +140,12 @@ def _run(order: orders.Start, said: int) -> int:
     if path is None:
         in_path = "" if "/" in command[0] else ": executable file not found in $PATH"
         raise OSError(errno.ENOENT, f'exec: "{command[0]}"{in_path or ": stat: no such file or directory"}')
-    module = programs.module_of(path)
+    module = commands.module_of(path)
     if module is None:
         os.execve(path, command, order.environment)  # noqa: S606 - no shell is wanted
     os.environ.clear()
     os.environ.update(order.environment)
-    return programs.start(module, command, lambda: os.close(said))
+    return commands.start(module, command, lambda: os.close(said))
 
 
 def find_program(name: str, environment: Mapping[str, str]) -> str | None:

@@ -7,7 +7,7 @@ import contextlib
 import signal
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from podfence.lab.container_log import ContainerLog
 from podfence.lab.environment import MissingReferenceError
 from podfence.lab.images import Invocation
 from podfence.lab.interface import Object
-from podfence.lab.probes import ProbeRecord, ProbeTarget, Thresholds, read_all, run_probe
+from podfence.lab.probes import ProbeTarget, judgements, read_all, run_probe
 from podfence.lab.zygote_client import Program, Zygote
 
 _START_ERROR = 128
@@ -122,7 +122,7 @@ class Container:
                 await self._run_once()
             finally:
                 self._idle.set()
-            if not self.will_restart:
+            if not self.will_restart or self._context.zygote.ended.done():
                 return
             failures = 0 if time.monotonic() - began_s > _BACK_OFF_RESET_S else failures
             await self._back_off(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
@@ -236,7 +236,7 @@ class Container:
         """Run the startup probe, then the others side by side."""
         target = self._target(program)
         if probe := self.spec.get("startupProbe"):
-            if not await anext(_judgements(probe, target)):
+            if not await anext(judgements(probe, target)):
                 await self._kill("startup", probe)
                 return
             self.has_started = True
@@ -247,14 +247,14 @@ class Container:
 
     async def _watch_readiness(self, target: ProbeTarget) -> None:
         if probe := self.spec.get("readinessProbe"):
-            async for is_ready in _judgements(probe, target):
+            async for is_ready in judgements(probe, target):
                 if is_ready != self.is_ready:
                     self.is_ready = is_ready
                     self._changed()
 
     async def _watch_liveness(self, target: ProbeTarget) -> None:
         if probe := self.spec.get("livenessProbe"):
-            async for is_alive in _judgements(probe, target):
+            async for is_alive in judgements(probe, target):
                 if not is_alive:
                     await self._kill("liveness", probe)
                     return
@@ -343,19 +343,6 @@ class Container:
             self._last_state = self._state
         self._state = state
         self._changed()
-
-
-async def _judgements(probe: Object, target: ProbeTarget) -> AsyncIterator[bool]:
-    """Probe on and on; gives a judgement whenever there are enough equal outcomes in a row."""
-    thresholds = Thresholds.of(probe)
-    record = ProbeRecord(thresholds)
-    await asyncio.sleep(thresholds.delay_s)
-    while True:
-        failure = await run_probe(probe, target, thresholds.timeout_s)
-        judgement = record.add(succeeded=failure is None)
-        if judgement is not None:
-            yield judgement
-        await asyncio.sleep(thresholds.period_s)
 
 
 def timestamp() -> str:

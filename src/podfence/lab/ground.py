@@ -38,10 +38,11 @@ def _unshare_with_ids() -> bool:
 
     With many ids chown and su work in pods; with one, files of others belong to nobody there.
     """
-    if os.geteuid() == 0 and _unshare_with_many_ids():
-        return True
     uid, gid = os.geteuid(), os.getegid()
-    if _user_namespace() == _first_user_namespace:
+    if uid == 0:
+        if _unshare_with_many_ids():
+            return True
+    else:
         syscalls.unshare(_NAMESPACES)
     _write("setgroups", "deny")
     _write("uid_map", f"0 {uid} 1")
@@ -50,7 +51,10 @@ def _unshare_with_ids() -> bool:
 
 
 def _unshare_with_many_ids() -> bool:
-    """Let a child that stays behind write the maps: it needs its rights in the namespace that we leave."""
+    """Leave the namespaces, and let a child that stays behind write the maps: it has the rights for that there.
+
+    False when it was not allowed to, as in a container whose root is not the machine's.
+    """
     ready, go = os.pipe()
     parent = os.getpid()
     child = os.fork()
@@ -70,13 +74,6 @@ def _unshare_with_many_ids() -> bool:
         os.close(go)
         status = os.waitpid(child, 0)[1]
     return status == 0
-
-
-def _user_namespace() -> str:
-    return str(Path("/proc/self/ns/user").readlink())
-
-
-_first_user_namespace = _user_namespace()
 
 
 def _write(name: str, text: str) -> None:

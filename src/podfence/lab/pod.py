@@ -141,7 +141,8 @@ class Pod:
         if not self._is_initialized or not all(container.was_started for container in self.containers):
             return "Pending"
         codes = [container.exit_code for container in self.containers if not container.will_restart]
-        if len(codes) < len(self.containers) or None in codes:
+        is_accompanied = any(container.program is not None for container in self.init_containers)
+        if len(codes) < len(self.containers) or None in codes or is_accompanied:
             return "Running"
         return "Failed" if any(codes) else "Succeeded"
 

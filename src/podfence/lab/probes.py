@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -77,6 +77,19 @@ async def run_probe(action: Object, target: ProbeTarget, timeout_s: float) -> st
             return await _attempt(action, target, timeout_s)
     except TimeoutError:
         return f"command timed out after {timeout_s:g}s" if "exec" in action else "context deadline exceeded"
+
+
+async def judgements(probe: Object, target: ProbeTarget) -> AsyncIterator[bool]:
+    """Probe on and on; gives a judgement whenever there are enough equal outcomes in a row."""
+    thresholds = Thresholds.of(probe)
+    record = ProbeRecord(thresholds)
+    await asyncio.sleep(thresholds.delay_s)
+    while True:
+        failure = await run_probe(probe, target, thresholds.timeout_s)
+        judgement = record.add(succeeded=failure is None)
+        if judgement is not None:
+            yield judgement
+        await asyncio.sleep(thresholds.period_s)
 
 
 async def _attempt(action: Object, target: ProbeTarget, timeout_s: float) -> str | None:

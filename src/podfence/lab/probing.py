@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from podfence.lab.apiserver.descriptors import read_some, write_all
-from podfence.lab.programs import FOLDER
+from podfence.lab.programs.commands import FOLDER
 from podfence.lab.zygote_client import Program, Zygote
 from podfence.model.error import PodfenceError
 

@@ -40,6 +40,7 @@ class _Sandbox(msgspec.Struct):
     place: str
     addresses: tuple[str, ...]
     running: Pod | None = None
+    is_gone: bool = False
 
 
 class Pods:
@@ -98,9 +99,12 @@ class Pods:
             return
         if sandbox.running is not None:
             await sandbox.running.stop(_grace_s(sandbox.object) if grace_s is None else grace_s)
-        if self._sandboxes.get((namespace, name)) is not sandbox:
+        if sandbox.is_gone:
             return
-        del self._sandboxes[namespace, name]
+        sandbox.is_gone = True
+        # A successor of the same name may be there already.
+        if self._sandboxes.get((namespace, name)) is sandbox:
+            del self._sandboxes[namespace, name]
         if sandbox.place.startswith("pod/"):
             await self._zygote.ask(orders.Remove(sandbox.place))
             self._nodes[sandbox.object["spec"]["nodeName"]].pool.give_back(sandbox.addresses)

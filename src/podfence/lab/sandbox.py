@@ -150,7 +150,7 @@ def _protect_proc() -> None:
 
 def _copy_programs(root: Path) -> None:
     """Copy the lab's own programs, and put those in front of PATH's end that the machine may lack."""
-    from podfence.lab.programs import COMMANDS, launcher  # noqa: PLC0415 - warms them up, in this process only
+    from podfence.lab.programs.commands import COMMANDS, launcher  # noqa: PLC0415 - warms them up, in this process only
 
     source = Path(__file__).parent / "programs"
     package = root / PROGRAMS[1:] / "podfence" / "lab"

@@ -18,10 +18,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from podfence.lab import orders, programs
+from podfence.lab import orders
 from podfence.lab.child import Streams, open_streams, run_child
 from podfence.lab.ground import enter_ground
 from podfence.lab.netns import Network
+from podfence.lab.programs import commands
 from podfence.lab.sandbox import build_skeleton
 from podfence.lab.syscalls import NEWPID, setns, unshare
 
@@ -33,11 +34,6 @@ class Configuration(msgspec.Struct, frozen=True):
 
     ground_addresses: tuple[str, ...]
     shared_folder: str | None = None
-
-
-class _Program(msgspec.Struct):
-    number: int
-    pid: int
 
 
 class _Starting(msgspec.Struct):
@@ -56,7 +52,7 @@ class Zygote:
         self._channel = channel
         self._network = network
         self._is_machine_root = is_machine_root
-        self._programs: dict[int, _Program] = {}
+        self._pids: dict[int, int] = {}
         self._numbers: dict[int, int] = {}
         self._starting: dict[int, _Starting] = {}
         self._pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -119,9 +115,9 @@ class Zygote:
         network = self._network.descriptor(order.place)
         joined = None
         if order.joins is not None:
-            if order.joins not in self._programs:
+            if order.joins not in self._pids:
                 raise LookupError("the container does not run")
-            joined = os.pidfd_open(self._programs[order.joins].pid)
+            joined = os.pidfd_open(self._pids[order.joins])
         try:
             streams = open_streams(stdin=order.stdin, tty=order.tty)
             heard, said = os.pipe()
@@ -134,7 +130,7 @@ class Zygote:
                 os.close(joined)
         os.close(said)
         streams.close_inner()
-        self._programs[order.number] = _Program(order.number, pid)
+        self._pids[order.number] = pid
         self._numbers[pid] = order.number
         self._starting[heard] = _Starting(sequence, order, pid, streams)
         self._selector.register(heard, selectors.EVENT_READ, lambda: self._hear(heard))
@@ -174,10 +170,15 @@ class Zygote:
         self._reap()
 
     def _signal(self, order: orders.Signal) -> None:
-        program = self._programs.get(order.number)
-        if program is not None:
-            with contextlib.suppress(ProcessLookupError):
-                (os.killpg if order.group else os.kill)(program.pid, order.signal)
+        pid = self._pids.get(order.number)
+        if pid is None:
+            return
+        if order.group:
+            with contextlib.suppress(ProcessLookupError):  # a child that has not yet made its group
+                os.killpg(pid, order.signal)
+                return
+        # It has not been reaped, so the number is still its own.
+        os.kill(pid, order.signal)
 
     def _reap(self) -> None:
         """Take note of every child that ended, but of those whose start is still unheard only later."""
@@ -194,7 +195,7 @@ class Zygote:
             _, status = os.waitpid(ended.si_pid, 0)
             number = self._numbers.pop(ended.si_pid, None)
             if number is not None:
-                del self._programs[number]
+                del self._pids[number]
                 code = os.waitstatus_to_exitcode(status)
                 self._report(0, orders.Ended(number, code if code >= 0 else 128 - code))
 
@@ -254,7 +255,7 @@ def main() -> None:
         report = orders.Failed(error.errno or 0, f"{error.strerror or error}{where}")
         orders.send(channel, orders.encode(orders.ReportPacket(0, report)))
         sys.exit(1)
-    programs.warm()
+    commands.warm()
     orders.send(channel, orders.encode(orders.ReportPacket(0, orders.Done())))
     Zygote(channel, network, is_machine_root=is_machine_root).run()
 

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import itertools
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -168,7 +169,11 @@ class Zygote:
         end = self._ends[order.number] = self._loop.create_future()
         try:
             started, descriptors = await self._ask(order)
-        except BaseException:
+        except asyncio.CancelledError:
+            # Nobody will hold the program that may have started meanwhile.
+            self.signal(order.number, signal.SIGKILL, group=True)
+            raise
+        except (OSError, LookupError):
             self._ends.pop(order.number, None)
             raise
         if not isinstance(started, orders.Started):
@@ -193,10 +198,10 @@ class Zygote:
                 raise
         return opened
 
-    def signal(self, number: int, signal: int, *, group: bool) -> None:
+    def signal(self, number: int, wanted: int, *, group: bool) -> None:
         """Send a signal to a program; does not wait and is no error after its end."""
         if self._channel.fileno() >= 0:
-            self._send(orders.encode(orders.OrderPacket(next(self._sequence), orders.Signal(number, signal, group))))
+            self._send(orders.encode(orders.OrderPacket(next(self._sequence), orders.Signal(number, wanted, group))))
 
     async def close(self) -> None:
         """End the lab: every program and namespace of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from podfence.lab.images import STAND_IN, image_name, invocation
-from podfence.lab.programs import COMMANDS, FOLDER
+from podfence.lab.programs.commands import COMMANDS, FOLDER
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from podfence.lab.programs import Ready, ignore, run
+from podfence.lab.programs.commands import Ready, ignore, run
 
 SUBCOMMANDS = {
     "connect": "connect",

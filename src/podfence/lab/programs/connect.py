@@ -12,7 +12,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.commands import Ready, ignore
 from podfence.lab.programs.go import UsageError, parse_duration_s, parse_flags, split_host_port
 from podfence.lab.programs.sctp_connect import exchange
 

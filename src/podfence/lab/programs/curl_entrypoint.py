@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 
-from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.commands import Ready, ignore
 
 
 def main(arguments: Sequence[str], ready: Ready = ignore) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
-from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.commands import Ready, ignore
 from podfence.lab.programs.dns import STATUS, TYPES, Reply, ask, read_resolver
 
 _NO_SERVER = 9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.commands import Ready, ignore
 
 
 def main(arguments: Sequence[str], ready: Ready = ignore) -> int:

@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.commands import Ready, ignore
 
 _STDIN, _STDOUT = 0, 1
 _SILENCE_IS_OPEN_S = 1.0

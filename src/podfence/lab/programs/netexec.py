@@ -17,7 +17,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.commands import Ready, ignore
 from podfence.lab.programs.go import UsageError, parse_duration_s, parse_flags
 from podfence.lab.programs.http import Request, Response, serve_http
 from podfence.lab.programs.listeners import Listeners

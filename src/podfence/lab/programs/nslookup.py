@@ -6,7 +6,7 @@ import ipaddress
 import sys
 from collections.abc import Sequence
 
-from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.commands import Ready, ignore
 from podfence.lab.programs.dns import STATUS, Record, ask, read_resolver
 
 _TIMEOUT_S = 5.0

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.commands import Ready, ignore
 from podfence.lab.programs.go import UsageError, parse_flags
 from podfence.lab.programs.http import Handler, Request, Response, serve_http
 from podfence.lab.programs.listeners import Listeners

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.commands import Ready, ignore
 from podfence.lab.programs.sctp_connect import exchange
 
 _ARRIVED = (errno.ECONNREFUSED, errno.ECONNRESET)

@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.commands import Ready, ignore
 from podfence.lab.programs.go import UsageError, parse_flags
 from podfence.lab.programs.http import Response, serve_http
 from podfence.lab.programs.listeners import Listeners

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from podfence.lab.programs import Ready, ignore
+from podfence.lab.programs.commands import Ready, ignore
 from podfence.lab.programs.go import UsageError, parse_flags
 from podfence.lab.programs.http import Handler, Request, Response, serve_http
 from podfence.lab.programs.listeners import Listeners
