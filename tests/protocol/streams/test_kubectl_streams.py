@@ -77,7 +77,9 @@ def test_a_program_that_reads_nothing_does_not_hang_its_client(kubectl: Kubectl,
 
 
 def test_a_terminal_has_the_size_of_the_client_s(kubectl: Kubectl, api: StubApi, home: Path) -> None:
-    assert _in_terminal(kubectl, api, home, "stty size", rows=33, columns=111).split() == ["33", "111"]
+    # The size is told right after the start, so a program that is very quick must look twice.
+    script = 'while [ "$(stty size)" = "0 0" ]; do :; done; stty size'
+    assert _in_terminal(kubectl, api, home, script, rows=33, columns=111).split() == ["33", "111"]
 
 
 def test_what_a_signal_ended_exits_with_128_more(kubectl: Kubectl, api: StubApi, home: Path) -> None:

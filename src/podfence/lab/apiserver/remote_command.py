@@ -23,7 +23,7 @@ from podfence.lab.interface import Process
 OPENING_TIMEOUT_S = 30.0
 """For the client's streams to be there; the kubelet's own ``--streaming-connection-idle`` start-up limit."""
 
-FIRST_SIZE_TIMEOUT_S = 0.1
+FIRST_SIZE_TIMEOUT_S = 0.2
 """For the terminal's first size: a quick program would see 0 by 0 otherwise. kubectl sends it at once, others never."""
 
 CLOSING_TIMEOUT_S = 5.0
@@ -39,8 +39,9 @@ class Wanted(msgspec.Struct, frozen=True):
     tty: bool
 
     def channels(self) -> set[Channel]:
-        """Give the streams that a SPDY client will open. A terminal has no stderr of its own; resize may come later."""
-        asked = {Channel.STDIN: self.stdin, Channel.STDOUT: self.stdout, Channel.STDERR: self.stderr and not self.tty}
+        """Give the streams that a SPDY client will open; a terminal has no stderr of its own, but a size."""
+        asked = {Channel.STDIN: self.stdin, Channel.STDOUT: self.stdout, Channel.RESIZE: self.tty}
+        asked[Channel.STDERR] = self.stderr and not self.tty
         return {Channel.ERROR} | {channel for channel, is_asked in asked.items() if is_asked}
 
 
@@ -55,6 +56,8 @@ class RemoteCommand:
         self._size: tuple[int, int] | None = None
         self._started = asyncio.Event()
         self._process: Process | None = None
+        self._is_starting = False
+        self._has_ended = False
         self._open: set[int] = set()
 
     async def run(self) -> None:
@@ -70,13 +73,23 @@ class RemoteCommand:
             await asyncio.wait({listening, serving}, return_when=asyncio.FIRST_COMPLETED)
             if serving.done() and serving.exception() is None:
                 await asyncio.wait({listening}, timeout=CLOSING_TIMEOUT_S)
-            else:
-                await self._hang_up(serving)
         finally:
-            for task in (listening, serving):
-                task.cancel()
-            results = await asyncio.gather(listening, serving, return_exceptions=True)
+            await self._leave(listening, serving)
+
+    async def _leave(self, *tasks: asyncio.Task[None]) -> None:
+        """Leave nothing behind: no task, no descriptor, and no program that was ours; raises what was a bug."""
+        if self._is_starting:  # a program that is just being started must not be left alone
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._started.wait(), CLOSING_TIMEOUT_S)
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        if self._is_ours and self._process is not None and not self._has_ended:
+            self._process.signal(signal.SIGHUP)
             self._close_all()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), CLOSING_TIMEOUT_S)
+        self._close_all()
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, OSError):
                 raise result
@@ -85,22 +98,24 @@ class RemoteCommand:
         if self._wanted.tty:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._sized.wait(), FIRST_SIZE_TIMEOUT_S)
+        self._is_starting = True
         try:
-            process = await self._start()
+            process = self._process = await self._start()
         except (OSError, LookupError) as error:
-            self._started.set()  # so that what the client goes on sending is read, and its going noticed
             await self._channels.end(_failure(f"Internal error occurred: {_words(error)}", "InternalError", 500))
             return
-        self._process = process
+        finally:
+            self._is_starting = False
+            self._started.set()  # what the client sends is read from now on, and dropped where nothing runs
         self._open = prepare((process.stdin, process.stdout, process.stderr))
         if self._size is not None:
             process.resize(*self._size)
-        self._started.set()
         await asyncio.gather(
             self._pump(process.stdout, Channel.STDOUT if self._wanted.stdout else None),
             self._pump(process.stderr, Channel.STDERR if self._wanted.stderr else None),
         )
         code = await process.wait()
+        self._has_ended = True
         await self._channels.end(_ended(code if self._is_ours else 0))
 
     async def _pump(self, descriptor: int | None, channel: Channel | None) -> None:
@@ -138,18 +153,6 @@ class RemoteCommand:
         self._sized.set()
         if self._process is not None and self._wanted.tty:
             self._process.resize(*self._size)
-
-    async def _hang_up(self, serving: asyncio.Task[None]) -> None:
-        if self._process is None and not self._is_ours:
-            return
-        with contextlib.suppress(TimeoutError, OSError):  # a program that is just being started must not be left alone
-            if self._process is None:
-                await asyncio.wait_for(asyncio.shield(self._started.wait()), CLOSING_TIMEOUT_S)
-            if self._process is not None and self._is_ours:
-                self._process.signal(signal.SIGHUP)
-                self._close_all()
-                serving.cancel()
-                await asyncio.wait_for(self._process.wait(), CLOSING_TIMEOUT_S)
 
     def _close(self, descriptor: int) -> None:
         if descriptor in self._open:
