@@ -1,4 +1,4 @@
-"""Namespaces, ConfigMaps, Secrets, roles, leases, events, nodes, limits and quotas (pkg/apis/core, rbac, coordination)."""
+"""Namespaces, ConfigMaps, Secrets, roles, leases, events, nodes, limits and quotas (k8s.io/kubernetes pkg/apis)."""
 
 from __future__ import annotations
 
@@ -266,8 +266,9 @@ def validate_event(event: Object) -> Iterator[Cause]:
     about = (event.get("involvedObject") or {}).get("namespace", "")
     if event.get("eventTime"):
         yield from _new_event(event)
-    expected = namespace if about else "default"
-    if (about and about != namespace) or (not about and namespace != expected and namespace != "kube-system"):
+    # Events about what is in no namespace belong to the default one.
+    wrong = about != namespace if about else namespace not in {"default", "kube-system"}
+    if wrong:
         yield invalid("involvedObject.namespace", about, "does not match event.namespace")
 
 
@@ -458,5 +459,7 @@ RULES = {
     f"{_RBAC}/v1/Role": Rules(validate_role, name=_ANY_NAME, metadata_as_new=True),
     f"{_RBAC}/v1/ClusterRole": Rules(validate_cluster_role, name=_ANY_NAME, metadata_as_new=True),
     f"{_RBAC}/v1/RoleBinding": Rules(validate_role_binding, _update_binding, name=_ANY_NAME, metadata_as_new=True),
-    f"{_RBAC}/v1/ClusterRoleBinding": Rules(validate_cluster_role_binding, _update_binding, name=_ANY_NAME, metadata_as_new=True),
+    f"{_RBAC}/v1/ClusterRoleBinding": Rules(
+        validate_cluster_role_binding, _update_binding, name=_ANY_NAME, metadata_as_new=True
+    ),
 }

@@ -212,7 +212,7 @@ def _job_template(template: Object, field: str) -> Iterator[Cause]:
     if "selector" in spec:
         yield invalid(f"{field}.selector", spec["selector"], "`selector` will be auto-generated")
     if spec.get("manualSelector"):
-        yield not_supported(f"{field}.manualSelector", True, ("nil", "false"))  # type: ignore[arg-type]  # noqa: FBT003
+        yield not_supported(f"{field}.manualSelector", value=True, supported=("nil", "false"))
 
 
 def _update_cron_job(new: Object, old: Object) -> Iterator[Cause]:

@@ -83,7 +83,7 @@ def _deployment_strategy(strategy: Object, field: str) -> Iterator[Cause]:
             yield from _rolling_deployment(rolling or {}, f"{field}.rollingUpdate")
         case _:
             shown = as_go_struct(strategy, "type", "rollingUpdate")
-            yield not_supported(field, shown, ("Recreate", "RollingUpdate"))  # type: ignore[arg-type]
+            yield not_supported(field, shown, ("Recreate", "RollingUpdate"))
 
 
 def _rolling_deployment(rolling: Object, field: str) -> Iterator[Cause]:
@@ -136,7 +136,7 @@ def validate_daemon_set(daemon_set: Object) -> Iterator[Cause]:
         yield from _rolling_daemon_set(strategy.get("rollingUpdate") or {}, "spec.updateStrategy.rollingUpdate")
     elif strategy.get("type") != "OnDelete":
         shown = as_go_struct(strategy, "type", "rollingUpdate")
-        yield not_supported("spec.updateStrategy", shown, ("RollingUpdate", "OnDelete"))  # type: ignore[arg-type]
+        yield not_supported("spec.updateStrategy", shown, ("RollingUpdate", "OnDelete"))
 
 
 def _rolling_daemon_set(rolling: Object, field: str) -> Iterator[Cause]:
