@@ -7,7 +7,7 @@ from typing import Final
 
 KINDS: Final[Mapping[str, str]] = {
     "core.v1.Pod": "A Pod is one or more containers that run together on one node and share its address.",
-    "core.v1.Namespace": "A Namespace is a scope for names; policies select the pods of whole namespaces by its labels.",
+    "core.v1.Namespace": "A Namespace is a scope for names; policies select whole namespaces by their labels.",
     "core.v1.Service": "A Service is one address and name for a changing set of pods.",
     "core.v1.ConfigMap": "A ConfigMap holds settings as pairs of names and texts.",
     "core.v1.Secret": "A Secret holds small confidential values such as passwords and keys.",
@@ -48,8 +48,8 @@ KINDS: Final[Mapping[str, str]] = {
     "core.v1.ServicePort": "A port of a Service, and the port of the pods that it leads to.",
     "core.v1.Probe": "How the health of a container is found out.",
     "networking.v1.NetworkPolicySpec": "Which pods a policy selects, and what it allows them.",
-    "networking.v1.NetworkPolicyIngressRule": "Connections to the selected pods that are allowed: from any peer, on any port.",
-    "networking.v1.NetworkPolicyEgressRule": "Connections of the selected pods that are allowed: to any peer, on any port.",
+    "networking.v1.NetworkPolicyIngressRule": "Allowed connections to the pods: from any peer, on any port.",
+    "networking.v1.NetworkPolicyEgressRule": "Allowed connections of the pods: to any peer, on any port.",
     "networking.v1.NetworkPolicyPeer": "The other end of a connection: pods, namespaces, or a block of addresses.",
     "networking.v1.NetworkPolicyPort": "A port or a range of ports.",
     "networking.v1.IPBlock": "A block of addresses, and the blocks inside it that are not meant.",

@@ -47,10 +47,15 @@ def validate_by_schema(
     if old is UNRELATED or not any(True for _ in _sets(schema, old, "")):
         causes += _sets(schema, value, "")
     yield from causes
-    if any(cause.reason in _BLOCKING for cause in causes):
-        yield invalid(NO_FIELD, None, _UNCHECKED, "rules-unchecked")
-    else:
+    if not any(cause.reason in _BLOCKING for cause in causes):
         yield from _rules(schema, value, "", old)
+    elif _has_rules(schema):
+        yield invalid(NO_FIELD, None, _UNCHECKED, "rules-unchecked")
+
+
+def _has_rules(schema: Schema) -> bool:
+    inner = (*schema.properties.values(), schema.additional, schema.items)
+    return bool(schema.rules) or any(_has_rules(each) for each in inner if each is not None)
 
 
 def _values(schema: Schema, value: object, path: str, old: object) -> list[Cause]:

@@ -354,7 +354,7 @@ def mounts() -> list[Edit]:
     """List volumes and mounts, good and bad."""
     base = {"spec.volumes": [{"name": "v"}]}
     mount = {"name": "v", "mountPath": "/v"}
-    sources = (
+    sources: tuple[Tree, ...] = (
         {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}},
         {"emptyDir": {"sizeLimit": "-1"}},
         {"emptyDir": {"medium": "X"}},
@@ -437,8 +437,5 @@ def large() -> list[Edit]:
     """List the changes of the large pod: lists that are left out, nulls, and empty values."""
     spec = [f"spec.{name}" for name in LARGE["spec"]]
     inner = [f"{C}.{name}" for name in LARGE["spec"]["containers"][0]]
-    return [
-        *({path: GONE} for path in (*spec, *inner)),
-        *({path: None} for path in (*spec, *inner)),
-        *({path: value} for path in (*spec, *inner) for value in ({}, [], "", 0)),
-    ]
+    empty: tuple[Tree, ...] = (GONE, None, {}, [], "", 0)
+    return [{path: value} for value in empty for path in (*spec, *inner)]

@@ -1,5 +1,7 @@
 """Services, EndpointSlices, Endpoints, Ingresses and their classes, good and bad."""
 
+# ruff: noqa: S104 (addresses in manifests; nothing here listens)
+
 from __future__ import annotations
 
 from tests.conformance.corpus.builtin.edits import GONE, Edit, each
