@@ -24,6 +24,7 @@ from tests.conformance.corpus.builtin.cases import builtin_cases
 from tests.conformance.corpus.builtin.updates import replacements
 from tests.conformance.corpus.cases import Case
 from tests.conformance.openapi import ask_openapi
+from tests.conformance.transcript import running as transcript
 from tests.conformance.corpus.requests import requests
 from tests.conformance.corpus.updates import updates
 
@@ -60,10 +61,27 @@ def record() -> None:
     # A server of its own, in which nothing is left of what was asked before.
     with serving(go, etcd, program, setting) as (client, _):
         record_builtin(client)
+    record_transcript(etcd, program, tools.policy_crds(go, setting.channel))
     with serving(go, etcd, program, Setting("strict", "standard")) as (_, asked):
         record_channel(asked, "standard")
     with serving(go, etcd, program, Setting("lenient", "standard"), LENIENT) as (_, asked):
         write("networkpolicy-lenient.jsonl", lenient_lines(strict, asked(network_policies)))
+
+
+def record_transcript(etcd: str, program: Path, crds: Sequence[Path]) -> None:
+    """Record what kubectl prints for a long script, against a server with all its admission."""
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        print("  transcript.txt: kubectl is not there; left as it is", flush=True)
+        return
+    with server.running(etcd, program, without="") as client:
+        server.install_crds(client, crds)
+        address = transcript.Server(f"https://127.0.0.1:{client.port}", client.token)
+        said = list(transcript.run_script(address, kubectl))
+    path = transcript.TRANSCRIPT
+    before, text = path.read_text(encoding="utf-8") if path.is_file() else None, transcript.as_text(said)
+    path.write_text(text, encoding="utf-8")
+    print(f"  transcript.txt: {len(said)} commands, {state(before, text)}", flush=True)
 
 
 def record_channel(asked: Asked, channel: str) -> None:

@@ -27,15 +27,23 @@ class ServerError(Exception):
     """A process that did not come up, with the end of what it wrote."""
 
 
+# Namespaces need not exist, so that a bad namespace name meets validation and not "not found".
+WITHOUT = "ServiceAccount,NamespaceLifecycle"
+
+
 @contextmanager
-def running(etcd: str, apiserver: Path, *flags: str) -> Iterator[Client]:
-    """Start etcd and the API server with some further flags; gives a client, stops both in the end."""
+def running(etcd: str, apiserver: Path, *flags: str, without: str = WITHOUT) -> Iterator[Client]:
+    """Start etcd and the API server with some further flags; gives a client, stops both in the end.
+
+    ``without`` names the admission plugins that are switched off.
+    """
     with tempfile.TemporaryDirectory(prefix="podfence-conformance-") as name:
         folder = Path(name)
         etcd_port, peer_port, api_port = free_ports(3)
         token = secrets.token_hex(16)
         with process(folder, "etcd", [etcd, *etcd_flags(folder, etcd_port, peer_port)]):
-            command = [str(apiserver), *apiserver_flags(folder, etcd_port, api_port, token), *flags]
+            switched_off = [f"--disable-admission-plugins={without}"] if without else []
+            command = [str(apiserver), *apiserver_flags(folder, etcd_port, api_port, token), *switched_off, *flags]
             with process(folder, "apiserver", command) as alive:
                 client = Client(api_port, token, etcd_port)
                 wait_until_ready(client, alive)
@@ -82,8 +90,6 @@ def apiserver_flags(folder: Path, etcd_port: int, port: int, token: str) -> list
         "--authorization-mode=RBAC",
         "--allow-privileged=true",
         "--service-cluster-ip-range=10.96.0.0/16",
-        # Namespaces need not exist, so that a bad namespace name meets validation and not "not found".
-        "--disable-admission-plugins=ServiceAccount,NamespaceLifecycle",
     ]
 
 

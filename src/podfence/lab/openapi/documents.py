@@ -67,6 +67,10 @@ def _schemas(served: Sequence[Served], dialect: Dialect) -> Object:
 
 
 def _paths(served: Sequence[Served], dialect: Dialect) -> Iterator[tuple[str, Object]]:
+    return ((path, item) for path, item in _all_paths(served, dialect) if item)
+
+
+def _all_paths(served: Sequence[Served], dialect: Dialect) -> Iterator[tuple[str, Object]]:
     for each in served:
         root = f"/apis/{each.group}/{each.version}" if each.group else f"/api/{each.version}"
         inside = f"{root}/namespaces/{{namespace}}" if each.namespaced else root
