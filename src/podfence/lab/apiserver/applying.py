@@ -75,8 +75,8 @@ def _check_fields(registry: Registry, resource: ApiResource, key: Key, body: Obj
         raise bad_request(decoded.wrong_types[0].message)
     if not decoded.strict:
         return
-    complaints = [f".{cause.field}: field not declared in schema" for cause in decoded.strict]
-    why = complaints[0] if len(complaints) == 1 else "errors:" + "".join(f"\n  {text}" for text in complaints)
+    # The server stops at the first that it meets, in an order that changes; here it is the last.
+    why = f".{decoded.strict[-1].field}: field not declared in schema"
     where = f"{key[0]}/{key[1]}; {resource.api_version}, Kind={resource.kind}"
     raise internal_error(f"failed to create typed patch object ({where}): {why}")
 

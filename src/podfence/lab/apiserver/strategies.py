@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from podfence.lab.apiserver.crds.validation import validate_crd, with_names
+from podfence.lab.apiserver.names import Making
 from podfence.lab.apiserver.plugins import NAMESPACES, admit_pod
 from podfence.lab.apiserver.service_addresses import SERVICES, ServiceAddresses
 from podfence.lab.apiserver.storage import Storage
@@ -23,8 +24,11 @@ CRDS: Final = Resource("apiextensions.k8s.io", "customresourcedefinitions")
 class Strategies:
     """Prepares objects of special kinds; with ``service_accounts`` each pod has one, that must exist."""
 
-    def __init__(self, storage: Storage, addresses: ServiceAddresses, *, service_accounts: bool) -> None:
+    def __init__(
+        self, storage: Storage, making: Making, addresses: ServiceAddresses, *, service_accounts: bool
+    ) -> None:
         self._storage = storage
+        self._making = making
         self._service_accounts = service_accounts
         self._addresses = addresses
 
@@ -34,7 +38,7 @@ class Strategies:
             return with_names(value)
         if resource != PODS:
             return value
-        return admit_pod(self._storage, value, service_accounts=self._service_accounts)
+        return admit_pod(self._storage, value, self._making.suffix() if self._service_accounts else "")
 
     def changed(self, resource: Resource, new: Object, old: Object) -> Object:
         """Prepare a changed object before it is validated."""

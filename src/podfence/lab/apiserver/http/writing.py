@@ -184,9 +184,7 @@ def patch_of(registry: Registry, resource: ApiResource, form: str, text: bytes) 
 def _patch_refusal(error: PatchError) -> StatusError:
     if error.unreadable:
         return bad_request(error.message)
-    cause = {"reason": "UnexpectedServerResponse", "message": error.message}
-    message = "the server rejected our request due to an error in our request"
-    return StatusError(422, "Invalid", message, {"causes": [cause]})
+    return StatusError(422, "Invalid", "the server rejected our request due to an error in our request")
 
 
 # Deletions
