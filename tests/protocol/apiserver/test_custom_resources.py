@@ -161,6 +161,51 @@ def test_what_is_not_enforced_is_said() -> None:
     assert "properties[spec].x-kubernetes-validations: this server does not enforce it" in warning
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"group": "example"}, 'spec.group: Invalid value: "example": should be a domain with at least one dot'),
+        (
+            {"group": "other.com"},
+            'metadata.name: Invalid value: "toys.example.com": must be spec.names.plural+"."+spec',
+        ),
+        ({"scope": "Village"}, 'spec.scope: Unsupported value: "Village": supported values: "Cluster", "Namespaced"'),
+        ({"versions": []}, "spec.versions: Invalid value: []: must have exactly one version marked as storage version"),
+        ({"names": {}}, "spec.names.kind: Required value"),
+        (
+            {"versions": [{"name": "v1", "served": True, "storage": True}]},
+            "spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required",
+        ),
+        (
+            {
+                "versions": [
+                    {
+                        "name": "v1",
+                        "served": True,
+                        "storage": True,
+                        "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": {}}}},
+                    }
+                ]
+            },
+            "openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields",
+        ),
+    ],
+)
+def test_a_definition_that_cannot_be_served_is_refused(change: dict[str, Any], message: str) -> None:
+    definition = crd()
+    definition["spec"] |= change
+    answer = Asking().ask("POST", CRDS, definition)
+    assert answer.code == 422
+    assert message in answer.value["message"]
+
+
+def test_a_name_that_follows_from_the_kind_is_filled_in() -> None:
+    definition = crd()
+    definition["spec"]["names"] = {"plural": "toys", "kind": "Toy"}
+    names = Asking().ask("POST", CRDS, definition).value["spec"]["names"]
+    assert (names["singular"], names["listKind"]) == ("toy", "ToyList")
+
+
 def test_no_definition_replaces_what_is_part_of_kubernetes() -> None:
     lab = Asking()
     definition = crd()

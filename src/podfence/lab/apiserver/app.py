@@ -64,7 +64,8 @@ def create_registry(
     if journal is not None:
         journal.load_into(storage)
     maker = making or Making()
-    strategies = Strategies(storage, ServiceAddresses(storage, service_cidrs), service_accounts=service_accounts)
+    addresses = ServiceAddresses(storage, service_cidrs)
+    strategies = Strategies(storage, maker, addresses, service_accounts=service_accounts)
     server = msgspec.structs.replace(server, ip_families=families_of(service_cidrs))
     registry = Registry(storage, Catalogue(tuple(builtin_resources())), Admissions(server), maker, strategies)
     serve_custom_resources(registry)

@@ -30,8 +30,8 @@ def apply(
     repeats: Repeats = NO_REPEATS,
 ) -> Written:
     """Apply a configuration; raises ``StatusError`` 409 naming owners and fields when others own what it changes."""
+    _check_fields(registry, resource, key, body)
     configuration = _configuration(resource, key, body)
-    _check_fields(registry, resource, key, configuration)
     entry = registry.storage.get(resource.resource, key)
     live = entry.value if entry else _nothing(resource, key)
     before = read_managers(live["metadata"].get("managedFields") or ())
@@ -66,13 +66,17 @@ def _configuration(resource: ApiResource, key: Key, body: Object) -> Object:
     return configuration
 
 
-def _check_fields(registry: Registry, resource: ApiResource, key: Key, configuration: Object) -> None:
+def _check_fields(registry: Registry, resource: ApiResource, key: Key, body: Object) -> None:
     """Refuse fields that the kind has not, as the server does whatever the field validation is."""
-    unknown = registry.admissions.of(resource).decode(configuration, strict=True, sort=True).strict
-    if not unknown:
+    if not isinstance(body.get("metadata") or {}, dict):
+        raise bad_request("metadata is no object")
+    decoded = registry.admissions.of(resource).decode(body, strict=True, sort=True)
+    if decoded.wrong_types:
+        raise bad_request(decoded.wrong_types[0].message)
+    if not decoded.strict:
         return
-    complaints = [f".{cause.field}: field not declared in schema" for cause in unknown]
-    why = complaints[0] if len(complaints) == 1 else "errors:" + "".join(f"\n  {text}" for text in complaints)
+    # The server stops at the first that it meets, in an order that changes; here it is the last.
+    why = f".{decoded.strict[-1].field}: field not declared in schema"
     where = f"{key[0]}/{key[1]}; {resource.api_version}, Kind={resource.kind}"
     raise internal_error(f"failed to create typed patch object ({where}): {why}")
 

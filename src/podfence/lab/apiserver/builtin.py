@@ -187,7 +187,34 @@ def _rbac() -> Iterator[ApiResource]:
         yield ApiResource(group, "v1", kind, f"{kind.lower()}s", namespaced, create_on_update=True)
 
 
+def _others() -> Iterator[ApiResource]:
+    """Give what clients expect to find, and what nothing in a lab acts on."""
+    yield ApiResource(
+        *("apiregistration.k8s.io", "v1", "APIService", "apiservices", False),
+        categories=("api-extensions",),
+        subresources=(_STATUS,),
+        unconditional_update=False,
+    )
+    yield ApiResource(
+        *("certificates.k8s.io", "v1", "CertificateSigningRequest", "certificatesigningrequests", False),
+        short_names=("csr",),
+        subresources=(Subresource("approval", ("get", "patch", "update")), _STATUS),
+    )
+    for kind, plural in (
+        ("FlowSchema", "flowschemas"),
+        ("PriorityLevelConfiguration", "prioritylevelconfigurations"),
+    ):
+        yield ApiResource("flowcontrol.apiserver.k8s.io", "v1", kind, plural, namespaced=False, subresources=(_STATUS,))
+    for kind, plural, namespaced, parts in (
+        ("DeviceClass", "deviceclasses", False, ()),
+        ("ResourceClaim", "resourceclaims", True, (_STATUS,)),
+        ("ResourceClaimTemplate", "resourceclaimtemplates", True, ()),
+        ("ResourceSlice", "resourceslices", False, ()),
+    ):
+        yield ApiResource("resource.k8s.io", "v1", kind, plural, namespaced, subresources=parts)
+
+
 def builtin_resources() -> Iterator[ApiResource]:
     """Give every resource that needs no CRD."""
-    for resources in (_core, _cluster_core, _cluster, _workloads, _reviews, _networking, _rbac):
+    for resources in (_core, _cluster_core, _cluster, _workloads, _reviews, _networking, _rbac, _others):
         yield from resources()

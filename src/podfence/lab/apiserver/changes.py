@@ -50,6 +50,7 @@ def patch(
     entry = registry.find(resource, key)
     patched = change.apply_to(entry.value)
     value, faults = registry.read(resource, patched, options, change.repeats, change.shown(patched))
+    value["metadata"].setdefault("name", key[1])
     return replace(registry, resource, entry, value, options, faults, subresource)
 
 
@@ -69,17 +70,18 @@ def replace(
     part = subresource if subresource == "status" else ""
     admission = registry.admissions.of(resource)
     new = _with_identity(value, old, unconditional=resource.unconditional_update)
-    owners = _owners(registry, resource, new, old, options, subresource) if managed is None else managed
+    said = new
     if not part:
         new = registry.strategies.changed(resource.resource, new, old)
     new = admission.prepare_update(new, old, part)
-    causes = tuple(admission.validate_update(new, old, part))
+    causes = (*admission.validate_update(new, old, part), *registry.strategies.causes(resource.resource, new))
     if causes:
         raise invalid(resource.group, resource.kind, entry.key[1], causes).warning(faults)
     warnings = (*faults, *registry.warnings(resource, new))
     if not part:
         new = registry.strategies.complete(resource.resource, new)
     kept = registry.keep(resource, new)
+    owners = _owners(registry, resource, said, old, options, subresource) if managed is None else managed
     kept["metadata"].pop("managedFields", None)
     if owners:
         kept["metadata"]["managedFields"] = owners

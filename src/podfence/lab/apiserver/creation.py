@@ -46,10 +46,10 @@ def insert(
     if resource.namespaced:
         metadata["namespace"] = namespace
         admit_namespace(registry.storage, resource, namespace, metadata.get("name", ""))
-    owners = _owners(registry, resource, new, options) if managed is None else managed
+    said = new
     admission = registry.admissions.of(resource)
     new = admission.prepare(registry.strategies.new(resource.resource, new), namespace)
-    causes = tuple(admission.validate_create(new))
+    causes = (*admission.validate_create(new), *registry.strategies.causes(resource.resource, new))
     if causes:
         raise invalid(resource.group, resource.kind, new["metadata"].get("name", ""), causes).warning(faults)
     warnings = [*faults, *registry.warnings(resource, new)]
@@ -57,6 +57,7 @@ def insert(
     key = (namespace if resource.namespaced else "", kept["metadata"]["name"])
     if registry.storage.get(resource.resource, key) is not None:
         raise already_exists(resource.group, resource.plural, key[1])
+    owners = _owners(registry, resource, said, options) if managed is None else managed
     kept["metadata"].pop("managedFields", None)
     if owners:
         kept["metadata"]["managedFields"] = owners

@@ -1,6 +1,6 @@
 """The admission plugins that look into the store: NamespaceLifecycle, ServiceAccount, Priority and RuntimeClass.
 
-They change or refuse objects before these are validated. No token is mounted into pods: the lab asks nobody for one.
+They change or refuse objects before these are validated.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from podfence.lab.apiserver.status import StatusError, forbidden, not_found
 from podfence.lab.apiserver.storage import Storage
 from podfence.lab.interface import Resource
 from podfence.manifests.validation.cause import quoted
+from podfence.manifests.validation.pod_admission import with_service_account
 
 Object = dict[str, Any]
 
@@ -35,27 +36,31 @@ def admit_namespace(storage: Storage, resource: ApiResource, namespace: str, nam
         raise forbidden(resource.group, resource.plural, name, why, (cause,))
 
 
-def admit_pod(storage: Storage, pod: Object, *, service_accounts: bool) -> Object:
-    """Give a new pod its service account and the priority of its class; raises ``StatusError`` 403."""
+def admit_pod(storage: Storage, pod: Object, suffix: str) -> Object:
+    """Give a new pod its service account and the priority of its class; raises ``StatusError`` 403.
+
+    ``suffix`` ends the name of the volume with the account's token; without one there are no service accounts.
+    """
+    if suffix:
+        pod = with_service_account(pod, _service_account(storage, pod), suffix)
     spec = dict(pod.get("spec") or {})
-    if service_accounts:
-        _set_service_account(storage, pod["metadata"], spec)
     _set_priority(storage, pod["metadata"], spec)
     _check_runtime(storage, pod["metadata"], spec)
     return {**pod, "spec": spec}
 
 
-def _set_service_account(storage: Storage, metadata: Object, spec: Object) -> None:
-    name = spec.get("serviceAccountName") or "default"
+def _service_account(storage: Storage, pod: Object) -> Object:
+    metadata = pod["metadata"]
+    name = (pod.get("spec") or {}).get("serviceAccountName") or "default"
     namespace = metadata.get("namespace", "")
     account = storage.get(SERVICE_ACCOUNTS, (namespace, name))
+    if account is not None:
+        return account.value
     # The controller that makes the default account may not have come to this namespace yet.
-    if account is None and name != "default":
-        looked_up = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
-        raise forbidden("", "pods", metadata.get("name", ""), looked_up)
-    spec["serviceAccountName"] = spec["serviceAccount"] = name
-    if account is not None and account.value.get("imagePullSecrets"):
-        spec.setdefault("imagePullSecrets", account.value["imagePullSecrets"])
+    if name == "default":
+        return {"metadata": {"name": name}}
+    looked_up = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+    raise forbidden("", "pods", metadata.get("name", ""), looked_up)
 
 
 _SYSTEM_CLASSES: Final = {

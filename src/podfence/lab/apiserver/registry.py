@@ -136,6 +136,8 @@ def _unreadable(resource: ApiResource, why: str, patch: str | None) -> StatusErr
     if patch is None:
         start = f'{resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}: '
         return bad_request(start + why)
+    if why.startswith("illegal base64"):
+        why = f"error decoding from json: {why}"
     return invalid("", "", "", (invalid_value("patch", patch, why, "patch"),))
 
 

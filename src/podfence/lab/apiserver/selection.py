@@ -110,7 +110,8 @@ def _label_term(text: str) -> LabelTerm:
             raise bad_request(f"unable to parse requirement: values[0]: {why}")
         return _checked(LabelTerm(key, {"!=": "notin", ">": ">", "<": "<"}.get(operator, "in"), (value,)))
     if re.search(r"[=!<>\s()]", text):
-        raise bad_request(f"unable to parse requirement: found '{text}', expected: in, notin, =, ==, !=, gt, lt")
+        found = re.split(r"\s+", text, maxsplit=1)[-1]
+        raise bad_request(f"unable to parse requirement: found '{found}', expected: in, notin, =, ==, !=, gt, lt")
     return _checked(LabelTerm(text, "exists"))
 
 

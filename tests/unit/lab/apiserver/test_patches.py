@@ -107,7 +107,7 @@ def test_retain_keys_drops_what_is_not_named() -> None:
 def test_finalizers_are_added_and_deleted_one_by_one() -> None:
     value = {"metadata": {"finalizers": ["a/x", "a/y"]}}
     added = apply_strategic_patch(value, {"metadata": {"finalizers": ["a/z"]}}, POD)
-    assert added == {"metadata": {"finalizers": ["a/x", "a/y", "a/z"]}}
+    assert added == {"metadata": {"finalizers": ["a/z", "a/x", "a/y"]}}
     deleted = apply_strategic_patch(value, {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a/x"]}}, POD)
     assert deleted == {"metadata": {"finalizers": ["a/y"]}}
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from podfence.lab.apiserver.crds.serving import CRDS
 from podfence.lab.apiserver.crds.structural import write_schema
 from podfence.lab.apiserver.creation import create
 from podfence.lab.apiserver.options import WriteOptions
 from podfence.lab.apiserver.registry import Registry
+from podfence.lab.apiserver.strategies import CRDS
 from podfence.manifests.validation.admission import Api
 from podfence.manifests.validation.cluster_policy import Channel, cluster_policy_schema
 

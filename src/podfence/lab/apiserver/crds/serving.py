@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from podfence.lab.apiserver.crds.admission import CustomAdmission
 from podfence.lab.apiserver.crds.structural import ANYTHING, read_schema, unjudged
@@ -10,13 +10,12 @@ from podfence.lab.apiserver.merge_types import of_custom_resource
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import ApiResource, Subresource
 from podfence.lab.apiserver.storage import Event
+from podfence.lab.apiserver.strategies import CRDS
 from podfence.lab.apiserver.tables.custom import custom_columns
 from podfence.lab.interface import Resource
 from podfence.manifests.validation.schema import Schema
 
 Object = dict[str, Any]
-
-CRDS: Final = Resource("apiextensions.k8s.io", "customresourcedefinitions")
 
 
 def serve_custom_resources(registry: Registry) -> None:

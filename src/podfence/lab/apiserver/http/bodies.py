@@ -112,9 +112,17 @@ def _path(repeated: RepeatedKey) -> str:
 
 
 def as_object(body: Body) -> Object:
-    """Take a body for an object; raises 400 when it is none."""
+    """Take a body for an object; raises 400 when it is none, or when its kind is no text."""
+    start = "couldn't get version/kind; json parse error: json: cannot unmarshal"
     if not isinstance(body.value, dict):
-        found = {list: "array", str: "string", type(None): "null"}.get(type(body.value), "number")
-        start = "couldn't get version/kind; json parse error: json: cannot unmarshal"
+        found = _JSON_TYPES.get(type(body.value), "number")
         raise bad_request(f"{start} {found} into Go value of type struct {{ APIVersion string; Kind string }}")
+    for name in ("apiVersion", "kind"):
+        value = body.value.get(name)
+        if value is not None and not isinstance(value, str):
+            found = _JSON_TYPES.get(type(value), "number")
+            raise bad_request(f"{start} {found} into Go struct field .{name} of type string")
     return body.value
+
+
+_JSON_TYPES: Final = {list: "array", dict: "object", str: "string", bool: "bool", type(None): "null"}

@@ -91,7 +91,7 @@ def _list_answer(view: View, page: Page, form: Form) -> Response:
 def find_page(registry: Registry, resource: ApiResource, namespace: str | None, query: Mapping[str, str]) -> Page:
     """Find the objects that a list asks for, at the version that it asks for."""
     selection = selection_of(resource, query)
-    limit = number(query, "limit") or 0
+    limit = max(number(query, "limit") or 0, 0)
     token = query.get("continue", "")
     revision, start = _read_token(token) if token else (_list_revision(registry, query), None)
     entries = _entries(registry, resource, namespace, selection, revision, start)

@@ -42,7 +42,10 @@ from podfence.lab.apiserver.status import (
     unsupported_media_type,
 )
 from podfence.lab.apiserver.storage import Key
+from podfence.manifests.types import meta_type
 from podfence.manifests.validation.cause import Cause, not_supported, required
+from podfence.manifests.validation.decoding import decode_record
+from podfence.manifests.validation.go_types import go_record
 
 Object = dict[str, Any]
 
@@ -166,12 +169,14 @@ def patch_of(registry: Registry, resource: ApiResource, form: str, text: bytes) 
         try:
             match form:
                 case "application/json-patch+json":
-                    return apply_json_patch(value, change)
+                    patched = apply_json_patch(value, change)
                 case "application/merge-patch+json":
-                    return apply_merge_patch(value, change)
-            return apply_strategic_patch(value, change, merge_type)
+                    patched = apply_merge_patch(value, change)
+                case _:
+                    patched = apply_strategic_patch(value, change, merge_type)
         except PatchError as error:
             raise _patch_refusal(error) from error
+        return as_object(Body(patched))
 
     return Patch(apply_to, change if form == STRATEGIC_PATCH else None, body.repeats)
 
@@ -179,9 +184,7 @@ def patch_of(registry: Registry, resource: ApiResource, form: str, text: bytes) 
 def _patch_refusal(error: PatchError) -> StatusError:
     if error.unreadable:
         return bad_request(error.message)
-    cause = {"reason": "UnexpectedServerResponse", "message": error.message}
-    message = "the server rejected our request due to an error in our request"
-    return StatusError(422, "Invalid", message, {"causes": [cause]})
+    return StatusError(422, "Invalid", "the server rejected our request due to an error in our request")
 
 
 # Deletions
@@ -204,26 +207,34 @@ async def delete_options(request: Request) -> DeleteOptions:
     """Read the options of a deletion, from the body or, where there is none, from the query."""
     body: Object = {}
     if await read_text(request):
-        body = as_object(await read_body(request, "DeleteOptions"))
+        body = _decoded_options(as_object(await read_body(request, "DeleteOptions")))
     query = request.query_params
-    propagation = body.get("propagationPolicy") or query.get("propagationPolicy", "")
-    orphans = body.get("orphanDependents")
-    if orphans is not None and not propagation:
-        propagation = "Orphan" if orphans else "Background"
-    if propagation and propagation not in _PROPAGATIONS:
-        raise _bad_option("DeleteOptions", not_supported("propagationPolicy", propagation, _PROPAGATIONS, "option"))
     grace_s = body.get("gracePeriodSeconds")
+    given = body.get("preconditions") or {}
     return DeleteOptions(
-        number(query, "gracePeriodSeconds") if grace_s is None else int(grace_s),
-        propagation,
-        _preconditions(body),
+        number(query, "gracePeriodSeconds") if grace_s is None else grace_s,
+        _propagation(body, query),
+        Preconditions(given.get("uid") or "", given.get("resourceVersion") or ""),
         bool(body.get("dryRun") or query.get("dryRun")),
     )
 
 
-def _preconditions(body: Mapping[str, Any]) -> Preconditions:
-    given = body.get("preconditions") or {}
-    return Preconditions(given.get("uid") or "", given.get("resourceVersion") or "")
+def _decoded_options(body: Object) -> Object:
+    decoded = decode_record(go_record(meta_type("DeleteOptions").name), body, strict=False, sort=False)
+    if decoded.wrong_types:
+        start = 'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: '
+        raise bad_request(start + decoded.wrong_types[0].message)
+    return decoded.value
+
+
+def _propagation(body: Object, query: Mapping[str, str]) -> str:
+    given = str(body.get("propagationPolicy") or query.get("propagationPolicy", ""))
+    if given and given not in _PROPAGATIONS:
+        raise _bad_option("DeleteOptions", not_supported("propagationPolicy", given, _PROPAGATIONS, "option"))
+    orphans = body.get("orphanDependents")
+    if given or orphans is None:
+        return given
+    return "Orphan" if orphans else "Background"
 
 
 async def delete_collection(

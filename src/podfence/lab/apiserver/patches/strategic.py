@@ -29,7 +29,7 @@ def _merged(value: Object, patch: Object, merge_type: MergeType) -> Object:
         return {name: _plain(entry) for name, entry in patch.items() if not name.startswith("$")}
     if directive == "delete":
         return {}
-    if directive not in {None, "merge"}:
+    if directive is not None and directive != "merge":
         raise PatchError(f"Unknown patch type: {directive}")
     result = _retained(value, patch)
     for name, change in patch.items():
@@ -70,8 +70,8 @@ def _list(value: list[Any], change: list[Any], merge_type: MergeType, order: lis
     if merge_type.merge_key and all(isinstance(item, dict) for item in (*value, *change)):
         return _list_of_objects(value, change, merge_type, order)
     if merge_type.merges_scalars:
-        merged = list(dict.fromkeys((*value, *change)))
-        return _in_order(merged, value, order, lambda item: item) if order else merged
+        new = [item for index, item in enumerate(change) if item not in value and item not in change[:index]]
+        return _in_order([*value, *new], value, order or change, lambda item: item)
     return [_plain(item) for item in change if not (isinstance(item, dict) and set(item) == {"$patch"})]
 
 
@@ -90,9 +90,8 @@ def _list_of_objects(value: list[Any], change: list[Any], merge_type: MergeType,
             merged.append(_merged({}, item, merge_type.item()))
         else:
             merged[at] = _merged(merged[at], item, merge_type.item())
-    if not order:
-        return merged
-    wanted = [entry.get(key) if isinstance(entry, dict) else entry for entry in order]
+    # What the patch names comes in the patch's order, and before what only the object has.
+    wanted = [entry.get(key) if isinstance(entry, dict) else entry for entry in order or change]
     return _in_order(merged, value, wanted, lambda item: item.get(key))
 
 

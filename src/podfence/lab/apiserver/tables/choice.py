@@ -20,6 +20,7 @@ _COLUMNS: Final = {
     Resource("", "events"): cluster.EVENTS,
     Resource("", "configmaps"): cluster.CONFIG_MAPS,
     Resource("", "secrets"): cluster.SECRETS,
+    Resource("", "resourcequotas"): cluster.QUOTAS,
     Resource("", "serviceaccounts"): cluster.SERVICE_ACCOUNTS,
     Resource("", "replicationcontrollers"): workloads.REPLICAS,
     Resource("apps", "deployments"): workloads.DEPLOYMENTS,

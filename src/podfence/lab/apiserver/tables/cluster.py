@@ -118,6 +118,17 @@ def _lease(value: Object, now: float) -> list[Any]:
 LEASES = TableColumns((_NAME, Column("Holder"), _AGE), _lease)
 
 
+def _quota(value: Object, now: float) -> list[Any]:
+    hard, used = at(value, "status", "hard") or {}, at(value, "status", "used") or {}
+    texts = {name: f"{name}: {used.get(name, '0')}/{limit}" for name, limit in sorted(hard.items())}
+    limits = [text for name, text in texts.items() if name.startswith("limits.")]
+    requests = [text for text in texts.values() if text not in limits]
+    return [name_of(value), ", ".join(requests), ", ".join(limits), age_of(value, now)]
+
+
+QUOTAS = TableColumns((_NAME, Column("Request"), Column("Limit"), _AGE), _quota)
+
+
 def _created_at(value: Object, now: float) -> list[Any]:
     del now
     return [name_of(value), value["metadata"].get("creationTimestamp", "")]
