@@ -174,7 +174,8 @@ class _Writer:
             verdict = f"goto {self._logged(step.reason)}"
         else:
             verdict = self._accept(step.reason)
-        return f"{match} counter {verdict} comment {quoted(step.comment)}".lstrip()
+        # No counter: it would take a third of all the memory, and denials are counted where they are logged.
+        return f"{match} {verdict} comment {quoted(step.comment)}".lstrip()
 
     def _accept(self, reason: Reason) -> str:
         return f"goto {self._logged(reason)}" if self.logs.settings.log_allowed else "return"

@@ -35,7 +35,7 @@ def test_the_table_of_a_node_reads_like_documentation(capsys: pytest.CaptureFixt
     assert '\t\t\t10.0.0.1 comment "shop/web-0"\n' in out
     assert 'comment "namespace shop, pods all"' in out
     assert 'comment "what enters the pods of shop/web"' in out
-    assert "meta l4proto tcp ct reply proto-src 80 counter return " in out
+    assert "meta l4proto tcp ct reply proto-src 80 return " in out
     assert 'comment "NetworkPolicy shop/web spec.ingress[0]"' in out
     assert 'comment "default deny of shop/web"' in out
 
