@@ -27,7 +27,7 @@ from tests.kernel.packets import NUMBERS, packet, probe_id
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
 IPPROTO_RAW = 255
-PATIENCE_S = 2.0
+PATIENCE_S = 10.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -79,6 +79,14 @@ class Namespace:
         with self.entered():
             for name, value in values.items():
                 Path("/proc/sys/net", name).write_text(f"{value}\n")
+
+    def wait_for_links(self) -> None:
+        """Wait until devices carry packets: the kernel lets them at a time of its own after they are up."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            listed = self.run("ip", "-o", "link")
+            if "qdisc noop" not in listed and "NO-CARRIER" not in listed:
+                return
 
     def take(self, addresses: Iterable[int], device: str) -> None:
         """Take addresses, and wait until programs can use them: the kernel takes IPv6 ones in at a time of its own."""
@@ -166,6 +174,7 @@ class Forest:
         self.node.ip(["route add default dev to-outside", "-6 route add default dev to-outside"])
         for namespace in self.all:
             namespace.listen()
+            namespace.wait_for_links()
         self._routes: set[str] = set()
 
     @property
