@@ -52,7 +52,7 @@ TRACKING = """table inet tracking {
 def main() -> int:
     """Measure everything and print it as JSON: a list of rows for ``bench.run``."""
     runs = int(sys.argv[1])
-    forest = Forest(2)
+    forest = Forest(2, in_order=False)
     forest.settle_in({0: [CLIENT], 1: [SERVER]}, [parse_address("10.3.0.1")])
     try:
         print(json.dumps([*loading(forest, runs), *changing(forest, runs), *carrying(forest)]))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from podfence.dataplane.compiler import compile_snapshot
 from podfence.dataplane.enforcer import Enforcer
 from podfence.dataplane.settings import Settings
 from podfence.dataplane.stamps import Stamps
@@ -22,6 +23,7 @@ from tests.small_cluster import (
     POD_CIDRS,
     Allow,
     address,
+    cluster,
     cluster_policy,
     deny,
     pod,
@@ -177,11 +179,13 @@ def test_a_hundred_replacements_under_traffic_leak_nothing_and_drop_nothing(
     denied: set[int] = set()
     stop = threading.Event()
 
+    states = [compile_snapshot(cluster(good, *others[:turn]), Settings(NODE)) for turn in range(20)]
+    apply = world.enforcer._replace if whole else world.enforcer.apply
+
     def replace() -> None:
+        os.sched_setaffinity(0, world.forest.processors)
         for turn in range(100):
-            if whole:
-                world.enforcer.adopt()
-            world.enforce(good, *others[: turn % 20])
+            apply(states[turn % 20])
         stop.set()
 
     replacing = threading.Thread(target=replace)

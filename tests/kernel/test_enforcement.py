@@ -200,7 +200,7 @@ def test_every_denial_is_logged_with_an_id_that_tells_why(world: World) -> None:
     web = ObjectRef("NetworkPolicy", "shop", "in")
     assert said[1] == [denied(DecidedIn.NETWORK_POLICY, (web,))]
     no = ObjectRef("ClusterNetworkPolicy", None, "no")
-    assert said[2] == [denied(DecidedIn.ADMIN, (web,), no, "spec.ingress[0]")]
+    assert said[2] == [denied(DecidedIn.ADMIN, (), no, "spec.ingress[0]")]
     assert [reason.note for reason in said[3]] == ["the policies of this pod are not in force yet"]
 
 

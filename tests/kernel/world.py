@@ -78,10 +78,17 @@ class World:
         return answers.pop()
 
     def behind(self, destination: str) -> set[int]:
-        """Give all that has arrived before something sent now, that nobody may stop."""
+        """Give all that has arrived before something sent now, that nobody may stop.
+
+        From the node it is one link to anybody, from anybody else two: when the first witness has arrived, what was
+        sent before is at least on its second link, and before the next witness there.
+        """
         witness = "node" if destination != "node" else "outside"
-        last = {self.send(witness, destination, 9, Protocol.UDP, family) for family in FAMILIES}
-        return self.forest.settled(last)
+        found: set[int] = set()
+        for _ in range(2):
+            last = {self.send(witness, destination, 9, Protocol.UDP, family) for family in FAMILIES}
+            found |= self.forest.settled(last)
+        return found
 
     def open_socket(self, name: str, family: Family, kind: int = socket.SOCK_STREAM) -> socket.socket:
         """Make a socket where a name lives, bound to its address when that is a pod."""

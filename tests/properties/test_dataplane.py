@@ -202,7 +202,8 @@ def taken_away(rng: Random, before: Snapshot, after: Snapshot) -> list[str]:
 
 
 def owners(snapshot: Snapshot, address: int) -> int:
-    return sum(address in item.addresses for item in (*snapshot.pods, *snapshot.nodes))
+    pods = sum(address in pod.addresses for pod in snapshot.pods)
+    return pods + sum(address in node.addresses for node in snapshot.nodes)
 
 
 def is_allowed_here(snapshot: Snapshot, source: int, destination: int, protocol: Protocol, port: int) -> bool:

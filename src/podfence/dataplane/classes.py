@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from podfence.dataplane.clauses import Needs, Numbers, clauses_of, contested_match, itself_match
-from podfence.dataplane.logs import Logs
+from podfence.dataplane.logs import Logs, reason_text
 from podfence.dataplane.naming import digest, quoted
 from podfence.dataplane.objects import Chain, Clause, Element, NamedSet
 from podfence.engine.decide import ITSELF, PERHAPS_PASSED
 from podfence.engine.fail_closed import closed_rules
 from podfence.model.net import Family, Protocol
-from podfence.model.objects import NamedPort, ObjectRef
+from podfence.model.objects import NamedPort
 from podfence.model.policy import Action, Direction, Policy, PortName, Rule, Tier
 from podfence.model.reason import Reason
 from podfence.model.verdict import DecidedIn
@@ -53,7 +53,6 @@ class CompiledClass(msgspec.Struct, frozen=True):
     needs: Needs
     sets: dict[str, tuple[NamedSet, dict[str, Element]]]
     is_open: bool
-    is_isolated: bool
 
 
 class _Step(msgspec.Struct, frozen=True):
@@ -123,7 +122,6 @@ class _Writer:
             needs=self.needs,
             sets=self.needs.sets(),
             is_open=not clauses,
-            is_isolated=bool(self.isolating),
         )
 
     def _write(self, name: str, steps: dict[Tier, list[_Step]]) -> None:
@@ -158,14 +156,10 @@ class _Writer:
                 policy=policy.ref,
                 path=rule.path,
                 rule_name=rule.name,
-                isolated_by=self._isolated_by(),
                 note=PERHAPS_PASSED if doubtful else "",
             )
             name = f" {rule.name}" if rule.name else ""
             yield _Step(clause, reason, f"{policy.ref.kind} {policy.ref} {rule.path}{name}")
-
-    def _isolated_by(self) -> tuple[ObjectRef, ...]:
-        return tuple(policy.ref for policy in self.isolating)
 
     def _itself(self) -> _Step:
         clause = Clause(Tier.NETWORK_POLICY, Action.ACCEPT, itself_match(self.key.family))
@@ -180,7 +174,8 @@ class _Writer:
             verdict = f"goto {self._logged(step.reason)}"
         else:
             verdict = self._accept(step.reason)
-        return f"{match} counter {verdict} comment {quoted(step.comment)}".lstrip()
+        # No counter: it would take a third of all the memory, and denials are counted where they are logged.
+        return f"{match} {verdict} comment {quoted(step.comment)}".lstrip()
 
     def _accept(self, reason: Reason) -> str:
         return f"goto {self._logged(reason)}" if self.logs.settings.log_allowed else "return"
@@ -190,13 +185,15 @@ class _Writer:
 
     def _end(self) -> str:
         if self.isolating:
-            who = ", ".join(map(str, self._isolated_by()))
-            return f"goto {self._logged(self._default(allowed=False))} comment {quoted(f'default deny of {who}')}"
+            denied = self._default(allowed=False)
+            return f"goto {self._logged(denied)} comment {quoted(reason_text(denied))}"
         return f'{self._accept_default()} comment "nothing denies it"'
 
     def _default(self, *, allowed: bool, note: str = "") -> Reason:
-        tier = DecidedIn.DEFAULT if allowed else DecidedIn.NETWORK_POLICY
-        return Reason(allowed, self.key.direction, tier, isolated_by=self._isolated_by(), note=note)
+        if allowed:
+            return Reason(allowed, self.key.direction, DecidedIn.DEFAULT, note=note)
+        isolated_by = tuple(policy.ref for policy in self.isolating)
+        return Reason(allowed, self.key.direction, DecidedIn.NETWORK_POLICY, isolated_by=isolated_by)
 
     def _logged(self, reason: Reason) -> str:
         name, chain = self.logs.chain(reason)

@@ -51,27 +51,26 @@ def skeleton_chains(settings: Settings) -> dict[str, Chain]:
     """Give the chains that do not depend on the generation."""
     logs = Logs(settings)
     drops = {"forged": FORGED, "unready": NOT_READY, "untracked": UNTRACKED, "contested": CONTESTED_ADDRESS}
-    chains = dict(logs.chain(_denied(note), name) for name, note in drops.items())
-    chains["unknown"] = Chain(
-        "packets without a connection, to or from pods that are judged", tuple(_unknown(settings))
-    )
-    chains["judge"] = Chain("who opened the connection may leave, and the pod that answers may be entered", _judge())
-    chains["raw-pre"] = Chain(
-        "nobody but the pod itself may use the address of a pod of this node",
-        (NEIGHBOURS, *(f"{WORD[f]} saddr @{READY[f]} fib saddr . iif oif missing jump forged" for f in FAMILIES)),
-        hook="type filter hook prerouting priority raw; policy accept;",
-    )
-    chains["forward"] = Chain(
-        "what enters or leaves pods; processes of this node never come by here, so they are always let in",
-        (NEIGHBOURS, f"jump {ESTABLISHED}", *_forward(settings), "jump judge", f"jump {STAMP}"),
-        hook="type filter hook forward priority filter - 5; policy accept;",
-    )
-    chains["input"] = Chain(
-        "what pods send to their own node",
-        (NEIGHBOURS, "meta iiftype loopback accept", f"jump {ESTABLISHED}", *_input(settings), f"jump {STAMP}"),
-        hook="type filter hook input priority filter - 5; policy accept;",
-    )
-    return chains
+    return {
+        "forward": Chain(
+            "what enters or leaves pods; processes of this node never come by here, so they are always let in",
+            (NEIGHBOURS, f"jump {ESTABLISHED}", *_forward(settings), "jump judge", f"jump {STAMP}"),
+            hook="type filter hook forward priority filter - 5; policy accept;",
+        ),
+        "input": Chain(
+            "what pods send to their own node",
+            (NEIGHBOURS, "meta iiftype loopback accept", f"jump {ESTABLISHED}", *_input(settings), f"jump {STAMP}"),
+            hook="type filter hook input priority filter - 5; policy accept;",
+        ),
+        "raw-pre": Chain(
+            "nobody but the pod itself may use the address of a pod of this node",
+            (NEIGHBOURS, *(f"{WORD[f]} saddr @{READY[f]} fib saddr . iif oif missing jump forged" for f in FAMILIES)),
+            hook="type filter hook prerouting priority raw; policy accept;",
+        ),
+        "judge": Chain("who opened the connection may leave, and the pod that answers may be entered", _judge()),
+        "unknown": Chain("packets without a connection, to or from pods that are judged", tuple(_unknown(settings))),
+        **dict(logs.chain(_denied(note), name) for name, note in drops.items()),
+    }
 
 
 def generation_chains(settings: Settings, generation: int) -> dict[str, Chain]:

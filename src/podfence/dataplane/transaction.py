@@ -117,8 +117,6 @@ def all_chains(desired: Desired, generation: int) -> dict[str, Chain]:
 
 def _table(desired: Desired, chains: Mapping[str, Chain]) -> Iterator[str]:
     yield f"table {TABLE} {{"
-    for name in sorted(desired.sets):
-        yield from _set_block(name, desired.sets[name], desired.elements[name])
     for name, chain in chains.items():
         yield f"\tchain {name} {{"
         yield f"\t\tcomment {quoted(chain.comment)}"
@@ -126,6 +124,8 @@ def _table(desired: Desired, chains: Mapping[str, Chain]) -> Iterator[str]:
             yield f"\t\t{chain.hook}"
         yield from (f"\t\t{rule}" for rule in chain.rules)
         yield "\t}"
+    for name in sorted(desired.sets):
+        yield from _set_block(name, desired.sets[name], desired.elements[name])
     yield "}"
 
 
