@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from podfence.dataplane.compiler import compile_snapshot
+from podfence.dataplane.conntrack import clear_marks
 from podfence.dataplane.enforcer import Enforcer
 from podfence.dataplane.settings import Settings
-from podfence.dataplane.stamps import Stamps
 from podfence.model.net import Family, Protocol
 from podfence.model.policy import Policy
 from tests.kernel.forest import Namespace
@@ -134,7 +134,8 @@ def test_a_connection_from_before_the_agent_is_judged(world: World, family: Fami
 
 def test_a_number_that_is_given_again_calls_nothing_allowed_from_before(world: World, family: Family) -> None:
     mask = 0x00030000
-    forget = in_namespace(world.place("node"), Stamps(Settings(NODE, mark_mask=mask)).forget)
+    shift = Settings(NODE, mark_mask=mask).mark_shift
+    forget = in_namespace(world.place("node"), lambda generation: clear_marks(mask, generation << shift))
     world.enforcer = Enforcer(world.forest.runner(), forget_stamps=forget)
     allowed = policy("idle", "db", ingress=[Allow((pods_of("web"),))])
     world.enforce(OPEN, allowed, mark_mask=mask)

@@ -83,7 +83,7 @@ def listening(space: Space) -> Callable[[str, int, str], Coroutine[Any, Any, soc
         opened.bind((address, port))
         if protocol == "TCP":
             opened.listen()
-        opened.setblocking(False)  # noqa: FBT003 - has no name
+        opened.setblocking(False)
         return opened
 
     return listen
@@ -94,7 +94,7 @@ def connecting(space: Space) -> Connect:
 
     async def connect(address: str, port: int, protocol: str) -> socket.socket:
         opened = space.open_socket(*_kind(address, protocol))
-        opened.setblocking(False)  # noqa: FBT003 - has no name
+        opened.setblocking(False)
         await asyncio.get_running_loop().sock_connect(opened, (address, port))
         return opened
 

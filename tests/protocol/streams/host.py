@@ -102,7 +102,7 @@ class HostRuntime:
 
     async def connect(self, namespace: str, pod: str, port: int) -> tuple[int, int]:
         client = socket.socket()
-        client.setblocking(False)  # noqa: FBT003 - has no name
+        client.setblocking(False)
         try:
             await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", port))
         except OSError:

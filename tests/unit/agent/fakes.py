@@ -64,6 +64,9 @@ class FakeCluster:
         self._changed.clear()
         return changes
 
+    def versions(self) -> Mapping[str, str] | None:
+        return None if self._changes else {"pods": str(len(self._objects))}
+
     def snapshot(self) -> Snapshot:
         items = self._objects.values()
         return Snapshot(

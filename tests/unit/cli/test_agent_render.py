@@ -53,9 +53,3 @@ def test_a_node_that_nobody_is_on_is_an_error(capsys: pytest.CaptureFixture[str]
     code, out, err = run(capsys, "agent", "--render", "--node", "worker-9", str(tmp_path))
     assert (code, out) == (2, "")
     assert err == "podfence: there is no node worker-9 in the input: there are worker-1\n"
-
-
-def test_what_to_give_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    code, _, err = run(capsys, "agent")
-    assert code == 2
-    assert "give --render --node NAME PATH" in err

@@ -51,7 +51,7 @@ def test_it_answers_http_echoes_and_hangs_up_on_what_is_neither() -> None:
         assert (await talk(port, b"HEAD / HTTP/1.1\r\n\r\n")).endswith(b"\r\n\r\n")
         assert await talk(port, b"\x16\x03\x01\x02\x00\x01\r\n\r\n") == b""
         client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        client.setblocking(False)  # noqa: FBT003 - has no name
+        client.setblocking(False)
         loop = asyncio.get_running_loop()
         await loop.sock_sendto(client, b"hello", echo_address)
         assert await asyncio.wait_for(loop.sock_recv(client, 100), 10) == b"hello"

@@ -128,11 +128,10 @@ def _ended(opened: socket.socket, protocol: str) -> str:
     try:
         if protocol == "UDP":
             opened.recv(2048)
-        elif code := opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise OSError(code, os.strerror(code))
     except OSError as error:
         return _outcome(error)
-    return "OK"
+    code = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    return _outcome(OSError(code, os.strerror(code))) if code else "OK"
 
 
 def _outcome(error: OSError) -> str:

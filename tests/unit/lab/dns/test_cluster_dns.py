@@ -186,7 +186,7 @@ async def upstream(query: dns.message.Message) -> dns.message.Message:
 
 async def connect(address: str, port: int, protocol: str) -> socket.socket:
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if protocol == "UDP" else socket.SOCK_STREAM)
-    opened.setblocking(False)  # noqa: FBT003 - has no name
+    opened.setblocking(False)
     await asyncio.get_running_loop().sock_connect(opened, (address, port))
     return opened
 
