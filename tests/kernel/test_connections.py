@@ -135,7 +135,11 @@ def test_a_connection_from_before_the_agent_is_judged(world: World, family: Fami
 def test_a_number_that_is_given_again_calls_nothing_allowed_from_before(world: World, family: Family) -> None:
     mask = 0x00030000
     shift = Settings(NODE, mark_mask=mask).mark_shift
-    forget = in_namespace(world.place("node"), lambda generation: clear_marks(mask, generation << shift))
+
+    def clear(generation: int) -> None:
+        clear_marks(mask, generation << shift)
+
+    forget = in_namespace(world.place("node"), clear)
     world.enforcer = Enforcer(world.forest.runner(), forget_stamps=forget)
     allowed = policy("idle", "db", ingress=[Allow((pods_of("web"),))])
     world.enforce(OPEN, allowed, mark_mask=mask)
