@@ -75,7 +75,7 @@ def test_model_and_engine_import_only_the_standard_library_and_msgspec(module: P
 
 
 @pytest.mark.parametrize(
-    "module", [module for module in MODULES if module not in in_layer("cli", "report")], ids=name_of
+    "module", [module for module in MODULES if module not in in_layer("cli", "report", "lab")], ids=name_of
 )
 def test_only_the_command_line_and_the_reports_print(module: Path) -> None:
     tree = ast.parse(module.read_text(encoding="utf-8"))
