@@ -48,7 +48,8 @@ def validate_by_schema(
         causes += _sets(schema, value, "")
     yield from causes
     if any(cause.reason in _BLOCKING for cause in causes):
-        yield invalid(NO_FIELD, None, _UNCHECKED, "rules-unchecked")
+        if _has_rules(schema):
+            yield invalid(NO_FIELD, None, _UNCHECKED, "rules-unchecked")
     else:
         yield from _rules(schema, value, "", old)
 
@@ -83,7 +84,9 @@ def _type(schema: Schema, value: object, path: str) -> Iterator[Cause]:
     found, found_format = _found(value)
     if not schema.type or (value is None and schema.nullable):
         return
-    if found == schema.type or (schema.type == "number" and found == "integer") or (schema.type == "integer" and _is_whole(value)):
+    if found == schema.type or (schema.type == "number" and found == "integer"):
+        return
+    if schema.type == "integer" and _is_whole(value):
         return
     wanted = schema.type
     # The server compares formats first, except for texts, lists and nulls, and then shows the format found.
@@ -192,6 +195,12 @@ def _repeated(value: list[Any], path: str) -> Iterator[Cause]:
         times[key] = times.get(key, 0) + 1
         if times[key] == 2:
             yield duplicate(f"{path}[{index}]", json.loads(key), "value-repeated")
+
+
+def _has_rules(schema: Schema | None) -> bool:
+    if schema is None:
+        return False
+    return bool(schema.rules) or any(map(_has_rules, (*schema.properties.values(), schema.additional, schema.items)))
 
 
 def _rules(schema: Schema, value: object, path: str, old: object) -> Iterator[Cause]:
