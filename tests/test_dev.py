@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("setup", "test", "lint", "demo", "bench", "fuzz", "conformance")
+COMMANDS = ("setup", "test", "lint", "demo", "bench", "fuzz", "conformance", "types")
 
 
 def load(tree: Path) -> ModuleType:
@@ -132,7 +132,7 @@ def test_an_unknown_command_is_one_line_and_exit_2() -> None:
     assert done.stderr == "dev: no command 'tset'; ./dev --help lists them\n"
 
 
-@pytest.mark.parametrize("command", ["demo", "bench", "fuzz", "conformance"])
+@pytest.mark.parametrize("command", ["demo", "bench", "fuzz", "conformance", "types"])
 def test_a_command_whose_script_is_missing_is_one_line_and_exit_2(
     command: str, dev: ModuleType, machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,7 +97,11 @@ def constant(found: Line) -> Line:
     """Replace the server's uids and times of today, which differ each time."""
     text = json.dumps(found)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", "UID", text)
-    text = re.sub(r'"creationTimestamp": "20[3-9]\d-[^"]*"|"creationTimestamp": "202[6-9]-[^"]*"', '"creationTimestamp": "2026-01-01T00:00:00Z"', text)
+    text = re.sub(
+        r'"creationTimestamp": "20[3-9]\d-[^"]*"|"creationTimestamp": "202[6-9]-[^"]*"',
+        '"creationTimestamp": "2026-01-01T00:00:00Z"',
+        text,
+    )
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC", "TIME", text)
     text = re.sub(r'IPAddress.networking.k8s.io \\"[0-9.]+', r'IPAddress.networking.k8s.io \\"ADDRESS', text)
     loaded: Line = json.loads(re.sub(r'"(last\w*TransitionTime)": "[^"]*"', r'"\1": "TIME"', text))
@@ -164,7 +168,9 @@ def ask_replacement(client: Client, kinds: Kinds, change: Replaced) -> Line:
     target = f"{path}/{change.subresource}" if change.subresource else path
     new = change.new
     if change.kind in CONDITIONAL and '"resourceVersion"' not in new:
-        new = new.replace('"metadata": {', f'"metadata": {{"resourceVersion": "{old["metadata"]["resourceVersion"]}", ', 1)
+        new = new.replace(
+            '"metadata": {', f'"metadata": {{"resourceVersion": "{old["metadata"]["resourceVersion"]}", ', 1
+        )
     response = client.request("PUT", f"{target}?fieldValidation=Strict", new.encode())
     new = re.sub('"resourceVersion": "[0-9]{2,}"', '"resourceVersion": "7"', new)
     api = f"{change.api_version}/{change.kind}"

@@ -23,10 +23,10 @@ from tests.conformance.corpus import cases
 from tests.conformance.corpus.builtin.cases import builtin_cases
 from tests.conformance.corpus.builtin.updates import replacements
 from tests.conformance.corpus.cases import Case
-from tests.conformance.openapi import ask_openapi
-from tests.conformance.transcript import running as transcript
 from tests.conformance.corpus.requests import requests
 from tests.conformance.corpus.updates import updates
+from tests.conformance.openapi import ask_openapi
+from tests.conformance.transcript import running as transcript
 
 RECORDED = Path(__file__).parent / "recorded"
 WORKERS = 6

@@ -1,4 +1,4 @@
-"""Our schemas say of every type what the API server's own say, prose aside; paths name the same kinds and parameters."""
+"""Our schemas say of every type what the API server's own say, prose aside; paths name the same kinds."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_schema_is_the_servers_own() -> None:
             count += 1
             theirs = plain(name, line["schemas"].get(name, {}))
             found = plain(name, schema)
-            if name not in {each for each in SHARED} and "x-kubernetes-group-version-kind" not in found:
+            if name not in set(SHARED) and "x-kubernetes-group-version-kind" not in found:
                 # Which kinds a type is the type of is said only in the document of their own group.
                 theirs.pop("x-kubernetes-group-version-kind", None)
             if found != theirs:

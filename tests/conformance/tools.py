@@ -72,6 +72,13 @@ def build_apiserver(go: str) -> Path:
     return program
 
 
+def build_typetable(go: str) -> Path:
+    """Build the program that writes the table of types, in the API server's module; gives its path."""
+    program = cache_folder() / f"typetable-{KUBERNETES}"
+    run_go([go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o", str(program), "./typetable"])
+    return program
+
+
 def link_flags() -> str:
     """Give the linker flags that make the server report its version, which kubectl wants to read."""
     package = "k8s.io/component-base/version"

@@ -26,19 +26,34 @@ SPECIAL: Final = frozenset(
 """Types that write themselves in JSON; ``raw`` and ``json`` hold any value, the schema types a CRD's schema."""
 
 
+_LETTERS: Final = {
+    "name": "n",
+    "type": "t",
+    "go": "g",
+    "repeated": "r",
+    "map": "m",
+    "pointer": "p",
+    "omit_empty": "o",
+    "omit_zero": "z",
+    "inline": "i",
+    "required": "q",
+    "number": "#",
+    "strategy": "s",
+    "merge_key": "k",
+    "list_type": "l",
+    "list_keys": "y",
+    "map_type": "a",
+    "default": "d",
+    "enum": "e",
+}
+
+
 class Field(
     msgspec.Struct,
     frozen=True,
     gc=False,
     # One letter each, since the table is read at every start of the API server.
-    rename=dict(
-        zip(
-            "name type go repeated map pointer omit_empty omit_zero inline required number strategy merge_key".split()
-            + "list_type list_keys map_type default enum".split(),
-            "ntgrmpoziq#sklyade",
-            strict=True,
-        )
-    ),
+    rename=_LETTERS,
 ):
     """One field of a record.
 

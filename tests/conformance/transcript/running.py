@@ -47,7 +47,13 @@ def run_script(server: Server, kubectl: str) -> Iterator[Said]:
         shutil.copytree(HERE / "files", home / "files")
         (home / "config").write_text(kubeconfig(server), encoding="utf-8")
         paths = f"{Path(kubectl).parent}:/usr/bin:/bin"
-        environment = {"HOME": name, "KUBECONFIG": str(home / "config"), "PATH": paths, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        environment = {
+            "HOME": name,
+            "KUBECONFIG": str(home / "config"),
+            "PATH": paths,
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+        }
         for command in commands():
             yield Said(command, tuple(run(command, home, environment | proxies(), server)))
 
@@ -81,7 +87,7 @@ users:
 def run(command: str, home: Path, environment: dict[str, str], server: Server) -> Iterator[str]:
     """Run one command in a shell; gives its lines, constant, standard error marked."""
     done = subprocess.run(
-        ["/bin/bash", "-c", command],  # noqa: S603 (the script is ours)
+        ["/bin/bash", "-c", command],
         env=environment,
         cwd=home,
         stdin=subprocess.DEVNULL,
@@ -108,11 +114,13 @@ _CONSTANT = (
     (r"\b3[0-2]\d{3}(?=/TCP|\b)", "NODEPORT"),
     (r"kube-api-access-\w{5}", "kube-api-access-xxxxx"),
     (r"kubectl-edit-\d+\.yaml", "kubectl-edit.yaml"),
-    (r"(?<=\s)(\d+[dhms]){1,2}(?=\s|$)", "AGE"),
+    # Not minutes alone: 100m is a tenth of a processor, and nothing here lives for ten minutes.
+    (r"(?<=\s)(\d+m)?\d+s(?=\s|$)", "AGE"),
     (r"(?<=\s)<unknown>(?=\s|$)", "AGE"),
     (r"hash=\w+", "hash=HASH"),
     # Columns are as wide as what stands in them, which is of another width now.
     (r"(?<=\S)  +", "   "),
+    (r"^ {12,}", " " * 12),
     (r"[ \t]+$", ""),
 )
 _PATTERNS = tuple((re.compile(pattern, re.MULTILINE), into) for pattern, into in _CONSTANT)

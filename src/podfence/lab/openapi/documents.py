@@ -20,8 +20,17 @@ _PATCHES: Final = tuple(
     for name in ("apply-patch+yaml", "json-patch+json", "merge-patch+json", "strategic-merge-patch+json")
 )
 _WRITING: Final = ("dryRun", "fieldManager", "fieldValidation")
-_ON_ITEM: Final = {"get": ("get", "get"), "update": ("put", "put"), "delete": ("delete", "delete"), "patch": ("patch", "patch")}
-_ON_LIST: Final = {"list": ("get", "list"), "create": ("post", "post"), "deletecollection": ("delete", "deletecollection")}
+_ON_ITEM: Final = {
+    "get": ("get", "get"),
+    "update": ("put", "put"),
+    "delete": ("delete", "delete"),
+    "patch": ("patch", "patch"),
+}
+_ON_LIST: Final = {
+    "list": ("get", "list"),
+    "create": ("post", "post"),
+    "deletecollection": ("delete", "deletecollection"),
+}
 _OPTIONS: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 _STATUS: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.Status"
 

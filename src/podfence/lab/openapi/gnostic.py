@@ -15,8 +15,12 @@ Object = Mapping[str, Any]
 
 _SCHEMA_TEXTS: Final = {"$ref": 1, "format": 2, "title": 3, "description": 4, "pattern": 13}
 _SCHEMA_COUNTS: Final = {
-    **{"maxLength": 11, "minLength": 12, "maxItems": 14, "minItems": 15},
-    **{"maxProperties": 17, "minProperties": 18},
+    "maxLength": 11,
+    "minLength": 12,
+    "maxItems": 14,
+    "minItems": 15,
+    "maxProperties": 17,
+    "minProperties": 18,
 }
 _METHODS: Final = {"get": 2, "put": 3, "post": 4, "delete": 5, "patch": 8}
 

@@ -7,7 +7,7 @@ from typing import Final
 
 KINDS: Final[Mapping[str, str]] = {
     "core.v1.Pod": "A Pod is one or more containers that run together on one node and share its address.",
-    "core.v1.Namespace": "A Namespace is a scope for names; policies select the pods of whole namespaces by its labels.",
+    "core.v1.Namespace": "A Namespace is a scope for names; policies select whole namespaces by their labels.",
     "core.v1.Service": "A Service is one address and name for a changing set of pods.",
     "core.v1.ConfigMap": "A ConfigMap holds settings as pairs of names and texts.",
     "core.v1.Secret": "A Secret holds small confidential values such as passwords and keys.",
@@ -48,8 +48,8 @@ KINDS: Final[Mapping[str, str]] = {
     "core.v1.ServicePort": "A port of a Service, and the port of the pods that it leads to.",
     "core.v1.Probe": "How the health of a container is found out.",
     "networking.v1.NetworkPolicySpec": "Which pods a policy selects, and what it allows them.",
-    "networking.v1.NetworkPolicyIngressRule": "Connections to the selected pods that are allowed: from any peer, on any port.",
-    "networking.v1.NetworkPolicyEgressRule": "Connections of the selected pods that are allowed: to any peer, on any port.",
+    "networking.v1.NetworkPolicyIngressRule": "Allowed connections to the pods: from any peer, on any port.",
+    "networking.v1.NetworkPolicyEgressRule": "Allowed connections of the pods: to any peer, on any port.",
     "networking.v1.NetworkPolicyPeer": "The other end of a connection: pods, namespaces, or a block of addresses.",
     "networking.v1.NetworkPolicyPort": "A port or a range of ports.",
     "networking.v1.IPBlock": "A block of addresses, and the blocks inside it that are not meant.",
@@ -64,7 +64,10 @@ FIELDS: Final[Mapping[tuple[str, str], str]] = {
     ("", "replicas"): "How many pods there are to be.",
     ("", "template"): "What every pod is made from.",
     ("core.v1.PodSpec", "containers"): "The programs of the pod; at least one.",
-    ("core.v1.PodSpec", "initContainers"): "Programs that must end well, one after the other, before the containers start.",
+    (
+        "core.v1.PodSpec",
+        "initContainers",
+    ): "Programs that must end well, one after the other, before the containers start.",
     ("core.v1.PodSpec", "nodeName"): "The node that the pod runs on.",
     ("core.v1.PodSpec", "hostNetwork"): "Use the node's own network; policies do not select such pods.",
     ("core.v1.PodSpec", "serviceAccountName"): "The identity of the pod's programs.",
@@ -77,8 +80,14 @@ FIELDS: Final[Mapping[tuple[str, str], str]] = {
     ("core.v1.ServiceSpec", "selector"): "Labels of the pods that the Service leads to.",
     ("core.v1.ServiceSpec", "ports"): "The ports of the Service.",
     ("core.v1.ServiceSpec", "type"): "How the Service is reached: ClusterIP, NodePort, LoadBalancer or ExternalName.",
-    ("core.v1.ServiceSpec", "clusterIP"): "The address of the Service; None for a name that leads to the pods themselves.",
-    ("networking.v1.NetworkPolicySpec", "podSelector"): "The pods of this namespace that the policy is about; {} means all.",
+    (
+        "core.v1.ServiceSpec",
+        "clusterIP",
+    ): "The address of the Service; None for a name that leads to the pods themselves.",
+    (
+        "networking.v1.NetworkPolicySpec",
+        "podSelector",
+    ): "The pods of this namespace that the policy is about; {} means all.",
     ("networking.v1.NetworkPolicySpec", "ingress"): "What may connect to the pods. No rule means nothing.",
     ("networking.v1.NetworkPolicySpec", "egress"): "What the pods may connect to. No rule means nothing.",
     ("networking.v1.NetworkPolicySpec", "policyTypes"): (
@@ -88,7 +97,10 @@ FIELDS: Final[Mapping[tuple[str, str], str]] = {
     ("networking.v1.NetworkPolicyIngressRule", "ports"): "The ports of the selected pods; left out means every port.",
     ("networking.v1.NetworkPolicyEgressRule", "to"): "The peers; left out or empty means every peer.",
     ("networking.v1.NetworkPolicyEgressRule", "ports"): "The ports of the peers; left out means every port.",
-    ("networking.v1.NetworkPolicyPeer", "podSelector"): "Pods by their labels, of this namespace or of the selected ones.",
+    (
+        "networking.v1.NetworkPolicyPeer",
+        "podSelector",
+    ): "Pods by their labels, of this namespace or of the selected ones.",
     ("networking.v1.NetworkPolicyPeer", "namespaceSelector"): "Namespaces by their labels; {} means all.",
     ("networking.v1.NetworkPolicyPeer", "ipBlock"): "Addresses outside the cluster; with it nothing else may stand.",
     ("networking.v1.NetworkPolicyPort", "port"): "The number of the port, or the name that the pod gives it.",

@@ -6,7 +6,8 @@ Both follow the flags of the type table (pointer, omitempty, omitzero) and know 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from podfence.manifests.types import Field, RecordType
@@ -30,16 +31,17 @@ _ZERO: Mapping[str, object] = {
 
 
 def settle(record: RecordType, value: Mapping[str, Any]) -> Object:
-    """Drop what Go cannot tell from absent: the zero values of scalars that are no pointers."""
+    """Drop what Go cannot tell from absent: the zero values of scalars that are no pointers, and null lists."""
     settled = {}
     for name, entry in value.items():
         field = record.fields[name]
         inner = field.record
-        if inner is not None:
-            entry = _each(field, entry, lambda each, inner=inner: settle(inner, each))
-        elif is_zero_scalar(field, entry):
+        if entry is None:
             continue
-        settled[name] = entry
+        if inner is not None:
+            settled[name] = _each(field, entry, functools.partial(settle, inner))
+        elif not is_zero_scalar(field, entry):
+            settled[name] = entry
     return settled
 
 
@@ -50,7 +52,7 @@ def is_zero_scalar(field: Field, entry: object) -> bool:
     return entry is None or (field.type in _ZERO and field.type not in {"raw", "json"} and entry == _ZERO[field.type])
 
 
-def _each(field: Field, entry: Any, change: Any) -> Any:  # noqa: ANN401 (plain data, as JSON gives it)
+def _each(field: Field, entry: Any, change: Callable[[Any], Object]) -> Any:  # noqa: ANN401 (plain data)
     if field.repeated:
         return [change(each) for each in entry]
     if field.map:
@@ -83,7 +85,7 @@ def _written_field(field: Field, entry: Any) -> Any:  # noqa: ANN401 (plain data
     if field.repeated or field.map:
         if not entry:
             return _ABSENT if field.omit_empty or field.omit_zero else None
-        return entry if inner is None else _each(field, entry, lambda each: written(inner, each))
+        return entry if inner is None else _each(field, entry, functools.partial(written, inner))
     if entry is None and field.pointer:
         return _ABSENT if field.omit_empty or field.omit_zero else None
     if inner is not None:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from podfence.manifests.types import RecordType, type_of
+from podfence.manifests.types import RecordType, meta_type, type_of
 from podfence.manifests.validation import admission, service_strategy
 from podfence.manifests.validation.admission import Api, Server, Warned
 from podfence.manifests.validation.cause import Cause, invalid
@@ -28,6 +28,7 @@ from podfence.manifests.validation.metadata import (
     with_generated_name,
 )
 from podfence.manifests.validation.rules.catalogue import rules_of
+from podfence.manifests.validation.rules.causes import not_negative
 from podfence.manifests.validation.rules.interface import Rules
 from podfence.manifests.validation.rules.services import validate_cluster_addresses, validate_status
 from podfence.manifests.validation.scope import is_namespaced
@@ -82,7 +83,7 @@ def admission_for(api_version: str, kind: str, server: Server = admission.NEWEST
         if (api.api_version, api.kind) == (api_version, kind):
             return PolicyAdmission(api, server)
     record = type_of(api_version, kind)
-    if record is None or "metadata" not in record.fields:
+    if record is None or "metadata" not in record.fields or record.fields["metadata"].record != meta_type("ObjectMeta"):
         return None
     name = f"{api_version}/{kind}"
     if name == "v1/Service":
@@ -136,7 +137,8 @@ class BuiltinAdmission(msgspec.Struct, frozen=True):
         metadata = validate_metadata(
             value.get("metadata") or {}, namespaced=self.namespaced, builtin=True, name_rule=self.rules.name
         )
-        return (*metadata, *self.rules.validate(value))
+        generation = not_negative("metadata.generation", value["metadata"].get("generation"))
+        return (*metadata, *generation, *self.rules.validate(value))
 
     def validate_update(self, new: Object, old: Object, subresource: str = "") -> tuple[Cause, ...]:
         """Judge a changed object; see ``Admission``."""

@@ -58,8 +58,6 @@ def validate_metadata(
         yield from _namespace(metadata.get("namespace") or "")
     elif metadata.get("namespace"):
         yield forbidden("metadata.namespace", "not allowed on this type", "metadata-namespace")
-    if (metadata.get("generation") or 0) < 0:
-        yield invalid("metadata.generation", metadata["generation"], NOT_NEGATIVE, "metadata-generation")
     yield from _content(metadata)
     finalizers = metadata.get("finalizers") or ()
     yield from _finalizers(finalizers)

@@ -13,7 +13,6 @@ from fractions import Fraction
 import msgspec
 
 WRONG_FORMAT = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-NOT_NUMERIC = "unable to parse numeric part of quantity"
 NO_SUFFIX = "unable to parse quantity's suffix"
 
 _SPLIT = re.compile(r"([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)")
@@ -38,10 +37,11 @@ class Format(enum.Enum):
 
 
 class Quantity(msgspec.Struct, frozen=True):
-    """A quantity: its exact value, and the text that the server shows."""
+    """A quantity: its exact value, the text that the server shows, and the suffixes of that text."""
 
     value: Fraction
     text: str
+    form: Format = Format.DECIMAL
 
 
 def parse_quantity(text: str) -> Quantity:
@@ -52,8 +52,6 @@ def parse_quantity(text: str) -> Quantity:
     if match is None:
         raise QuantityError(WRONG_FORMAT)
     sign, whole, decimals, suffix = match[1], match[2], match[3] or "", match[4]
-    if not (whole or decimals or "0" in text or suffix == ""):
-        raise QuantityError(NOT_NUMERIC)
     base, exponent, form = _interpret(suffix)
     digits = (whole or "0") + decimals
     value = Fraction(int(digits), 10 ** len(decimals)) * Fraction(base) ** exponent
@@ -64,7 +62,7 @@ def parse_quantity(text: str) -> Quantity:
     if form is Format.BINARY and not kept and 0 < value < 1:
         form = Format.DECIMAL
     value = -value if sign == "-" else value
-    return Quantity(value, kept or canonical_text(value, form))
+    return Quantity(value, kept or canonical_text(value, form), form)
 
 
 def _interpret(suffix: str) -> tuple[int, int, Format]:
@@ -137,4 +135,4 @@ def rounded_up_to_milli(quantity: Quantity) -> Quantity:
         return quantity
     away = -(-abs(milli.numerator) // milli.denominator)
     value = Fraction(away if milli > 0 else -away, 1000)
-    return Quantity(value, canonical_text(value, Format.DECIMAL))
+    return Quantity(value, canonical_text(value, quantity.form), quantity.form)

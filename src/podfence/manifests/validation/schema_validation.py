@@ -47,11 +47,15 @@ def validate_by_schema(
     if old is UNRELATED or not any(True for _ in _sets(schema, old, "")):
         causes += _sets(schema, value, "")
     yield from causes
-    if any(cause.reason in _BLOCKING for cause in causes):
-        if _has_rules(schema):
-            yield invalid(NO_FIELD, None, _UNCHECKED, "rules-unchecked")
-    else:
+    if not any(cause.reason in _BLOCKING for cause in causes):
         yield from _rules(schema, value, "", old)
+    elif _has_rules(schema):
+        yield invalid(NO_FIELD, None, _UNCHECKED, "rules-unchecked")
+
+
+def _has_rules(schema: Schema) -> bool:
+    inner = (*schema.properties.values(), schema.additional, schema.items)
+    return bool(schema.rules) or any(_has_rules(each) for each in inner if each is not None)
 
 
 def _values(schema: Schema, value: object, path: str, old: object) -> list[Cause]:
@@ -195,12 +199,6 @@ def _repeated(value: list[Any], path: str) -> Iterator[Cause]:
         times[key] = times.get(key, 0) + 1
         if times[key] == 2:
             yield duplicate(f"{path}[{index}]", json.loads(key), "value-repeated")
-
-
-def _has_rules(schema: Schema | None) -> bool:
-    if schema is None:
-        return False
-    return bool(schema.rules) or any(map(_has_rules, (*schema.properties.values(), schema.additional, schema.items)))
 
 
 def _rules(schema: Schema, value: object, path: str, old: object) -> Iterator[Cause]:

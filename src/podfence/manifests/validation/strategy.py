@@ -17,19 +17,25 @@ Object = dict[str, Any]
 KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace")
 
 
+def _unchanged(value: Object, old: Object) -> Object:
+    """Take a changed object as it is, as most kinds do."""
+    del old
+    return value
+
+
 class Strategy(msgspec.Struct, frozen=True):
     """How one kind is created and updated.
 
     ``generation`` tells that the server counts changes of what is wanted; ``status`` that there is a status that only
     its subresource sets; ``create`` and ``update`` do what no other kind needs. ``counted`` are the fields whose
-    changes are counted; an update that is not ``unconditional`` must name the version that it replaces, and no update of
-    the status changes ``kept_status``.
+    changes are counted; an update that is not ``unconditional`` must name the version that it replaces, and no update
+    of the status changes ``kept_status``.
     """
 
     generation: bool = True
     status: bool = True
     create: Callable[[Object], Object] = dict
-    update: Callable[[Object, Object], Object] = lambda value, old: value  # noqa: ARG005 (most kinds need nothing)
+    update: Callable[[Object, Object], Object] = _unchanged
     counted: tuple[str, ...] = ("spec",)
     unconditional: bool = True
     kept_status: tuple[str, ...] = ()
@@ -168,8 +174,10 @@ def _job(value: Object) -> Object:
     inner = template.get("metadata") or {}
     name, uid = metadata.get("name", ""), metadata.get("uid", "")
     labels = {
-        **{"job-name": name, "batch.kubernetes.io/job-name": name},
-        **{"controller-uid": uid, "batch.kubernetes.io/controller-uid": uid},
+        "job-name": name,
+        "batch.kubernetes.io/job-name": name,
+        "controller-uid": uid,
+        "batch.kubernetes.io/controller-uid": uid,
         **(inner.get("labels") or {}),
     }
     selector = spec.get("selector") or {}
@@ -229,9 +237,7 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
     "v1/ReplicationController": Strategy(),
     "v1/Service": _WITH_STATUS,
     "v1/Node": Strategy(generation=False, status=False, create=_node),
-    "coordination.k8s.io/v1/Lease": Strategy(
-        generation=False, status=False, create=_lease, unconditional=False
-    ),
+    "coordination.k8s.io/v1/Lease": Strategy(generation=False, status=False, create=_lease, unconditional=False),
     "v1/ResourceQuota": _WITH_STATUS,
     "v1/PodTemplate": Strategy(status=False, counted=("template",)),
     "apps/v1/Deployment": Strategy(counted=("spec", "metadata.annotations")),

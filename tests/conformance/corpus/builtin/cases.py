@@ -66,11 +66,20 @@ def themes() -> dict[str, Theme]:
 
 
 SHAPED = {
-    **{"large-pod": pods.LARGE, "service": services.SERVICE, "deployment": workloads.DEPLOYMENT},
-    **{"cronjob": workloads.CRON_JOB, "endpointslice": services.SLICE, "ingress": services.INGRESS},
-    **{"secret": configuration.SECRET, "lease": configuration.LEASE, "role": configuration.ROLE},
-    **{"hooks": configuration.WEBHOOKS, "claim": configuration.CLAIM, "event": configuration.EVENT},
-    **{"statefulset": workloads.STATEFUL_SET, "autoscaler": workloads.AUTOSCALER},
+    "large-pod": pods.LARGE,
+    "service": services.SERVICE,
+    "deployment": workloads.DEPLOYMENT,
+    "cronjob": workloads.CRON_JOB,
+    "endpointslice": services.SLICE,
+    "ingress": services.INGRESS,
+    "secret": configuration.SECRET,
+    "lease": configuration.LEASE,
+    "role": configuration.ROLE,
+    "hooks": configuration.WEBHOOKS,
+    "claim": configuration.CLAIM,
+    "event": configuration.EVENT,
+    "statefulset": workloads.STATEFUL_SET,
+    "autoscaler": workloads.AUTOSCALER,
 }
 """The objects of which every place gets values that do not belong there."""
 
@@ -78,7 +87,7 @@ SHAPED = {
 def shapes(base: Tree) -> Iterator[Tree]:
     """Put values of wrong types, unknown fields and nothing at all at every place of an object."""
     for number, path in enumerate(places(base)):
-        if path[0] in {"apiVersion", "kind"} or path == ("metadata",) or path == ("metadata", "name"):
+        if path[0] in {"apiVersion", "kind"} or path in {("metadata",), ("metadata", "name")}:
             continue
         yield drop(base, path)
         for junk in JUNK[number % 4 :: 4]:

@@ -57,7 +57,9 @@ WEBHOOKS = thing(
         {
             "name": "a.example.com",
             "clientConfig": {"service": {"namespace": "a", "name": "b"}},
-            "rules": [{"operations": ["CREATE"], "apiGroups": ["x.example"], "apiVersions": ["v1"], "resources": ["pods"]}],
+            "rules": [
+                {"operations": ["CREATE"], "apiGroups": ["x.example"], "apiVersions": ["v1"], "resources": ["pods"]}
+            ],
             "sideEffects": "None",
             "admissionReviewVersions": ["v1"],
         }
@@ -90,7 +92,11 @@ def namespace() -> list[Edit]:
         *names(),
         {"metadata.name": GONE, "metadata.generateName": "gen-"},
         *each("metadata.labels", {"kubernetes.io/metadata.name": "other"}, {"a": "b"}, {"a b": "c"}),
-        *each("metadata.labels", {"pod-security.kubernetes.io/enforce": "x"}, {"pod-security.kubernetes.io/enforce": "restricted"}),
+        *each(
+            "metadata.labels",
+            {"pod-security.kubernetes.io/enforce": "x"},
+            {"pod-security.kubernetes.io/enforce": "restricted"},
+        ),
         *each("spec", {"finalizers": ["kubernetes"]}, {"finalizers": ["bare"]}, {}),
         *each("status", {"phase": "Terminating"}),
         *each("metadata.namespace", "x"),
@@ -101,25 +107,74 @@ def config_map() -> list[Edit]:
     """List the changes of a ConfigMap."""
     return [
         *names(),
-        *each("data", GONE, {}, {"a b": "c"}, {"..": "x"}, {".": "x"}, {"..a": "x"}, {"a" * 254: "x"}, {"a": 1}, {"a": None}, []),
-        *each("binaryData", {"b": "Yg=="}, {"a": "Yg=="}, {"b": "x"}, {"b c": "Yg=="}, {"b": "Yg="}, {"b": "Y!=="}, {"b": 1}, {"b": ""}),
+        *each(
+            "data",
+            GONE,
+            {},
+            {"a b": "c"},
+            {"..": "x"},
+            {".": "x"},
+            {"..a": "x"},
+            {"a" * 254: "x"},
+            {"a": 1},
+            {"a": None},
+            [],
+        ),
+        *each(
+            "binaryData",
+            {"b": "Yg=="},
+            {"a": "Yg=="},
+            {"b": "x"},
+            {"b c": "Yg=="},
+            {"b": "Yg="},
+            {"b": "Y!=="},
+            {"b": 1},
+            {"b": ""},
+        ),
         *each("immutable", True, False, "x"),
     ]
 
 
 def secret() -> list[Edit]:
     """List the changes of a Secret."""
-    typed = ("kubernetes.io/tls", "kubernetes.io/basic-auth", "kubernetes.io/ssh-auth", "kubernetes.io/dockerconfigjson")
+    typed = (
+        "kubernetes.io/tls",
+        "kubernetes.io/basic-auth",
+        "kubernetes.io/ssh-auth",
+        "kubernetes.io/dockerconfigjson",
+    )
     return [
         *names(),
-        *each("data", GONE, {}, {"a b": "Yg=="}, {"a": "b"}, {"a": "!"}, {"a": "Yg"}, {"a": ""}, {"a": None}, {"a": "Y\ng=="}),
+        *each(
+            "data",
+            GONE,
+            {},
+            {"a b": "Yg=="},
+            {"a": "b"},
+            {"a": "!"},
+            {"a": "Yg"},
+            {"a": ""},
+            {"a": None},
+            {"a": "Y\ng=="},
+        ),
         *each("stringData", {"a": "new"}, {"c": "d"}, {"a b": "c"}, {}, {"a": 1}),
-        *each("type", "Opaque", "", "example.com/x", "kubernetes.io/service-account-token", "kubernetes.io/dockercfg", *typed),
+        *each(
+            "type",
+            "Opaque",
+            "",
+            "example.com/x",
+            "kubernetes.io/service-account-token",
+            "kubernetes.io/dockercfg",
+            *typed,
+        ),
         {"type": "kubernetes.io/tls", "data": {"tls.crt": "", "tls.key": ""}},
         {"type": "kubernetes.io/basic-auth", "data": {"username": "Yg=="}},
         {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "Yg=="}},
         {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "e30="}},
-        {"type": "kubernetes.io/service-account-token", "metadata|annotations": {"kubernetes.io/service-account.name": "a"}},
+        {
+            "type": "kubernetes.io/service-account-token",
+            "metadata|annotations": {"kubernetes.io/service-account.name": "a"},
+        },
         *each("immutable", True),
     ]
 
@@ -156,8 +211,20 @@ def binding() -> list[Edit]:
     """List the changes of a RoleBinding."""
     return [
         *names(),
-        *each("roleRef", GONE, {}, {"kind": "Role", "name": "a"}, {"kind": "X", "name": "a"}, {"apiGroup": "x", "kind": "Role", "name": "a"}),
-        *each("roleRef", {"kind": "Role", "name": "a/b"}, {"kind": "Role", "name": ""}, {"kind": "ClusterRole", "name": "a:b"}),
+        *each(
+            "roleRef",
+            GONE,
+            {},
+            {"kind": "Role", "name": "a"},
+            {"kind": "X", "name": "a"},
+            {"apiGroup": "x", "kind": "Role", "name": "a"},
+        ),
+        *each(
+            "roleRef",
+            {"kind": "Role", "name": "a/b"},
+            {"kind": "Role", "name": ""},
+            {"kind": "ClusterRole", "name": "a:b"},
+        ),
         *each("subjects", GONE, [], [{}], [{"kind": "X", "name": "a"}], [{"kind": "ServiceAccount", "name": "a"}]),
         *each("subjects", [{"kind": "ServiceAccount", "name": "A_", "namespace": "b"}], [{"kind": "User", "name": ""}]),
         *each("subjects", [{"kind": "User", "name": "a", "apiGroup": "x"}], [{"kind": "Group", "name": "a"}]),
@@ -172,7 +239,13 @@ def lease() -> list[Edit]:
         *each("spec", GONE, {}),
         *each("spec.leaseDurationSeconds", 0, -1),
         *each("spec.leaseTransitions", -1),
-        *each("spec.renewTime", "2026-01-01T00:00:00.000000Z", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00.123456+01:00", 5),
+        *each(
+            "spec.renewTime",
+            "2026-01-01T00:00:00.000000Z",
+            "2026-01-01T00:00:00Z",
+            "2026-01-01T01:00:00.123456+01:00",
+            5,
+        ),
         *each("spec.strategy", "OldestEmulationVersion", "X"),
         *each("spec.holderIdentity", ""),
         *each("spec.preferredHolder", "you"),
@@ -198,9 +271,19 @@ def node() -> list[Edit]:
         *each("spec", GONE, {}),
         *each("spec.podCIDR", "10.2.0.0/24", "x", GONE),
         *each("spec.podCIDRs", ["x"], ["10.1.0.0/24", "10.2.0.0/24"], ["10.1.0.0/24", "2001:db8::/64"]),
-        *each("spec.taints", [{"key": "a", "effect": "NoSchedule"}], [{}], [{"key": "a b", "effect": "X"}], [{"key": "a", "effect": "NoSchedule"}] * 2),
+        *each(
+            "spec.taints",
+            [{"key": "a", "effect": "NoSchedule"}],
+            [{}],
+            [{"key": "a b", "effect": "X"}],
+            [{"key": "a", "effect": "NoSchedule"}] * 2,
+        ),
         *each("spec.unschedulable", True),
-        *each("status", {"capacity": {"cpu": "1", "memory": "1.5Gi"}}, {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}]}),
+        *each(
+            "status",
+            {"capacity": {"cpu": "1", "memory": "1.5Gi"}},
+            {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}]},
+        ),
     ]
 
 
@@ -222,7 +305,15 @@ def quota() -> list[Edit]:
     """List the changes of a ResourceQuota."""
     return [
         *each("spec", GONE, {}),
-        *each("spec.hard", {"pods": "-1"}, {"foo": "1"}, {"count/deployments.apps": "3"}, {"pods": "1.5"}, {"requests.storage": "1.5Gi"}, {"a b": "1"}),
+        *each(
+            "spec.hard",
+            {"pods": "-1"},
+            {"foo": "1"},
+            {"count/deployments.apps": "3"},
+            {"pods": "1.5"},
+            {"requests.storage": "1.5Gi"},
+            {"a b": "1"},
+        ),
         *each("spec.scopes", ["BestEffort"], ["X"], ["BestEffort", "NotBestEffort"]),
         *each("status", {"hard": {"pods": "1"}}),
     ]
@@ -233,8 +324,21 @@ def claim() -> list[Edit]:
     return [
         *names(),
         *each("spec", GONE, {}),
-        *each("spec.accessModes", [], ["X"], ["ReadWriteMany", "ReadOnlyMany"], ["ReadWriteOncePod"], ["ReadWriteOncePod", "ReadWriteOnce"]),
-        *each("spec.resources", {}, {"requests": {"storage": "0"}}, {"requests": {"storage": "-1"}}, {"requests": {"cpu": "1"}}),
+        *each(
+            "spec.accessModes",
+            [],
+            ["X"],
+            ["ReadWriteMany", "ReadOnlyMany"],
+            ["ReadWriteOncePod"],
+            ["ReadWriteOncePod", "ReadWriteOnce"],
+        ),
+        *each(
+            "spec.resources",
+            {},
+            {"requests": {"storage": "0"}},
+            {"requests": {"storage": "-1"}},
+            {"requests": {"cpu": "1"}},
+        ),
         *each("spec.resources", {"requests": {"storage": "1.5Gi"}, "limits": {"storage": "1Gi"}}),
         *each("spec.storageClassName", "", "fast", "Bad_"),
         *each("spec.volumeMode", "Block", "X"),
@@ -263,7 +367,12 @@ def classes() -> dict[str, tuple[Tree, list[Edit]]]:
     return {
         "priority": (
             PRIORITY,
-            [*each("value", GONE, 0, -1, 2_000_000_000, 1_000_000_001), *each("preemptionPolicy", "Never", "X"), *each("globalDefault", True), *each("metadata.name", "system-x")],
+            [
+                *each("value", GONE, 0, -1, 2_000_000_000, 1_000_000_001),
+                *each("preemptionPolicy", "Never", "X"),
+                *each("globalDefault", True),
+                *each("metadata.name", "system-x"),
+            ],
         ),
         "storage": (
             STORAGE,
@@ -275,7 +384,13 @@ def classes() -> dict[str, tuple[Tree, list[Edit]]]:
                 *each("allowedTopologies", [{"matchLabelExpressions": [{"key": "a", "values": ["b"]}]}], [{}]),
             ],
         ),
-        "runtime": (RUNTIME, [*each("handler", GONE, "", "Bad_"), *each("overhead", {"podFixed": {"cpu": "1"}}, {"podFixed": {"cpu": "-1"}})]),
+        "runtime": (
+            RUNTIME,
+            [
+                *each("handler", GONE, "", "Bad_"),
+                *each("overhead", {"podFixed": {"cpu": "1"}}, {"podFixed": {"cpu": "-1"}}),
+            ],
+        ),
     }
 
 

@@ -40,7 +40,10 @@ LARGE: Tree = {
                     {"name": "PORT", "value": "8080"},
                     {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
                     {"name": "KEY", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "key"}}},
-                    {"name": "PASS", "valueFrom": {"secretKeyRef": {"name": "secret", "key": "pass", "optional": True}}},
+                    {
+                        "name": "PASS",
+                        "valueFrom": {"secretKeyRef": {"name": "secret", "key": "pass", "optional": True}},
+                    },
                     {"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
                 ],
                 "envFrom": [{"configMapRef": {"name": "settings"}, "prefix": "S_"}, {"secretRef": {"name": "secret"}}],
@@ -99,7 +102,9 @@ def small() -> list[Edit]:
         *each("metadata.finalizers", ["bare"], ["example.com/x"]),
         *each("metadata.generation", -1, 7),
         *each("metadata.uid", "abc"),
-        *each("metadata.ownerReferences", [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a", "uid": "1"}], [{}]),
+        *each(
+            "metadata.ownerReferences", [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "a", "uid": "1"}], [{}]
+        ),
         *each("spec", GONE, {}, None),
         *each("spec.containers", [], GONE, [{}]),
         *each("status", {"phase": "Running", "podIP": "192.0.2.9"}),
@@ -107,7 +112,15 @@ def small() -> list[Edit]:
         *each(
             f"{C}.image",
             *(GONE, "", " nginx", "nginx ", "Nginx:LATEST", "nginx:latest", "nginx:1", "nginx@sha256:" + "1" * 64),
-            *("a/b:latest", "localhost:5000/x", "localhost:5000/x:2", "UPPER/x", "a:", ":", "nginx:latest@sha256:" + "1" * 64),
+            *(
+                "a/b:latest",
+                "localhost:5000/x",
+                "localhost:5000/x:2",
+                "UPPER/x",
+                "a:",
+                ":",
+                "nginx:latest@sha256:" + "1" * 64,
+            ),
         ),
         *each(f"{C}.imagePullPolicy", "Always", "Sometimes", ""),
         *each(f"{C}.terminationMessagePolicy", "File", "Other", "FallbackToLogsOnError"),
@@ -116,7 +129,10 @@ def small() -> list[Edit]:
         *each("spec.initContainers", [{"name": "i", "image": "x", "restartPolicy": "Always"}]),
         *each("spec.initContainers", [{"name": "i", "image": "x", "restartPolicy": "Never"}]),
         *each("spec.initContainers", [{"name": "i", "image": "x", "livenessProbe": {"exec": {"command": ["a"]}}}]),
-        *each("spec.initContainers", [{"name": "i", "image": "x", "lifecycle": {"postStart": {"exec": {"command": ["a"]}}}}]),
+        *each(
+            "spec.initContainers",
+            [{"name": "i", "image": "x", "lifecycle": {"postStart": {"exec": {"command": ["a"]}}}}],
+        ),
         *each("spec.ephemeralContainers", [{"name": "e", "image": "x"}]),
         *each(f"{C}.restartPolicy", "Always", "Never"),
         *each("spec.restartPolicy", "Always", "Never", "OnFailure", "Sometimes", ""),
@@ -154,7 +170,14 @@ def small() -> list[Edit]:
         *each("spec.tolerations", [{"key": "a", "tolerationSeconds": 3}], [{"key": "a", "value": "b c"}]),
         *each(
             "spec.tolerations",
-            [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 9}],
+            [
+                {
+                    "key": "node.kubernetes.io/not-ready",
+                    "operator": "Exists",
+                    "effect": "NoExecute",
+                    "tolerationSeconds": 9,
+                }
+            ],
             [{"operator": "Exists", "effect": "NoExecute"}],
         ),
         *each(f"{C}.command", [], ["a", ""], "sh"),
@@ -162,7 +185,9 @@ def small() -> list[Edit]:
         *each("spec.securityContext", {}, {"runAsUser": -1}, {"runAsUser": 5, "runAsNonRoot": True}, {"fsGroup": -1}),
         *each("spec.securityContext", {"sysctls": [{"name": "a b", "value": "1"}]}, {"supplementalGroups": [-1]}),
         *each("spec.securityContext", {"sysctls": [{"name": "a", "value": "1"}, {"name": "a", "value": "1"}]}),
-        *each("spec.securityContext", {"seccompProfile": {"type": "RuntimeDefault"}}, {"seccompProfile": {"type": "X"}}),
+        *each(
+            "spec.securityContext", {"seccompProfile": {"type": "RuntimeDefault"}}, {"seccompProfile": {"type": "X"}}
+        ),
         *each("spec.securityContext", {"fsGroupChangePolicy": "X"}, {"runAsGroup": -5}),
         *each(f"{C}.securityContext", {"privileged": True}, {"privileged": True, "allowPrivilegeEscalation": False}),
         *each(f"{C}.securityContext", {"runAsUser": -1}, {"runAsGroup": -1}, {"capabilities": {"add": ["X"]}}, {}),
@@ -226,7 +251,9 @@ def containers() -> list[Edit]:
         *each(f"{C}.ports", [{"containerPort": 80, "hostPort": 80}, {"containerPort": 81, "hostPort": 80}]),
         *each(f"{C}.ports", [{"containerPort": 80, "hostPort": 70000}], [{"containerPort": 80, "hostIP": "x"}]),
         *each(f"{C}.ports", [{"containerPort": 80, "protocol": "SCTP"}], [{"containerPort": 80, "protocol": ""}]),
-        *each(f"{C}.env", [{}], [{"name": ""}], [{"name": "a=b"}], [{"name": "1a"}], [{"name": "a b"}], [{"name": "ä"}]),
+        *each(
+            f"{C}.env", [{}], [{"name": ""}], [{"name": "a=b"}], [{"name": "1a"}], [{"name": "a b"}], [{"name": "ä"}]
+        ),
         *each(f"{C}.env", [{"name": "A", "value": 5}], [{"name": "A", "value": True}], [{"name": "A"}, {"name": "A"}]),
         *each(f"{C}.env", [{"name": "A", "value": "x", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]),
         *each(f"{C}.env", [{"name": "A", "valueFrom": {}}], [{"name": "A", "valueFrom": {"fieldRef": {}}}]),
@@ -234,17 +261,31 @@ def containers() -> list[Edit]:
             {f"{C}.env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": path}}}]}
             for path in ("status.podIP", "metadata.labels['a']", "metadata.labels", "nope", "status.hostIPs", "spec.x")
         ),
-        *each(f"{C}.env", [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name", "apiVersion": "v2"}}}]),
+        *each(
+            f"{C}.env", [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name", "apiVersion": "v2"}}}]
+        ),
         *each(f"{C}.env", [{"name": "A", "valueFrom": {"configMapKeyRef": {}}}]),
         *each(f"{C}.env", [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "a b"}}}]),
         *each(f"{C}.env", [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "a"}}}]),
         *each(f"{C}.env", [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.foo"}}}]),
         *each(
             f"{C}.env",
-            [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "a", "key": "k"}, "configMapKeyRef": {"name": "a", "key": "k"}}}],
+            [
+                {
+                    "name": "A",
+                    "valueFrom": {
+                        "secretKeyRef": {"name": "a", "key": "k"},
+                        "configMapKeyRef": {"name": "a", "key": "k"},
+                    },
+                }
+            ],
         ),
         *each(f"{C}.envFrom", [{}], [{"configMapRef": {}}], [{"configMapRef": {"name": "a"}, "prefix": "a=b"}]),
-        *each(f"{C}.envFrom", [{"configMapRef": {"name": "a"}, "secretRef": {"name": "a"}}], [{"secretRef": {"name": "A_"}}]),
+        *each(
+            f"{C}.envFrom",
+            [{"configMapRef": {"name": "a"}, "secretRef": {"name": "a"}}],
+            [{"secretRef": {"name": "A_"}}],
+        ),
         *(
             {f"{C}.{probe}": value}
             for probe in ("livenessProbe", "readinessProbe", "startupProbe")
@@ -252,12 +293,29 @@ def containers() -> list[Edit]:
         ),
         *each(f"{C}.livenessProbe", {"exec": {}}, {"tcpSocket": {}}, {"tcpSocket": {"port": "Bad_"}}, {"httpGet": {}}),
         *each(f"{C}.livenessProbe", {"httpGet": {"port": 0}}, {"httpGet": {"port": 80, "scheme": "FTP"}}),
-        *each(f"{C}.livenessProbe", {"httpGet": {"port": 80, "path": ""}}, {"httpGet": {"port": 80, "httpHeaders": [{"name": "a b"}]}}),
-        *each(f"{C}.livenessProbe", {**http, "timeoutSeconds": -1}, {**http, "periodSeconds": -1}, {**http, "initialDelaySeconds": -1}),
+        *each(
+            f"{C}.livenessProbe",
+            {"httpGet": {"port": 80, "path": ""}},
+            {"httpGet": {"port": 80, "httpHeaders": [{"name": "a b"}]}},
+        ),
+        *each(
+            f"{C}.livenessProbe",
+            {**http, "timeoutSeconds": -1},
+            {**http, "periodSeconds": -1},
+            {**http, "initialDelaySeconds": -1},
+        ),
         *each(f"{C}.livenessProbe", {**http, "failureThreshold": -1}, {**http, "terminationGracePeriodSeconds": 0}),
-        *each(f"{C}.livenessProbe", {"grpc": {"port": 5}}, {"grpc": {"port": 0}}, {"grpc": {"port": 5, "service": "x"}}),
+        *each(
+            f"{C}.livenessProbe", {"grpc": {"port": 5}}, {"grpc": {"port": 0}}, {"grpc": {"port": 5, "service": "x"}}
+        ),
         *each(f"{C}.readinessProbe", {**http, "terminationGracePeriodSeconds": 5}),
-        *each(f"{C}.lifecycle", {}, {"postStart": {}}, {"preStop": {"httpGet": {"port": 80}}}, {"preStop": {"sleep": {"seconds": 1}}}),
+        *each(
+            f"{C}.lifecycle",
+            {},
+            {"postStart": {}},
+            {"preStop": {"httpGet": {"port": 80}}},
+            {"preStop": {"sleep": {"seconds": 1}}},
+        ),
         *each(f"{C}.lifecycle", {"preStop": {"sleep": {"seconds": 100}}}, {"preStop": {"tcpSocket": {"port": 80}}}),
         *(
             {f"{C}.resources": value}
@@ -296,7 +354,7 @@ def mounts() -> list[Edit]:
     """List volumes and mounts, good and bad."""
     base = {"spec.volumes": [{"name": "v"}]}
     mount = {"name": "v", "mountPath": "/v"}
-    sources = (
+    sources: tuple[Tree, ...] = (
         {"emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}},
         {"emptyDir": {"sizeLimit": "-1"}},
         {"emptyDir": {"medium": "X"}},
@@ -333,14 +391,23 @@ def mounts() -> list[Edit]:
         {"iscsi": {"targetPortal": "t", "iqn": "iqn.2001-04.com.example:x", "lun": 0}},
         {"emptyDir": {}, "hostPath": {"path": "/"}},
         {"ephemeral": {}},
-        {"ephemeral": {"volumeClaimTemplate": {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}}},
+        {
+            "ephemeral": {
+                "volumeClaimTemplate": {
+                    "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+                }
+            }
+        },
     )
     return [
         *({**base, f"{C}.volumeMounts": value} for value in mount_lists(mount)),
         *({"spec.volumes": [{"name": "v", **source}], f"{C}.volumeMounts": [mount]} for source in sources),
         *({"spec.volumes": [{"name": name}]} for name in NAMES),
         *each("spec.volumes", [{}], [{"name": "a"}, {"name": "a"}]),
-        {"spec.volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}], f"{C}.volumeDevices": [{"name": "v", "devicePath": "/d"}]},
+        {
+            "spec.volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}],
+            f"{C}.volumeDevices": [{"name": "v", "devicePath": "/d"}],
+        },
         {**base, f"{C}.volumeDevices": [{"name": "v", "devicePath": "/d"}]},
     ]
 
@@ -370,8 +437,5 @@ def large() -> list[Edit]:
     """List the changes of the large pod: lists that are left out, nulls, and empty values."""
     spec = [f"spec.{name}" for name in LARGE["spec"]]
     inner = [f"{C}.{name}" for name in LARGE["spec"]["containers"][0]]
-    return [
-        *({path: GONE} for path in (*spec, *inner)),
-        *({path: None} for path in (*spec, *inner)),
-        *({path: value} for path in (*spec, *inner) for value in ({}, [], "", 0)),
-    ]
+    empty: tuple[Tree, ...] = (GONE, None, {}, [], "", 0)
+    return [{path: value} for value in empty for path in (*spec, *inner)]

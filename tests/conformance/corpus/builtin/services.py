@@ -1,5 +1,7 @@
 """Services, EndpointSlices, Endpoints, Ingresses and their classes, good and bad."""
 
+# ruff: noqa: S104 (addresses in manifests; nothing here listens)
+
 from __future__ import annotations
 
 from tests.conformance.corpus.builtin.edits import GONE, Edit, each
@@ -37,7 +39,11 @@ INGRESS: Tree = {
                 "host": "a.example.com",
                 "http": {
                     "paths": [
-                        {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "web", "port": {"number": 80}}}}
+                        {
+                            "path": "/",
+                            "pathType": "Prefix",
+                            "backend": {"service": {"name": "web", "port": {"number": 80}}},
+                        }
                     ]
                 },
             }
@@ -104,7 +110,10 @@ def service() -> list[Edit]:
         *({"spec.type": "NodePort", f"{P}.nodePort": value} for value in (30081, 80, 70000)),
         *each("spec.healthCheckNodePort", 30090),
         *each("spec.publishNotReadyAddresses", True),
-        *({"spec.type": "ExternalName", "spec.externalName": name} for name in ("a.example.com", "A_", "", "a.example.com.")),
+        *(
+            {"spec.type": "ExternalName", "spec.externalName": name}
+            for name in ("a.example.com", "A_", "", "a.example.com.")
+        ),
         {"spec.type": "ExternalName", "spec.externalName": "a", "spec.clusterIP": "None"},
         {"spec.type": "ExternalName", "spec.externalName": "a", "spec.ports": []},
         *each("spec.externalName", "a.example.com"),
@@ -121,9 +130,21 @@ def endpoint_slice() -> list[Edit]:
         *each("metadata.name", *NAMES[:4]),
         *each("addressType", GONE, "IPv6", "FQDN", "X", ""),
         *each("endpoints", [], GONE, [{}], [{"addresses": []}], [{"addresses": ["10.0.0.1", "10.0.0.2"]}]),
-        *each("endpoints.0.addresses.0", "x", "10.0.00.1", "127.0.0.1", "0.0.0.0", "169.254.1.1", "224.0.0.1", "2001:db8::1"),
+        *each(
+            "endpoints.0.addresses.0",
+            "x",
+            "10.0.00.1",
+            "127.0.0.1",
+            "0.0.0.0",
+            "169.254.1.1",
+            "224.0.0.1",
+            "2001:db8::1",
+        ),
         *({"addressType": "FQDN", "endpoints.0.addresses.0": name} for name in ("a.example.com", "A_")),
-        *({"addressType": "IPv6", "endpoints.0.addresses.0": name} for name in ("2001:db8::1", "::1", "2001:DB8::1", "fe80::1")),
+        *(
+            {"addressType": "IPv6", "endpoints.0.addresses.0": name}
+            for name in ("2001:db8::1", "::1", "2001:DB8::1", "fe80::1")
+        ),
         *each("endpoints.0.conditions", {}, GONE, {"ready": False, "serving": True, "terminating": False}),
         *each("endpoints.0.hostname", "Bad_", "ok"),
         *each("endpoints.0.nodeName", "Bad_"),
@@ -163,7 +184,11 @@ def ingress() -> list[Edit]:
         {f"{path}.pathType": "ImplementationSpecific", f"{path}.path": "rel"},
         *each(f"{path}.backend", {}, {"service": {}}, {"service": {"name": "Bad_", "port": {"number": 1}}}),
         *each(f"{path}.backend", {"service": {"name": "a", "port": {"number": 1, "name": "x"}}}),
-        *each(f"{path}.backend", {"service": {"name": "a", "port": {"name": "Bad_"}}}, {"service": {"name": "a", "port": {"number": 70000}}}),
+        *each(
+            f"{path}.backend",
+            {"service": {"name": "a", "port": {"name": "Bad_"}}},
+            {"service": {"name": "a", "port": {"number": 70000}}},
+        ),
         *each(f"{path}.backend", {"resource": {"kind": "K", "name": "n", "apiGroup": "g.example"}}, {"resource": {}}),
         *each("spec.defaultBackend", {"service": {"name": "a", "port": {"number": 1}}}, {}),
         {"spec.defaultBackend": {"service": {"name": "a", "port": {"number": 1}}}, "spec.rules": []},
@@ -180,7 +205,9 @@ def ingress_class() -> list[Edit]:
         *each("spec", {}, GONE),
         *each("spec.controller", "bad", "a.b/c", "a" * 251, "", "a/b c"),
         *each("spec.parameters", {"kind": "K", "name": "n"}, {}, {"kind": "K", "name": "n", "scope": "Namespace"}),
-        *each("spec.parameters", {"kind": "K", "name": "n", "scope": "X"}, {"apiGroup": "G_", "kind": "K", "name": "n"}),
+        *each(
+            "spec.parameters", {"kind": "K", "name": "n", "scope": "X"}, {"apiGroup": "G_", "kind": "K", "name": "n"}
+        ),
         *each("spec.parameters", {"kind": "K", "name": "n", "scope": "Namespace", "namespace": "x"}),
         *each("spec.parameters", {"kind": "K", "name": "n", "namespace": "x"}),
     ]

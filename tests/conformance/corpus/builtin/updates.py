@@ -68,11 +68,16 @@ def themes() -> dict[str, tuple[Tree, list[Edit]]]:
     balancer = edited(node_port, {"spec.type": "LoadBalancer", "spec.loadBalancerClass": "a.b/c"})
     fixed = edited(services.SERVICE, AT)
     headless = edited(services.SERVICE, {"spec.clusterIP": "None"})
-    external = edited(services.SERVICE, {"spec.type": "ExternalName", "spec.externalName": "a.example", "spec.ports": []})
+    external = edited(
+        services.SERVICE, {"spec.type": "ExternalName", "spec.externalName": "a.example", "spec.ports": []}
+    )
     frozen = {**configuration.CONFIG_MAP, "immutable": True}
     secret = {**configuration.SECRET, "immutable": True}
     return {
-        "deployment": (workloads.DEPLOYMENT, [*workload(), *each("spec.strategy", {"type": "Recreate"}), *each("spec.paused", True)]),
+        "deployment": (
+            workloads.DEPLOYMENT,
+            [*workload(), *each("spec.strategy", {"type": "Recreate"}), *each("spec.paused", True)],
+        ),
         "replicaset": (workloads.REPLICA_SET, workload()),
         "statefulset": (
             stateful,
@@ -112,7 +117,10 @@ def themes() -> dict[str, tuple[Tree, list[Edit]]]:
                 {"spec.type": "ClusterIP", "spec.ports.0.nodePort": GONE},
             ],
         ),
-        "balancer": (balancer, [{}, *each("spec.loadBalancerClass", "x.y/z"), {"spec.type": "ClusterIP", "spec.loadBalancerClass": GONE}]),
+        "balancer": (
+            balancer,
+            [{}, *each("spec.loadBalancerClass", "x.y/z"), {"spec.type": "ClusterIP", "spec.loadBalancerClass": GONE}],
+        ),
         "headless": (headless, [{}, *each("spec.clusterIP", "10.96.8.10", GONE)]),
         "external": (external, [{}, *each("spec.externalName", "b.example")]),
         "pod": (
@@ -129,9 +137,23 @@ def themes() -> dict[str, tuple[Tree, list[Edit]]]:
                 *each("status", {"phase": "Running"}),
             ],
         ),
-        "configmap": (configuration.CONFIG_MAP, [*metadata(), *each("data", {"a": "c"}, {}, {"a b": "c"}), *each("immutable", True)]),
-        "frozen": (frozen, [{}, *each("data", {"a": "c"}), *each("immutable", False, GONE), *each("metadata.labels", {"a": "b"})]),
-        "secret": (configuration.SECRET, [*metadata(), *each("data", {"a": "Yw=="}), *each("stringData", {"a": "x"}), *each("type", "example.com/x")]),
+        "configmap": (
+            configuration.CONFIG_MAP,
+            [*metadata(), *each("data", {"a": "c"}, {}, {"a b": "c"}), *each("immutable", True)],
+        ),
+        "frozen": (
+            frozen,
+            [{}, *each("data", {"a": "c"}), *each("immutable", False, GONE), *each("metadata.labels", {"a": "b"})],
+        ),
+        "secret": (
+            configuration.SECRET,
+            [
+                *metadata(),
+                *each("data", {"a": "Yw=="}),
+                *each("stringData", {"a": "x"}),
+                *each("type", "example.com/x"),
+            ],
+        ),
         "frozen-secret": (secret, [{}, *each("data", {"a": "Yw=="}), *each("immutable", GONE)]),
         "job": (
             workloads.JOB,
@@ -144,32 +166,71 @@ def themes() -> dict[str, tuple[Tree, list[Edit]]]:
                 *each("spec.ttlSecondsAfterFinished", 5),
             ],
         ),
-        "cronjob": (workloads.CRON_JOB, [*metadata(), *each("spec.schedule", "@daily", "x"), *each("spec.suspend", True)]),
+        "cronjob": (
+            workloads.CRON_JOB,
+            [*metadata(), *each("spec.schedule", "@daily", "x"), *each("spec.suspend", True)],
+        ),
         "ingress": (services.INGRESS, [*metadata(), *each("spec.ingressClassName", "d"), *each("spec.rules", [])]),
         "ingressclass": (services.INGRESS_CLASS, [{}, *each("spec.controller", "x.y/z")]),
-        "endpointslice": (services.SLICE, [*metadata(), *each("addressType", "IPv6"), *each("endpoints", []), *each("ports", [])]),
+        "endpointslice": (
+            services.SLICE,
+            [*metadata(), *each("addressType", "IPv6"), *each("endpoints", []), *each("ports", [])],
+        ),
         "rolebinding": (configuration.BINDING, [*metadata(), *each("roleRef.name", "other"), *each("subjects", [])]),
         "clusterrolebinding": (configuration.CLUSTER_BINDING, [{}, *each("roleRef.name", "other")]),
         "role": (configuration.ROLE, [*metadata(), *each("rules", [])]),
-        "namespace": (configuration.NAMESPACE, [*metadata(), *each("spec", {"finalizers": []}), *each("status", {"phase": "Terminating"})]),
-        "claim": (configuration.CLAIM, [{}, *each("spec.accessModes", ["ReadWriteMany"]), *each("spec.resources", {"requests": {"storage": "2Gi"}})]),
+        "namespace": (
+            configuration.NAMESPACE,
+            [*metadata(), *each("spec", {"finalizers": []}), *each("status", {"phase": "Terminating"})],
+        ),
+        "claim": (
+            configuration.CLAIM,
+            [
+                {},
+                *each("spec.accessModes", ["ReadWriteMany"]),
+                *each("spec.resources", {"requests": {"storage": "2Gi"}}),
+            ],
+        ),
         "lease": (configuration.LEASE, [*metadata(), *each("spec.holderIdentity", "you")]),
         "budget": (workloads.BUDGET, [*metadata(), *each("spec.minAvailable", 2)]),
-        "quota": (configuration.QUOTA, [{}, *each("spec.hard", {"pods": "5"}), *each("status", {"hard": {"pods": "1"}})]),
+        "quota": (
+            configuration.QUOTA,
+            [{}, *each("spec.hard", {"pods": "5"}), *each("status", {"hard": {"pods": "1"}})],
+        ),
         "priority": (configuration.PRIORITY, [{}, *each("value", 5), *each("preemptionPolicy", "Never")]),
-        "storage": (configuration.STORAGE, [{}, *each("provisioner", "x.y/z"), *each("parameters", {"a": "b"}), *each("allowVolumeExpansion", True)]),
-        "node": (configuration.NODE, [{}, *each("spec.unschedulable", True), *each("spec.podCIDR", "10.9.0.0/24"), *each("metadata.labels", {"a": "b"})]),
+        "storage": (
+            configuration.STORAGE,
+            [{}, *each("provisioner", "x.y/z"), *each("parameters", {"a": "b"}), *each("allowVolumeExpansion", True)],
+        ),
+        "node": (
+            configuration.NODE,
+            [
+                {},
+                *each("spec.unschedulable", True),
+                *each("spec.podCIDR", "10.9.0.0/24"),
+                *each("metadata.labels", {"a": "b"}),
+            ],
+        ),
     }
 
 
 def statuses() -> dict[str, tuple[Tree, list[Edit]]]:
     """List changes that go to the status of an object."""
     return {
-        "pod": (pods.SMALL, [{"status": {"phase": "Running", "podIP": "10.0.0.1"}}, {"status.phase": "Running", "spec.nodeName": "n"}]),
-        "deployment": (workloads.DEPLOYMENT, [{"status": {"replicas": 3, "updatedReplicas": 3}}, {"status": {"replicas": 1}, "spec.replicas": 9}]),
+        "pod": (
+            pods.SMALL,
+            [{"status": {"phase": "Running", "podIP": "10.0.0.1"}}, {"status.phase": "Running", "spec.nodeName": "n"}],
+        ),
+        "deployment": (
+            workloads.DEPLOYMENT,
+            [{"status": {"replicas": 3, "updatedReplicas": 3}}, {"status": {"replicas": 1}, "spec.replicas": 9}],
+        ),
         "service": (edited(services.SERVICE, AT), [{"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}]),
         "namespace": (configuration.NAMESPACE, [{"status": {"phase": "Active"}}]),
-        "node": (configuration.NODE, [{"status": {"capacity": {"cpu": "2"}}}, {"status": {}, "spec.unschedulable": True}]),
+        "node": (
+            configuration.NODE,
+            [{"status": {"capacity": {"cpu": "2"}}}, {"status": {}, "spec.unschedulable": True}],
+        ),
         "job": (workloads.JOB, [{"status": {"active": 1}}]),
     }
 

@@ -88,14 +88,19 @@ def deployment() -> list[Edit]:
 
 def stateful_set() -> list[Edit]:
     """List the changes of a StatefulSet."""
-    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}
+    claim = {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
     return [
         *common(),
         *each("spec.serviceName", GONE, "", "Bad_"),
         *each("spec.podManagementPolicy", "Parallel", "X", ""),
         *each("spec.updateStrategy", {}, {"type": "OnDelete"}, {"type": "X"}, {"type": "RollingUpdate"}),
         *each("spec.updateStrategy", {"type": "OnDelete", "rollingUpdate": {}}, {"rollingUpdate": {"partition": -1}}),
-        *each("spec.updateStrategy", {"rollingUpdate": {"maxUnavailable": 2}}, {"rollingUpdate": {"maxUnavailable": 0}}),
+        *each(
+            "spec.updateStrategy", {"rollingUpdate": {"maxUnavailable": 2}}, {"rollingUpdate": {"maxUnavailable": 0}}
+        ),
         *each("spec.volumeClaimTemplates", [claim], [{}]),
         *each("spec.persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Delete"}, {"whenScaled": "X"}),
         *each("spec.ordinals", {"start": 3}, {"start": -1}),
@@ -107,8 +112,16 @@ def daemon_set() -> list[Edit]:
     return [
         *common(),
         *each("spec.updateStrategy", {"type": "OnDelete"}, {"type": "X"}, {"rollingUpdate": {"maxUnavailable": 0}}),
-        *each("spec.updateStrategy", {"rollingUpdate": {"maxSurge": 1}}, {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}),
-        *each("spec.updateStrategy", {"rollingUpdate": {"maxUnavailable": "150%"}}, {"rollingUpdate": {"maxSurge": "x", "maxUnavailable": 0}}),
+        *each(
+            "spec.updateStrategy",
+            {"rollingUpdate": {"maxSurge": 1}},
+            {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        ),
+        *each(
+            "spec.updateStrategy",
+            {"rollingUpdate": {"maxUnavailable": "150%"}},
+            {"rollingUpdate": {"maxSurge": "x", "maxUnavailable": 0}},
+        ),
     ]
 
 
@@ -144,14 +157,30 @@ def job(prefix: str = "spec") -> list[Edit]:
         *each(f"{prefix}.suspend", True, None),
         *each(f"{prefix}.selector", {"matchLabels": {"a": "b"}}),
         *each(f"{prefix}.manualSelector", True),
-        {f"{prefix}.manualSelector": True, f"{prefix}.selector": {"matchLabels": {"a": "b"}}, f"{template}.metadata.labels": {"a": "b"}},
-        {f"{prefix}.manualSelector": True, f"{prefix}.selector": {"matchLabels": {"a": "c"}}, f"{template}.metadata.labels": {"a": "b"}},
+        {
+            f"{prefix}.manualSelector": True,
+            f"{prefix}.selector": {"matchLabels": {"a": "b"}},
+            f"{template}.metadata.labels": {"a": "b"},
+        },
+        {
+            f"{prefix}.manualSelector": True,
+            f"{prefix}.selector": {"matchLabels": {"a": "c"}},
+            f"{template}.metadata.labels": {"a": "b"},
+        },
         *each(f"{template}.spec.restartPolicy", GONE, "OnFailure", "Always"),
         *each(f"{template}.spec.containers", []),
         *each(f"{template}.metadata.labels", {"a": "b"}, {"a b": "c"}),
         *each(f"{prefix}.podReplacementPolicy", "Failed", "X"),
-        *each(f"{prefix}.podFailurePolicy", {"rules": []}, {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "A"}]}]}),
-        *each(f"{prefix}.podFailurePolicy", {"rules": [{}]}, {"rules": [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": [1]}}]}),
+        *each(
+            f"{prefix}.podFailurePolicy",
+            {"rules": []},
+            {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "A"}]}]},
+        ),
+        *each(
+            f"{prefix}.podFailurePolicy",
+            {"rules": [{}]},
+            {"rules": [{"action": "FailJob", "onExitCodes": {"operator": "In", "values": [1]}}]},
+        ),
         *each(f"{prefix}.managedBy", "example.com/x", "bad"),
     ]
 
@@ -166,7 +195,19 @@ def cron_job() -> list[Edit]:
     return [
         *each("metadata.name", *NAMES, "a" * 53),
         *each("spec", GONE, {}),
-        *each("spec.schedule", GONE, "", "x", "* * * *", "@daily", "@every 1h", "TZ=UTC * * * * *", "60 * * * *", "0 0 31 2 *", "*/0 * * * *"),
+        *each(
+            "spec.schedule",
+            GONE,
+            "",
+            "x",
+            "* * * *",
+            "@daily",
+            "@every 1h",
+            "TZ=UTC * * * * *",
+            "60 * * * *",
+            "0 0 31 2 *",
+            "*/0 * * * *",
+        ),
         *each("spec.timeZone", "Europe/Berlin", "Nowhere/X", "", "Local"),
         *each("spec.concurrencyPolicy", "Forbid", "Replace", "X", ""),
         *each("spec.startingDeadlineSeconds", 0, -1),
@@ -191,11 +232,16 @@ def autoscaler() -> list[Edit]:
 
 def new_autoscaler() -> list[Edit]:
     """List the changes of an autoscaler of version 2."""
-    metric = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}
+    metric = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}},
+    }
     return [
         *autoscaler(),
         *each("spec.metrics", [metric], [{}], [{"type": "X"}], [{"type": "Resource"}]),
-        *each("spec.behavior", {}, {"scaleDown": {"stabilizationWindowSeconds": 5}}, {"scaleUp": {"selectPolicy": "X"}}),
+        *each(
+            "spec.behavior", {}, {"scaleDown": {"stabilizationWindowSeconds": 5}}, {"scaleUp": {"selectPolicy": "X"}}
+        ),
     ]
 
 

@@ -14,7 +14,12 @@ from podfence.manifests.validation.defaults import configuration, pods, services
 from podfence.manifests.validation.defaults.setting import Default, Object
 from podfence.manifests.validation.quantity import parse_quantity, rounded_up_to_milli
 
-DEFAULTS: Mapping[str, Default] = pods.DEFAULTS | services.DEFAULTS | workloads.DEFAULTS | configuration.DEFAULTS
+DEFAULTS: Mapping[str, Default] = {
+    **pods.DEFAULTS,
+    **services.DEFAULTS,
+    **workloads.DEFAULTS,
+    **configuration.DEFAULTS,
+}
 
 
 def with_record_defaults(record: RecordType, value: Mapping[str, Any]) -> Object:

@@ -84,7 +84,8 @@ def warn_of_address(field: str, text: str) -> Iterator[str]:
         return
     canonical = quoted(ip_text(parsed.address))
     if parsed.leading_zeros or parsed.mapped:
-        yield f"{field}: non-standard IP address {quoted(text)} will be considered invalid in a future Kubernetes release: use {canonical}"
+        refused = "will be considered invalid in a future Kubernetes release"
+        yield f"{field}: non-standard IP address {quoted(text)} {refused}: use {canonical}"
     elif parsed.bits == 128 and quoted(text) != canonical:
         yield f"{field}: IPv6 address {quoted(text)} should be in RFC 5952 canonical format ({canonical})"
 

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from podfence.manifests.validation.rules import (
+    cluster,
     configuration,
     endpoints,
     ingresses,
     jobs,
+    limits,
     pods,
     registrations,
+    roles,
     services,
-    volumes_claims,
+    storage,
     workloads,
 )
 from podfence.manifests.validation.rules.interface import Rules
@@ -26,8 +29,11 @@ RULES: Final[Mapping[str, Rules]] = {
     **ingresses.RULES,
     **workloads.RULES,
     **jobs.RULES,
-    **volumes_claims.RULES,
+    **storage.RULES,
     **configuration.RULES,
+    **roles.RULES,
+    **cluster.RULES,
+    **limits.RULES,
     **registrations.RULES,
 }
 

@@ -45,19 +45,18 @@ def _field(field: str, bounds: Bounds) -> str:
 
 
 def _range(part: str, bounds: Bounds) -> str:
-    least, most, names = bounds
+    least, most, _ = bounds
     whole, *steps = part.split("/")
     ends = whole.split("-")
+    if len(steps) > 1:
+        return f"too many slashes: {part}"
     try:
         first, last = _ends(ends, part, bounds)
-        if len(steps) > 1:
-            raise _ScheduleError(f"too many slashes: {part}")
         step = _number(steps[0], "") if steps else 1
-        if steps and len(ends) == 1:
-            last = most
     except _ScheduleError as error:
         return str(error)
-    del names
+    if steps and len(ends) == 1:
+        last = most
     if first < least:
         return f"beginning of range ({first}) below minimum ({least}): {part}"
     if last > most:

@@ -109,14 +109,14 @@ def _failure_rule(rule: Object, field: str) -> Iterator[Cause]:
         yield not_supported(f"{field}.action", action, _ACTIONS)
     codes, conditions = rule.get("onExitCodes"), rule.get("onPodConditions")
     if codes is None and not conditions:
-        yield cause_of_rule(field, "specifying one of OnExitCodes and OnPodConditions is required")
+        yield _sentence(field, "specifying one of OnExitCodes and OnPodConditions is required")
     elif codes is not None and conditions:
-        yield cause_of_rule(field, "specifying both OnExitCodes and OnPodConditions is not supported")
+        yield _sentence(field, "specifying both OnExitCodes and OnPodConditions is not supported")
     if codes is not None:
         yield from one_of(f"{field}.onExitCodes.operator", codes.get("operator", ""), ("In", "NotIn"))
 
 
-def cause_of_rule(field: str, detail: str) -> Cause:
+def _sentence(field: str, detail: str) -> Cause:
     """Refuse a rule as a whole; the server shows the sentence where the value would stand."""
     return Cause(Reason.INVALID, field, f"Invalid value: {detail}", "")
 
@@ -212,7 +212,7 @@ def _job_template(template: Object, field: str) -> Iterator[Cause]:
     if "selector" in spec:
         yield invalid(f"{field}.selector", spec["selector"], "`selector` will be auto-generated")
     if spec.get("manualSelector"):
-        yield not_supported(f"{field}.manualSelector", True, ("nil", "false"))  # type: ignore[arg-type]  # noqa: FBT003
+        yield not_supported(f"{field}.manualSelector", value=True, supported=("nil", "false"))
 
 
 def _update_cron_job(new: Object, old: Object) -> Iterator[Cause]:

@@ -64,10 +64,10 @@ def _unselecting(affinity: Object, field: str) -> Iterator[str]:
             name = f"{when}DuringSchedulingIgnoredDuringExecution"
             for at, term in enumerate((affinity.get(kind) or {}).get(name) or ()):
                 path = f"{field}.{kind}.{name}[{at}]"
-                if when == "preferred":
-                    term, path = term.get("podAffinityTerm") or {}, f"{path}.podAffinityTerm"
-                if "labelSelector" not in term:
+                if when == "required" and "labelSelector" not in term:
                     yield f"{path}.labelSelector: {nothing}"
+                if when == "preferred" and "labelSelector" not in (term.get("podAffinityTerm") or {}):
+                    yield f"{path}.podAffinityTerm.labelSelector: {nothing}"
 
 
 def _volumes(volumes: Sequence[Object], field: str) -> Iterator[str]:

@@ -67,8 +67,7 @@ def validate_storage_class(storage: Object) -> Iterator[Cause]:
     if not provisioner:
         yield required("provisioner")
     else:
-        for cause in qualified_name("provisioner", provisioner.lower()):
-            yield cause
+        yield from qualified_name("provisioner", provisioner.lower())
     for key in storage.get("parameters") or ():
         if not key:
             yield invalid("parameters", key, "field can not be empty.")

@@ -105,10 +105,17 @@ def _escalation(context: Object, field: str) -> Iterator[Cause]:
 
 
 _GO_FIELDS = {
-    **{"Privileged": "privileged", "SELinuxOptions": "seLinuxOptions", "WindowsOptions": "windowsOptions"},
-    **{"RunAsUser": "runAsUser", "RunAsGroup": "runAsGroup", "RunAsNonRoot": "runAsNonRoot"},
-    **{"ReadOnlyRootFilesystem": "readOnlyRootFilesystem", "AllowPrivilegeEscalation": "allowPrivilegeEscalation"},
-    **{"ProcMount": "procMount", "SeccompProfile": "seccompProfile", "AppArmorProfile": "appArmorProfile"},
+    "Privileged": "privileged",
+    "SELinuxOptions": "seLinuxOptions",
+    "WindowsOptions": "windowsOptions",
+    "RunAsUser": "runAsUser",
+    "RunAsGroup": "runAsGroup",
+    "RunAsNonRoot": "runAsNonRoot",
+    "ReadOnlyRootFilesystem": "readOnlyRootFilesystem",
+    "AllowPrivilegeEscalation": "allowPrivilegeEscalation",
+    "ProcMount": "procMount",
+    "SeccompProfile": "seccompProfile",
+    "AppArmorProfile": "appArmorProfile",
 }
 
 

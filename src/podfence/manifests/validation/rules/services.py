@@ -280,17 +280,20 @@ def _families_change(spec: Object, before: Object) -> Iterator[Cause]:
 def warn_of_service(service: Object) -> Iterator[str]:
     """Give the warnings about a Service (pkg/api/service/warnings.go)."""
     spec = service.get("spec") or {}
+    yield from _warn_of_addresses(spec)
+    if spec.get("type") != "ExternalName" and spec.get("externalName"):
+        yield 'spec.externalName is ignored when spec.type is not "ExternalName"'
+    if spec.get("trafficDistribution") == "PreferClose":
+        yield f'spec.trafficDistribution: {quoted("PreferClose")} is deprecated; use "PreferSameZone"'
+
+
+def _warn_of_addresses(spec: Object) -> Iterator[str]:
     kind = spec.get("type")
     external, headless = spec.get("externalIPs") or (), is_headless(spec)
     for at, address in enumerate(() if headless else spec.get("clusterIPs") or ()):
         yield from warn_of_address(f"spec.clusterIPs[{at}]", address)
     if headless:
-        if spec.get("loadBalancerIP"):
-            yield "spec.loadBalancerIP is ignored for headless services"
-        if external:
-            yield "spec.externalIPs is ignored for headless services"
-        if spec.get("sessionAffinity") != "None":
-            yield "spec.SessionAffinity is ignored for headless services"
+        yield from _warn_of_headless(spec)
     for at, address in enumerate(external):
         yield from warn_of_address(f"spec.externalIPs[{at}]", address)
     if external and not headless and kind != "ExternalName":
@@ -301,10 +304,15 @@ def warn_of_service(service: Object) -> Iterator[str]:
         yield from warn_of_block(f"spec.loadBalancerSourceRanges[{at}]", block)
     if kind == "ExternalName" and external:
         yield 'spec.externalIPs is ignored when spec.type is "ExternalName"'
-    if kind != "ExternalName" and spec.get("externalName"):
-        yield 'spec.externalName is ignored when spec.type is not "ExternalName"'
-    if spec.get("trafficDistribution") == "PreferClose":
-        yield f'spec.trafficDistribution: {quoted("PreferClose")} is deprecated; use "PreferSameZone"'
+
+
+def _warn_of_headless(spec: Object) -> Iterator[str]:
+    if spec.get("loadBalancerIP"):
+        yield "spec.loadBalancerIP is ignored for headless services"
+    if spec.get("externalIPs"):
+        yield "spec.externalIPs is ignored for headless services"
+    if spec.get("sessionAffinity") != "None":
+        yield "spec.SessionAffinity is ignored for headless services"
 
 
 RULES = {

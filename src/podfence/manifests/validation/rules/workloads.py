@@ -31,7 +31,7 @@ from podfence.manifests.validation.rules.selecting import (
     validate_fit,
     validate_own_selector,
 )
-from podfence.manifests.validation.rules.volumes_claims import validate_claim_template
+from podfence.manifests.validation.rules.storage import validate_claim_template
 from podfence.manifests.validation.selectors import validate_selector
 
 _IMMUTABLE = "field is immutable"
@@ -83,7 +83,7 @@ def _deployment_strategy(strategy: Object, field: str) -> Iterator[Cause]:
             yield from _rolling_deployment(rolling or {}, f"{field}.rollingUpdate")
         case _:
             shown = as_go_struct(strategy, "type", "rollingUpdate")
-            yield not_supported(field, shown, ("Recreate", "RollingUpdate"))  # type: ignore[arg-type]
+            yield not_supported(field, shown, ("Recreate", "RollingUpdate"))
 
 
 def _rolling_deployment(rolling: Object, field: str) -> Iterator[Cause]:
@@ -136,7 +136,7 @@ def validate_daemon_set(daemon_set: Object) -> Iterator[Cause]:
         yield from _rolling_daemon_set(strategy.get("rollingUpdate") or {}, "spec.updateStrategy.rollingUpdate")
     elif strategy.get("type") != "OnDelete":
         shown = as_go_struct(strategy, "type", "rollingUpdate")
-        yield not_supported("spec.updateStrategy", shown, ("RollingUpdate", "OnDelete"))  # type: ignore[arg-type]
+        yield not_supported("spec.updateStrategy", shown, ("RollingUpdate", "OnDelete"))
 
 
 def _rolling_daemon_set(rolling: Object, field: str) -> Iterator[Cause]:
@@ -193,16 +193,12 @@ def _stateful_template(spec: Object) -> Iterator[Cause]:
         yield from validate_fit(judged, "spec")
         yield from validate_template(judged["template"], "spec.template")
         yield from label_map("spec.template.labels", metadata.get("labels"))
-        yield from _annotations_again(metadata)
+        yield from validate_annotations(metadata.get("annotations") or {}, "spec.template.annotations")
     if pod.get("restartPolicy") != "Always":
         yield not_supported("spec.template.spec.restartPolicy", pod.get("restartPolicy", ""), ("Always",))
     if "activeDeadlineSeconds" in pod:
         detail = "activeDeadlineSeconds in StatefulSet is not Supported"
         yield forbidden("spec.template.spec.activeDeadlineSeconds", detail)
-
-
-def _annotations_again(metadata: Object) -> Iterator[Cause]:
-    yield from validate_annotations(metadata.get("annotations") or {}, "spec.template.annotations")
 
 
 def _stateful_strategy(strategy: Object, field: str) -> Iterator[Cause]:

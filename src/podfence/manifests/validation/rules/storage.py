@@ -96,7 +96,7 @@ def validate_volume(volume: Object) -> Iterator[Cause]:
     if not capacity:
         yield required("spec.capacity")
     if set(capacity) != {"storage"}:
-        yield not_supported("spec.capacity", spec.get("capacity"), ("storage",))  # type: ignore[arg-type]
+        yield not_supported("spec.capacity", spec.get("capacity"), ("storage",))
     for name, amount in capacity.items():
         value = parse_quantity(amount).value
         if value < 0:
