@@ -1,4 +1,4 @@
-"""``podfence check``: what the API server would refuse or warn about."""
+"""``podfence check``: what the API server would refuse or warn about, and what will hurt."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
     from podfence.lint.finding import Findings
+    from podfence.lint.profiles import Profile
     from podfence.manifests.validation.admission import Server
 
 STRICT_SINCE = (1, 36)
@@ -41,6 +43,14 @@ _VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:[.+-].*)?\Z")
     default="experimental",
     help="CRDs of the cluster-scoped policies.",
 )
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Cluster to check for: kind, minikube, kubeadm, k3s, eks, gke, gke-nodelocal, gke-clouddns, aks, openshift, "
+    "ambient, or a YAML file; repeatable.",
+)
 @click.option("--show-defaults", is_flag=True, help="Print each policy as the server would store it.")
 @talk
 def command(
@@ -53,22 +63,25 @@ def command(
     fail_on: str,
     kubernetes_version: str | None,
     crd_channel: str,
+    profiles: tuple[str, ...],
     show_defaults: bool,
     color: str,
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Say what the API server would refuse or warn about, with file, line and column.
+    """Say what the API server would refuse or warn about, and what will hurt, with file, line and column.
 
     Every policy is judged as kubectl apply would have it judged, unknown and repeated fields included; of other
-    objects what decides about connections. Exit codes: 0 nothing found, 1 findings at or above --fail-on,
-    2 the input could not be read.
+    objects what decides about connections. Then all of it together: what policies mean for Services, namespaces,
+    DNS, webhooks, monitors and the rest of the input, in a cluster like each --profile. Exit codes: 0 nothing
+    found, 1 findings at or above --fail-on, 2 the input could not be read.
     """
     del all_namespaces  # files are read whole; it narrows what a live cluster shows
     from podfence.manifests.manual.rule import Severity
 
     server = server_for(kubernetes_version, crd_channel)
-    findings, lines = _check(require_paths(paths), server, namespace or "default")
+    chosen = tuple(map(profile_for, profiles))
+    findings, lines = _check(require_paths(paths), server, namespace or "default", chosen)
     _tell(findings, lines, outputs, color, show_defaults=show_defaults, quiet=quiet, verbose=verbose)
     if strict and findings.at_least(Severity.ERROR):
         return 2
@@ -91,7 +104,21 @@ def server_for(version: str | None, channel: str) -> Server:
     return Server(regime, Channel(channel))
 
 
-def _check(paths: tuple[str, ...], server: Server, namespace: str) -> tuple[Findings, Callable[[str], Sequence[str]]]:
+def profile_for(word: str) -> Profile:
+    """Find a profile by its name, or read the file of that name. Raises ``PodfenceError``."""
+    from podfence.lint.profiles import PROFILES, find_profile
+
+    if word in PROFILES or not Path(word).suffix:
+        return find_profile(word)
+    try:
+        return find_profile(word, Path(word).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PodfenceError(f"--profile {word}: cannot be read: {error}") from error
+
+
+def _check(
+    paths: tuple[str, ...], server: Server, namespace: str, profiles: Sequence[Profile]
+) -> tuple[Findings, Callable[[str], Sequence[str]]]:
     from podfence.cli.lines import line_reader
     from podfence.lint.run import check
     from podfence.manifests.collector import paused_gc
@@ -99,7 +126,7 @@ def _check(paths: tuple[str, ...], server: Server, namespace: str) -> tuple[Find
 
     stdin = sys.stdin.buffer.read() if "-" in paths else b""
     with paused_gc():
-        findings = check(read_inputs(paths, stdin=io.BytesIO(stdin)), server, namespace)
+        findings = check(read_inputs(paths, stdin=io.BytesIO(stdin)), server, namespace, profiles)
     if not findings.objects and not findings.findings:
         raise PodfenceError(f"no Kubernetes objects in {', '.join(paths)}{_reason(findings)}")
     return findings, line_reader(stdin)

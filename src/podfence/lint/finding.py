@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from podfence.lint.mend import Change
 from podfence.manifests.documents import Skipped
 from podfence.manifests.fault import Fault
 from podfence.manifests.manual.rule import Severity
@@ -16,12 +17,19 @@ from podfence.model.source import Position
 SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 """From the worst to the mildest."""
 
+LAST_OF_THE_SERVER = "PF099"
+"""Rules up to this one speak for the API server, those behind it of relations."""
+
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
     """One thing to tell: the rule (id and name), how bad it is, one line, and where.
 
     ``path`` is the field as the API server names it. ``hint`` adds what a person may want to know, ``fix`` is a
     whole manifest for ``kubectl apply``. ``ref`` and ``object_position`` are ``None`` for a text that is no object.
+
+    Rules by relation say more: ``felt`` is what people will see, ``profiles`` the clusters that the finding holds
+    in (none: in any). A ``fix`` of theirs is proved: ``patch`` are the lines that differ, ``effect`` what it opens
+    and closes, and ``changes`` the same for whoever edits the file that the policy ``ref`` stands in.
     """
 
     rule: str
@@ -34,6 +42,11 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     ref: ObjectRef | None = None
     object_position: Position | None = None
     fix: str | None = None
+    felt: str = ""
+    profiles: tuple[str, ...] = ()
+    patch: tuple[str, ...] = ()
+    effect: str = ""
+    changes: tuple[Change, ...] = ()
 
     @classmethod
     def of(cls, fault: Fault) -> Finding:

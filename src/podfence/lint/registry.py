@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 
+from podfence.lint.manual import dns, ports, selectors
 from podfence.manifests.manual.catalogue import RULES as ADMISSION_RULES
 from podfence.manifests.manual.rule import Rule, network_policy, warning
 
@@ -20,7 +21,9 @@ OBJECT_TWICE = warning(
     fix=f"{_ONE}---\n{_OTHER.replace('name: web', 'name: web-egress')}",
 )
 
-RULES: tuple[Rule, ...] = tuple(sorted((*ADMISSION_RULES, OBJECT_TWICE), key=lambda rule: rule.id))
+_BY_RELATION = (*dns.RULES, *ports.RULES, *selectors.RULES)
+
+RULES: tuple[Rule, ...] = tuple(sorted((*ADMISSION_RULES, OBJECT_TWICE, *_BY_RELATION), key=lambda rule: rule.id))
 
 
 def find_rule(word: str) -> Rule | None:

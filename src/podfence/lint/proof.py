@@ -1,0 +1,126 @@
+"""Holds every mend against the cluster as it is: what it opens, what it closes, and nothing unnamed.
+
+All mends share one frame. In a cluster of many ends only the first mends are proved, those of the worst findings;
+the others are not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import msgspec
+
+from podfence.engine import bitset
+from podfence.engine.compare import Change, opened
+from podfence.engine.compile import Program
+from podfence.engine.frame import Frame
+from podfence.engine.reach import Reach
+from podfence.lint.mend import Mend, carried_out
+from podfence.lint.names import Names, and_more, ports_text
+from podfence.manifests.loaded import Identity
+from podfence.model.policy import Policy
+from podfence.model.snapshot import Snapshot
+from podfence.synthesis.affected import Affected
+from podfence.synthesis.edit import Draft
+
+_NAMED = 3
+_MOST_WORK = 2_000_000
+"""Classes of ends times policies times mends that are proved at most."""
+
+
+class Fix(msgspec.Struct, frozen=True):
+    """A proved mend: whole manifests, the lines that differ, and what it opens and closes in words."""
+
+    mend: Mend
+    manifest: str
+    difference: tuple[str, ...]
+    effect: str
+
+
+class Prover:
+    """Proves mends in one frame; ``assumed`` names pods that stand in the snapshot for what the input lacks."""
+
+    def __init__(
+        self, snapshot: Snapshot, documents: Mapping[Identity, Mapping[str, object]], mends: Sequence[Mend]
+    ) -> None:
+        self._snapshot = snapshot
+        self._mended = {id(mend): carried_out(mend, documents) for mend in _affordable(snapshot, mends)}
+        done = [mended for mended in self._mended.values() if mended is not None]
+        self._frame = Frame(snapshot, more=[mended.policy for mended in done]) if done else None
+        if self._frame is not None:
+            self._before = Reach(Program(self._frame))
+            self._names = Names(self._frame)
+
+    def prove(self, mend: Mend) -> Fix | None:
+        """Prove one of the mends; ``None`` when it does not do what it is meant to, or does more."""
+        mended = self._mended.get(id(mend))
+        if mended is None or self._frame is None:
+            return None
+        draft = Draft(policies={mended.policy.ref.identity: mended.policy})
+        after_policies = draft.on(self._snapshot).policies
+        after = Reach(Program(self._frame, after_policies))
+        sources = self._sources(draft, mended.policy, after)
+        opens = list(opened(self._before, after, sources))
+        closes = list(opened(after, self._before, sources))
+        opens, closes = self._real(opens), self._real(closes)
+        if (opens and not mend.opens) or (closes and not mend.closes) or not (opens if mend.opens else closes):
+            return None
+        return Fix(mend, mended.manifest, mended.difference, self._effect(opens, closes))
+
+    def _sources(self, draft: Draft, policy: Policy, after: Reach) -> list[int]:
+        """List the source classes that the policy before or after the change can make a difference to."""
+        assert self._frame is not None  # noqa: S101 (prove has looked)
+        program = after.program
+        if program.isolated != self._before.program.isolated:
+            return list(range(self._frame.classes.total))
+        found = Affected(self._frame, self._snapshot).sources(draft)
+        before = next((known for known in self._snapshot.policies if known.ref.identity == policy.ref.identity), None)
+        if before is not None:
+            swapped = self._snapshot.with_policies([policy])
+            found |= Affected(self._frame, swapped).sources(Draft(policies={before.ref.identity: before}))
+        return bitset.members(found)
+
+    def _real(self, changes: Iterable[Change]) -> list[Change]:
+        """Leave out a pod's way to itself, and what only assumed ends would notice of each other."""
+        assert self._frame is not None  # noqa: S101 (prove has looked)
+        classes = self._frame.classes
+        kept = []
+        for change in changes:
+            alone = change.source >= classes.pods or classes.sizes[change.source] <= 1
+            destinations = change.destinations & ~(1 << change.source) if alone else change.destinations
+            if destinations:
+                kept.append(Change(change.source, change.ports, destinations))
+        return kept
+
+    def _effect(self, opens: Sequence[Change], closes: Sequence[Change]) -> str:
+        parts = []
+        if opens:
+            parts.append(f"opens {self._listed(opens)}")
+        if closes:
+            parts.append(f"closes {self._listed(closes)}")
+        return f"{', '.join(parts)}, nothing else"
+
+    def _listed(self, changes: Sequence[Change]) -> str:
+        lines = dict.fromkeys(self._lines(changes))
+        named = list(lines)[:_NAMED]
+        more = f" and {len(lines) - len(named)} more" if len(lines) > len(named) else ""
+        return "; ".join(named) + more
+
+    def _lines(self, changes: Sequence[Change]) -> Iterator[str]:
+        assert self._frame is not None  # noqa: S101 (prove has looked)
+        merged: dict[tuple[int, int], int] = {}
+        for change in changes:
+            for destination in bitset.members(change.destinations):
+                key = (change.source, destination)
+                merged[key] = merged.get(key, 0) | change.ports
+        by_ports: dict[tuple[str, int], dict[str, None]] = {}
+        for (source, destination), ports in merged.items():
+            by_ports.setdefault((self._names.of(destination), ports), {})[self._names.of(source)] = None
+        for (end, ports_of_end), sources in by_ports.items():
+            listed = list(sources)
+            yield f"{and_more(listed, _NAMED)} → {end} {ports_text(self._frame, ports_of_end)}"
+
+
+def _affordable(snapshot: Snapshot, mends: Sequence[Mend]) -> Sequence[Mend]:
+    cost = max(1, len(snapshot.policies)) * max(1, len(snapshot.pods) // 100)
+    return mends[: max(8, _MOST_WORK // cost)]

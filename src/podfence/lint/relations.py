@@ -1,0 +1,94 @@
+"""Runs the rules by relation over an input, once for each cluster profile, and proves what they suggest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from podfence.lint.finding import SEVERITIES, Finding
+from podfence.lint.found import Check, Found
+from podfence.lint.inspection import Inspection
+from podfence.lint.profiles import Profile
+from podfence.lint.proof import Fix, Prover
+from podfence.lint.rules import dns, ports, selectors
+from podfence.manifests.loaded import Identity
+from podfence.model.snapshot import Snapshot
+from podfence.model.source import Position
+from podfence.model.surroundings import Surroundings
+
+CHECKS: tuple[Check, ...] = (*dns.CHECKS, *ports.CHECKS, *selectors.CHECKS)
+
+_NOWHERE = Position("-", 1, 1)
+
+
+def find_relations(
+    snapshot: Snapshot,
+    surroundings: Surroundings,
+    documents: Mapping[Identity, Mapping[str, Any]],
+    profiles: Sequence[Profile] = (),
+    refused: frozenset[Identity] = frozenset(),
+) -> Iterator[Finding]:
+    """Yield what the relations show, each thing once with the profiles that it holds in."""
+    found: dict[tuple[object, ...], tuple[Found, list[str]]] = {}
+    inspections: dict[str, Inspection] = {}
+    for profile in profiles or (None,):
+        inspection = Inspection(snapshot, surroundings, documents, profile, refused)
+        name = profile.name if profile is not None else ""
+        inspections[name] = inspection
+        for item in _found(inspection):
+            found.setdefault(item.key, (item, []))[1].append(name)
+    fixes = dict(_proved(inspections, documents, list(found.values())))
+    for key, (item, names) in found.items():
+        holds_in = tuple(names) if profiles else ()
+        yield _finding(item, holds_in, fixes.get(key))
+
+
+def _found(inspection: Inspection) -> Iterator[Found]:
+    if not inspection.snapshot.policies:
+        return
+    for check in CHECKS:
+        for item in check.find(inspection):
+            if item.ref.identity not in inspection.refused:
+                yield item
+
+
+def _proved(
+    inspections: Mapping[str, Inspection],
+    documents: Mapping[Identity, Mapping[str, Any]],
+    found: Sequence[tuple[Found, list[str]]],
+) -> Iterator[tuple[tuple[object, ...], Fix]]:
+    """Prove the mends of each finding in the first cluster that it was found in, the worst findings first."""
+    for name, inspection in inspections.items():
+        mine = [item for item, names in found if names[0] == name and item.mends]
+        mine.sort(key=lambda item: SEVERITIES.index(item.severity or item.rule.severity))
+        if not mine:
+            continue
+        prover = Prover(inspection.snapshot, documents, [mend for item in mine for mend in item.mends])
+        for item in mine:
+            fix = next((fix for mend in item.mends if (fix := prover.prove(mend)) is not None), None)
+            if fix is not None:
+                yield item.key, fix
+
+
+def _finding(item: Found, profiles: tuple[str, ...], fix: Fix | None) -> Finding:
+    source = item.ref.source
+    finding = Finding(
+        item.rule.id,
+        item.rule.name,
+        item.severity or item.rule.severity,
+        item.message,
+        source.position(item.path) if source is not None else _NOWHERE,
+        item.path,
+        item.hint,
+        item.ref,
+        source.position() if source is not None else None,
+        felt=item.felt,
+        profiles=profiles,
+    )
+    if fix is None:
+        return finding
+    return msgspec.structs.replace(
+        finding, fix=fix.manifest, patch=fix.difference, effect=fix.effect, changes=fix.mend.changes
+    )

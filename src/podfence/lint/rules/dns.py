@@ -1,0 +1,284 @@
+"""DNS by relation: what isolated pods may ask, and what answers in this cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from podfence.engine import bitset
+from podfence.lint.found import Check, Found
+from podfence.lint.inspection import Inspection, speaks_of
+from podfence.lint.manual.dns import DNS_FORGOTTEN, DNS_NODE_LOCAL, DNS_ONLY_UDP, DNS_PORT, DNS_SERVICE_ADDRESS
+from podfence.lint.mend import Add, Mend
+from podfence.lint.names import and_more
+from podfence.manifests.manual.rule import Rule, Severity
+from podfence.model.labels import NAMESPACE_NAME_LABEL
+from podfence.model.net import PRIVATE_IPV4, Protocol, covers, format_address, parse_address, subtract
+from podfence.model.objects import Pod
+from podfence.model.policy import AddressPeer, Direction, DomainPeer, Peer, PodPeer, Policy, Unreadable
+from podfence.model.policy import Rule as PolicyRule
+
+_BOTH = (Protocol.UDP, Protocol.TCP)
+_DNS_PORTS = (53, 5353)
+_DNS_NAMESPACES = ("kube-system", "openshift-dns")
+
+
+class _Case(msgspec.Struct, frozen=True):
+    """What is wrong for some pods: the rule, its severity, and what is missing in ports."""
+
+    rule: Rule
+    severity: Severity
+    protocols: tuple[Protocol, ...] = _BOTH
+
+
+def _cases(inspection: Inspection) -> dict[tuple[_Case, Any], tuple[Policy, list[int]]]:
+    """Sort every egress-isolated class of the input by what is wrong with its DNS, and by the policy to blame."""
+    found: dict[tuple[_Case, Any], tuple[Policy, list[int]]] = {}
+    for number in bitset.members(inspection.known):
+        if number >= inspection.frame.classes.pods or not inspection.is_isolated(number, Direction.EGRESS):
+            continue
+        case = _case(inspection, number)
+        if case is not None:
+            policy = _to_blame(inspection, number)
+            found.setdefault((case, policy.ref.identity), (policy, []))[1].append(number)
+    return found
+
+
+def _case(inspection: Inspection, number: int) -> _Case | None:
+    """Tell what is wrong with the DNS of a class; ``None`` when nothing is, or nobody can tell."""
+    own = _own_resolvers(inspection, number)
+    if own is not None:
+        return _own_case(inspection, number, own)
+    if inspection.dns.certain:
+        return _known_case(inspection, number)
+    if any(_may_be_dns(placed.rule) for placed in inspection.accepts(number, Direction.EGRESS)):
+        return None
+    return _forgotten(inspection, number)
+
+
+def _known_case(inspection: Inspection, number: int) -> _Case | None:
+    dns = inspection.dns
+    servers = bitset.make(_server_classes(inspection))
+    resolvers = bitset.make([inspection.class_of_address(address) for address in dns.resolvers])
+    to_pods = tuple(p for p in _BOTH if inspection.leaving(number, p, dns.port) & servers)
+    to_resolvers = tuple(p for p in _BOTH if inspection.leaving(number, p, 53) & resolvers)
+    if resolvers and Protocol.UDP not in to_resolvers:
+        return _Case(DNS_NODE_LOCAL, Severity.WARNING) if to_pods else _forgotten(inspection, number)
+    reached = to_resolvers if resolvers else to_pods
+    if reached:
+        missing = tuple(p for p in _BOTH if p not in reached)
+        return _Case(DNS_ONLY_UDP, Severity.WARNING, missing) if missing else None
+    if any(inspection.leaving(number, p, 53) & servers for p in _BOTH):
+        return _Case(DNS_PORT, Severity.ERROR)
+    if _names_service_address(inspection, number):
+        return _Case(DNS_SERVICE_ADDRESS, Severity.ERROR)
+    return _forgotten(inspection, number)
+
+
+def _forgotten(inspection: Inspection, number: int) -> _Case:
+    """Say that DNS is forgotten: mildly for pods that may not leave, or only to addresses."""
+    rules = [placed.rule for placed in inspection.accepts(number, Direction.EGRESS)]
+    by_name = any(rule.peers is None or any(map(_is_called_by_name, rule.peers)) for rule in rules)
+    return _Case(DNS_FORGOTTEN, Severity.ERROR if by_name else Severity.INFO)
+
+
+def _is_called_by_name(peer: Peer) -> bool:
+    """Tell whether people reach a peer by a name: all but private addresses, such as the API server's."""
+    match peer:
+        case PodPeer() | DomainPeer():
+            return True
+        case AddressPeer():
+            return bool(subtract(peer.ranges, PRIVATE_IPV4))
+        case _:
+            return False
+
+
+def _server_classes(inspection: Inspection) -> list[int]:
+    servers = {(pod.namespace, pod.name, pod.workload) for pod in inspection.dns.pods}
+    pairs = zip(inspection.snapshot.pods, inspection.frame.classes.of_pod, strict=True)
+    return [number for pod, number in pairs if (pod.namespace, pod.name, pod.workload) in servers]
+
+
+def _own_resolvers(inspection: Inspection, number: int) -> list[int] | None:
+    """Give the resolvers that pods bring along, an empty list for those of their node; ``None`` for the cluster's."""
+    details = inspection.details(inspection.members[number][0])
+    if details is None or details.dns_policy not in ("None", "Default"):
+        return None
+    if details.dns_policy == "Default":
+        return []
+    found = []
+    for text in details.nameservers:
+        try:
+            found.append(parse_address(text))
+        except ValueError:
+            continue
+    return found
+
+
+def _own_case(inspection: Inspection, number: int, resolvers: list[int]) -> _Case | None:
+    if not resolvers or any(
+        inspection.leaving(number, p, 53) >> c & 1 for p in _BOTH for c in map(inspection.class_of_address, resolvers)
+    ):
+        return None
+    return _forgotten(inspection, number)
+
+
+def _may_be_dns(rule: PolicyRule) -> bool:
+    """Tell whether a rule may let pods reach DNS, in a cluster of which nothing is known."""
+    if not any(speaks_of(rule, protocol, port) for protocol in _BOTH for port in _DNS_PORTS) and not any(
+        getattr(item, "name", "").startswith("dns") for item in rule.ports or ()
+    ):
+        return False
+    return rule.peers is None or any(map(_may_hold_dns, rule.peers))
+
+
+def _may_hold_dns(peer: Peer) -> bool:
+    match peer:
+        case PodPeer(namespace=str(namespace)):
+            return namespace in _DNS_NAMESPACES
+        case PodPeer(namespace_selector=selector):
+            named = [item for item in (selector.requirements if selector else ()) if item.key == NAMESPACE_NAME_LABEL]
+            return any(all(item.matches({NAMESPACE_NAME_LABEL: name}) for item in named) for name in _DNS_NAMESPACES)
+        case DomainPeer() | Unreadable():
+            return False
+        case _:
+            return True
+
+
+def _names_service_address(inspection: Inspection, number: int) -> bool:
+    addresses = inspection.dns.service_addresses
+    return any(
+        isinstance(peer, AddressPeer) and any(covers(peer.ranges, address) for address in addresses)
+        for placed in inspection.accepts(number, Direction.EGRESS)
+        if any(speaks_of(placed.rule, protocol, 53) for protocol in _BOTH)
+        for peer in placed.rule.peers or ()
+    )
+
+
+def _to_blame(inspection: Inspection, number: int) -> Policy:
+    """Choose the policy to mend: one that lets these pods leave for something, else the first that isolates them."""
+    isolating = inspection.isolating(number, Direction.EGRESS)
+    speaking = [policy for policy in isolating if policy.egress and _speaks_of_dns(policy)]
+    return next(iter(speaking or [policy for policy in isolating if policy.egress] or isolating))
+
+
+def _speaks_of_dns(policy: Policy) -> bool:
+    return any(_may_be_dns(rule) for rule in policy.egress or ())
+
+
+def dns(inspection: Inspection, wanted: Rule) -> Iterator[Found]:
+    """Find pods that are cut off from DNS in one of the ways."""
+    for (case, _), (policy, numbers) in _known_cases(inspection).items():
+        if case.rule is wanted and policy.ref.identity not in inspection.refused:
+            pods = inspection.pods(bitset.make(numbers))
+            yield Found(
+                case.rule,
+                policy.ref,
+                "spec.egress" if policy.egress else "spec",
+                _message(inspection, case, policy, pods, numbers),
+                felt="" if case.severity is Severity.INFO else _FELT[case.rule.id],
+                hint=_hint(inspection, case),
+                mends=_mends(inspection, case, policy),
+                severity=case.severity,
+            )
+
+
+def _known_cases(inspection: Inspection) -> dict[tuple[_Case, Any], tuple[Policy, list[int]]]:
+    found = inspection.kept.get("dns")
+    if found is None:
+        found = inspection.kept["dns"] = _cases(inspection)
+    return found
+
+
+_FELT = {
+    "PF101": "every hostname lookup times out, usually reported as a failed connection, not as a DNS error.",
+    "PF102": "most lookups work; those with long answers fail or take seconds.",
+    "PF103": "every hostname lookup times out, though the rule for DNS looks right.",
+    "PF104": "every hostname lookup times out, though the rule for DNS looks right.",
+    "PF105": "every hostname lookup times out, though the rule names the resolver of /etc/resolv.conf.",
+}
+
+
+def _message(inspection: Inspection, case: _Case, policy: Policy, pods: list[Pod], numbers: list[int]) -> str:
+    who = inspection.text(bitset.make(numbers))
+    isolated = _isolated_by(inspection, policy, numbers)
+    dns = inspection.dns
+    answers = f"{dns.servers.namespace}/{dns.servers.service}"
+    plural = sum(pod.count for pod in pods) != 1 or len(pods) > 1
+    verb = "are" if plural else "is"
+    match case.rule.id:
+        case "PF102":
+            missing = " and ".join(protocol.value for protocol in case.protocols)
+            return (
+                f"{who} may ask DNS, but not over {missing}: "
+                f"an answer that does not fit into UDP is asked for over TCP."
+            )
+        case "PF103":
+            address = and_more([format_address(item) for item in dns.resolvers])
+            return (
+                f"{who} {verb} allowed to reach the pods of {answers}, but pods here ask {address}, which is no pod: "
+                f"no podSelector matches it."
+            )
+        case "PF104":
+            return (
+                f"{who} may reach the pods of {answers} on port 53, but these listen on {dns.port}: "
+                f"policies see the port after the Service has translated it."
+            )
+        case "PF105":
+            address = and_more([format_address(item) for item in dns.service_addresses])
+            return (
+                f"{who} may reach {address}, the address of Service {answers}, but not the pods behind it: "
+                f"policies see addresses after the Service has translated them."
+            )
+    where = and_more([format_address(item) for item in dns.resolvers]) if not dns.pods else answers
+    if case.severity is Severity.INFO:
+        leaves = any(True for number in numbers for _ in inspection.accepts(number, Direction.EGRESS))
+        only = "may leave only to private addresses" if leaves else "may not leave at all"
+        return f"{who} {only} ({isolated}), DNS included; fine if no name is ever looked up."
+    return (
+        f"{who} {verb} isolated for egress by {isolated}, and nothing allows DNS "
+        f"(UDP and TCP {dns.port if dns.pods else 53} to {where})."
+    )
+
+
+def _isolated_by(inspection: Inspection, policy: Policy, numbers: list[int]) -> str:
+    names = {str(item.ref): None for number in numbers for item in inspection.isolating(number, Direction.EGRESS)}
+    return and_more(list({str(policy.ref): None, **names}), 3)
+
+
+def _hint(inspection: Inspection, case: _Case) -> str:
+    if case.rule is DNS_SERVICE_ADDRESS:
+        return "this depends on the plugin: a few also look at the address before translation"
+    if case.rule is DNS_FORGOTTEN and not inspection.dns.certain:
+        return "which pods answer DNS is not in the input; kube-system, k8s-app=kube-dns is what most clusters have"
+    return ""
+
+
+def _mends(inspection: Inspection, case: _Case, policy: Policy) -> tuple[Mend, ...]:
+    if case.severity is Severity.INFO:
+        return ()
+    dns = inspection.dns
+    to: list[dict[str, Any]] = []
+    port = dns.port
+    if dns.pods and case.rule is not DNS_NODE_LOCAL:
+        space = {"namespaceSelector": {"matchLabels": {NAMESPACE_NAME_LABEL: dns.servers.namespace}}}
+        to.append({**space, "podSelector": {"matchLabels": dict(dns.servers.labels)}})
+    if dns.resolvers and (not to or case.rule is DNS_FORGOTTEN):
+        to.extend({"ipBlock": {"cidr": _host(address)}} for address in dns.resolvers)
+        port = port if dns.pods and case.rule is not DNS_NODE_LOCAL else 53
+    ports = [{"protocol": protocol.value, "port": port} for protocol in case.protocols]
+    return (Mend(policy.ref, (Add("spec.egress", ({"to": to, "ports": ports},)),)),)
+
+
+def _host(address: int) -> str:
+    text = format_address(address)
+    return f"{text}/{128 if ':' in text else 32}"
+
+
+def _check(rule: Rule) -> Check:
+    return Check(rule, lambda inspection: dns(inspection, rule), by_profile=True)
+
+
+CHECKS = tuple(map(_check, (DNS_FORGOTTEN, DNS_ONLY_UDP, DNS_NODE_LOCAL, DNS_PORT, DNS_SERVICE_ADDRESS)))
