@@ -22,12 +22,17 @@ from podfence.lint.dns import KnownDns, known_dns
 from podfence.lint.names import Names, pods_text
 from podfence.lint.profiles import Profile
 from podfence.manifests.loaded import Identity
-from podfence.model.labels import Selector
+from podfence.model.labels import Labels, Selector
 from podfence.model.net import PRIVATE_IPV4, Protocol
 from podfence.model.objects import Namespace, ObjectRef, Pod, Service, ServicePort
 from podfence.model.policy import Action, Direction, PodPeer, Policy, PortName, PortRange, Rule, Tier, Unreadable
 from podfence.model.snapshot import Snapshot
 from podfence.model.surroundings import PodDetails, Surroundings
+
+_MESH_LABEL = "istio.io/dataplane-mode"
+
+AMBIENT_PROBES = "169.254.7.127"
+"""Where probes come from in Istio's ambient mode (ambient mode's documentation on NetworkPolicy)."""
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
@@ -118,6 +123,21 @@ class Inspection:
         return found
 
     @cached_property
+    def label_sets_in(self) -> dict[str, list[Labels]]:
+        """List the distinct label sets of pods by namespace."""
+        return {name: list(dict.fromkeys(pod.labels for pod in pods)) for name, pods in self.pods_in.items()}
+
+    @cached_property
+    def host_pods(self) -> dict[str, dict[Labels, list[Pod]]]:
+        """List the hostNetwork pods by namespace and labels."""
+        found: dict[str, dict[Labels, list[Pod]]] = {}
+        for name, pods in self.pods_in.items():
+            for pod in pods:
+                if pod.host_network:
+                    found.setdefault(name, {}).setdefault(pod.labels, []).append(pod)
+        return found
+
+    @cached_property
     def namespaces(self) -> dict[str, Namespace]:
         """Give the namespaces by name."""
         return {namespace.name: namespace for namespace in self.snapshot.namespaces}
@@ -150,6 +170,18 @@ class Inspection:
     def is_isolated(self, number: int, direction: Direction) -> bool:
         """Tell whether a class is isolated in a direction."""
         return bool(self.reach.program.isolated[direction] >> number & 1)
+
+    def to_blame(self, numbers: Iterable[int], direction: Direction) -> list[tuple[Policy, list[int]]]:
+        """Sort isolated classes by the first NetworkPolicy that isolates them."""
+        found: dict[Identity, tuple[Policy, list[int]]] = {}
+        for number in numbers:
+            policy = self.isolating(number, direction)[0]
+            found.setdefault(policy.ref.identity, (policy, []))[1].append(number)
+        return list(found.values())
+
+    def isolated(self, direction: Direction) -> list[int]:
+        """List the classes of the input's pods that are isolated in a direction."""
+        return bitset.members(self.known & self.reach.program.isolated[direction])
 
     def subjects(self, policy: Policy) -> int:
         """Give the classes that a policy is about."""
@@ -221,6 +253,15 @@ class Inspection:
         """Give the class of an address that nobody owns."""
         return self.frame.classes.first_atom + self.frame.classes.addresses.atoms.find(address)
 
+    @cached_property
+    def ports_of_workloads(self) -> dict[tuple[str, tuple[str, str]], frozenset[tuple[Protocol, int]]]:
+        """Give the ports that each workload (namespace; kind and name) of the input declares."""
+        return {
+            (key[0], (key[1], key[2])): frozenset(details.ports)
+            for key, details in self.surroundings.details.items()
+            if details.ports
+        }
+
     def details(self, pod: Pod) -> PodDetails | None:
         """Give the details of a pod: its own, or those of its workload."""
         known = self.surroundings.details
@@ -237,6 +278,22 @@ class Inspection:
             return []
         wanted = set(service.selector)
         return [pod for pod in self.pods_in.get(service.namespace, ()) if wanted.issubset(pod.labels)]
+
+    def is_in_mesh(self, pod: Pod) -> bool:
+        """Tell whether a pod is in Istio's ambient mesh: by its label, its namespace's, or the profile."""
+        mode = dict(pod.labels).get(_MESH_LABEL)
+        if mode is None:
+            space = self.namespaces.get(pod.namespace)
+            mode = dict(space.labels).get(_MESH_LABEL) if space is not None else None
+        if mode is None:
+            return self.profile is not None and self.profile.ambient and not pod.host_network
+        return mode == "ambient" and not pod.host_network
+
+    def probes_from(self, pod: Pod) -> str:
+        """Give the address that probes of a pod come from where it is not the node's, else an empty text."""
+        if not self.is_in_mesh(pod):
+            return ""
+        return (self.profile.probes_from if self.profile is not None else "") or AMBIENT_PROBES
 
     def is_complete(self, namespace: str) -> bool:
         """Tell whether the input shows the pods of a namespace: it has some, and nothing there makes more."""

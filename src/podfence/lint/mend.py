@@ -52,7 +52,8 @@ Change = Put | Add | Drop
 class Mend(msgspec.Struct, frozen=True):
     """How a finding may be mended: changes to the policy at ``ref``, or, without it, a ``new`` policy.
 
-    ``opens`` and ``closes`` say what it may do, the rest disproves it; one that may open must open something.
+    ``opens`` and ``closes`` say what it may do. Doing the other disproves it, and so does doing nothing, unless
+    it may do nothing else.
     """
 
     ref: ObjectRef | None

@@ -6,6 +6,7 @@ the others are not shown.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -63,7 +64,9 @@ class Prover:
         opens = list(opened(self._before, after, sources))
         closes = list(opened(after, self._before, sources))
         opens, closes = self._real(opens), self._real(closes)
-        if (opens and not mend.opens) or (closes and not mend.closes) or not (opens if mend.opens else closes):
+        if (opens and not mend.opens) or (closes and not mend.closes):
+            return None
+        if not opens and not closes and (mend.opens or mend.closes):
             return None
         return Fix(mend, mended.manifest, mended.difference, self._effect(opens, closes))
 
@@ -94,6 +97,8 @@ class Prover:
 
     def _effect(self, opens: Sequence[Change], closes: Sequence[Change]) -> str:
         parts = []
+        if not opens and not closes:
+            return "changes nothing"
         if opens:
             parts.append(f"opens {self._listed(opens)}")
         if closes:
@@ -113,12 +118,21 @@ class Prover:
             for destination in bitset.members(change.destinations):
                 key = (change.source, destination)
                 merged[key] = merged.get(key, 0) | change.ports
+        count: Counter[tuple[str, int]] = Counter()
         by_ports: dict[tuple[str, int], dict[str, None]] = {}
+        outside = {number for pair in merged for number in pair if number >= self._frame.classes.first_atom}
         for (source, destination), ports in merged.items():
-            by_ports.setdefault((self._names.of(destination), ports), {})[self._names.of(source)] = None
-        for (end, ports_of_end), sources in by_ports.items():
-            listed = list(sources)
-            yield f"{and_more(listed, _NAMED)} → {end} {ports_text(self._frame, ports_of_end)}"
+            end = self._name(destination, outside), ports
+            by_ports.setdefault(end, {})[self._name(source, outside)] = None
+            count[end] += 1
+        total = self._frame.classes.total
+        for (name, ports), sources in by_ports.items():
+            listed = list(sources) if count[name, ports] < total - 1 else ["anybody"]
+            yield f"{and_more(listed, _NAMED)} → {name} {ports_text(self._frame, ports)}"
+
+    def _name(self, number: int, outside: set[int]) -> str:
+        """Name a class; the pieces into which blocks cut the outside, where several differ, are all of it."""
+        return "outside addresses" if number in outside and len(outside) > 1 else self._names.of(number)
 
 
 def _affordable(snapshot: Snapshot, mends: Sequence[Mend]) -> Sequence[Mend]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from podfence.lint.manual import dns, ports, selectors
+from podfence.lint.manual import addresses, callers, dns, effect, isolation, mesh, ports, selectors, tiers
 from podfence.manifests.manual.catalogue import RULES as ADMISSION_RULES
 from podfence.manifests.manual.rule import Rule, network_policy, warning
 
@@ -21,7 +21,8 @@ OBJECT_TWICE = warning(
     fix=f"{_ONE}---\n{_OTHER.replace('name: web', 'name: web-egress')}",
 )
 
-_BY_RELATION = (*dns.RULES, *ports.RULES, *selectors.RULES)
+_THEMES = (addresses, callers, dns, effect, isolation, mesh, ports, selectors, tiers)
+_BY_RELATION = tuple(rule for theme in _THEMES for rule in theme.RULES)
 
 RULES: tuple[Rule, ...] = tuple(sorted((*ADMISSION_RULES, OBJECT_TWICE, *_BY_RELATION), key=lambda rule: rule.id))
 

@@ -12,13 +12,15 @@ from podfence.lint.found import Check, Found
 from podfence.lint.inspection import Inspection
 from podfence.lint.profiles import Profile
 from podfence.lint.proof import Fix, Prover
-from podfence.lint.rules import dns, ports, selectors
+from podfence.lint.rules import addresses, callers, dns, effect, isolation, mesh, ports, selectors, tiers
 from podfence.manifests.loaded import Identity
 from podfence.model.snapshot import Snapshot
 from podfence.model.source import Position
 from podfence.model.surroundings import Surroundings
 
-CHECKS: tuple[Check, ...] = (*dns.CHECKS, *ports.CHECKS, *selectors.CHECKS)
+_THEMES = (addresses, callers, dns, effect, isolation, mesh, ports, selectors, tiers)
+
+CHECKS: tuple[Check, ...] = tuple(check for theme in _THEMES for check in theme.CHECKS)
 
 _NOWHERE = Position("-", 1, 1)
 

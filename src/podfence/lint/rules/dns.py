@@ -36,9 +36,7 @@ class _Case(msgspec.Struct, frozen=True):
 def _cases(inspection: Inspection) -> dict[tuple[_Case, Any], tuple[Policy, list[int]]]:
     """Sort every egress-isolated class of the input by what is wrong with its DNS, and by the policy to blame."""
     found: dict[tuple[_Case, Any], tuple[Policy, list[int]]] = {}
-    for number in bitset.members(inspection.known):
-        if number >= inspection.frame.classes.pods or not inspection.is_isolated(number, Direction.EGRESS):
-            continue
+    for number in inspection.isolated(Direction.EGRESS):
         case = _case(inspection, number)
         if case is not None:
             policy = _to_blame(inspection, number)

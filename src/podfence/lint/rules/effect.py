@@ -1,0 +1,225 @@
+"""What has no effect: exclusions that are let in elsewhere, rules that others cover, rules that one side forgets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from podfence.engine import bitset
+from podfence.lint.found import Check, Found, rule_number
+from podfence.lint.implied import excludes, peer_covers, ports_cover, rule_covers, selector_covers
+from podfence.lint.inspection import Inspection, Placed
+from podfence.lint.manual.effect import EXCLUSION_VOID, ONE_SIDE_ONLY, WITHOUT_EFFECT
+from podfence.lint.mend import Add, Drop, Mend
+from podfence.lint.names import and_more
+from podfence.lint.peers import peer_text, peers_of_pods
+from podfence.manifests.manual.rule import Severity
+from podfence.model.labels import Selector
+from podfence.model.net import parse_cidr, subtract, union
+from podfence.model.policy import AddressPeer, Direction, Peer, PodPeer, Policy, Rule, Tier, Unreadable
+
+_Other = tuple[Rule, int, Peer]
+
+
+def exclusion_void(inspection: Inspection) -> Iterator[Found]:
+    """Find peers that another peer of the same policy covers, or whose exclusion it lets in."""
+    for placed in inspection.rules():
+        if placed.policy.tier is not Tier.NETWORK_POLICY or not placed.rule.peers:
+            continue
+        others = [
+            (rule, index, peer)
+            for rule in placed.policy.rules(placed.direction) or ()
+            if ports_cover(rule.ports, placed.rule.ports)
+            for index, peer in enumerate(rule.peers or ())
+        ]
+        for index, peer in enumerate(placed.rule.peers):
+            mine = [item for item in others if not (item[0] is placed.rule and item[1] == index)]
+            found = _letting_in(peer, mine) if excludes(peer) else None
+            if found is not None:
+                yield _void(placed, index, peer, found)
+            elif not excludes(peer):
+                yield from _covered(placed, index, peer, mine)
+
+
+def _letting_in(peer: Peer, others: Sequence[_Other]) -> _Other | None:
+    """Find the peer that lets in what this one leaves out."""
+    for item in others:
+        if peer_covers(item[2], peer):
+            return item
+    if not isinstance(peer, AddressPeer):
+        return None
+    holes = subtract((parse_cidr(peer.text.partition(" except ")[0]),), peer.ranges)
+    blocks = [item for item in others if isinstance(item[2], AddressPeer)]
+    filled = union(piece for item in blocks if isinstance(item[2], AddressPeer) for piece in item[2].ranges)
+    return blocks[0] if blocks and holes and not subtract(holes, filled) else None
+
+
+def _void(placed: Placed, index: int, peer: Peer, by: _Other) -> Found:
+    rule, position, wide = by
+    path = f"{rule.path}.{rule.peers_field}[{position}]"
+    where = f"peer {position + 1}" if rule is placed.rule else f"{rule.path}, peer {position + 1}"
+    mends: tuple[Mend, ...] = ()
+    if len(rule.peers or ()) > 1:
+        mends = (Mend(placed.policy.ref, (Drop(path),), opens=False, closes=True),)
+    return Found(
+        EXCLUSION_VOID,
+        placed.policy.ref,
+        f"{placed.rule.path}.{placed.rule.peers_field}[{index}]",
+        f"{rule_number(placed)}, peer {index + 1} ({peer_text(peer)}) leaves somebody out, and {where} "
+        f"({peer_text(wide)}) lets them in: peers are joined by OR, so the exclusion has no effect.",
+        felt="nothing; those who should be kept out are let through.",
+        mends=mends,
+    )
+
+
+def _covered(placed: Placed, index: int, peer: Peer, others: Sequence[_Other]) -> Iterator[Found]:
+    for rule, position, wide in others:
+        if rule is not placed.rule or not peer_covers(wide, peer):
+            continue
+        if peer_covers(peer, wide) and position > index:
+            continue  # of two that cover each other only the later one is named
+        yield Found(
+            EXCLUSION_VOID,
+            placed.policy.ref,
+            f"{placed.rule.path}.{placed.rule.peers_field}[{index}]",
+            f"{rule_number(placed)}: peer {position + 1} ({peer_text(wide)}) already allows everything that peer "
+            f"{index + 1} ({peer_text(peer)}) allows.",
+            mends=(Mend(placed.policy.ref, (Drop(f"{rule.path}.{rule.peers_field}[{index}]"),), opens=False),),
+            severity=Severity.INFO,
+        )
+        return
+
+
+def without_effect(inspection: Inspection) -> Iterator[Found]:
+    """Find rules that other rules for the same pods, and perhaps more, cover altogether."""
+    spaces: dict[str | None, list[Placed]] = defaultdict(list)
+    for placed in inspection.rules():
+        if placed.policy.tier is Tier.NETWORK_POLICY and _is_readable(placed.rule):
+            spaces[placed.policy.ref.namespace].append(placed)
+    for listed in spaces.values():
+        yield from _without_effect_in(listed)
+
+
+def _is_readable(rule: Rule) -> bool:
+    return not any(isinstance(item, Unreadable) for item in (*(rule.peers or ()), *(rule.ports or ())))
+
+
+def _without_effect_in(listed: list[Placed]) -> Iterator[Found]:
+    """Walk backwards through the rules of a namespace, and name each that those that stay cover."""
+    by_subject: dict[tuple[Selector, Direction], list[Placed]] = defaultdict(list)
+    for placed in listed:
+        by_subject[_selector(placed.policy), placed.direction].append(placed)
+    wider: dict[tuple[Selector, Direction], list[list[Placed]]] = {
+        key: [rules for other, rules in by_subject.items() if other[1] is key[1] and selector_covers(other[0], key[0])]
+        for key in by_subject
+    }
+    gone: set[int] = set()
+    found: list[tuple[Placed, Placed]] = []
+    for placed in reversed(listed):
+        for rules in wider[_selector(placed.policy), placed.direction]:
+            by = next((other for other in rules if _makes_idle(other, placed, gone)), None)
+            if by is not None:
+                gone.add(id(placed.rule))
+                found.append((placed, by))
+                break
+    yield from (_idle(placed, by) for placed, by in reversed(found))
+
+
+def _selector(policy: Policy) -> Selector:
+    return policy.subject.pod_selector if isinstance(policy.subject, PodPeer) else Selector()
+
+
+def _makes_idle(other: Placed, placed: Placed, gone: set[int]) -> bool:
+    return other.rule is not placed.rule and id(other.rule) not in gone and rule_covers(other.rule, placed.rule)
+
+
+def _idle(placed: Placed, by: Placed) -> Found:
+    where = "" if by.policy is placed.policy else f" of {by.policy.ref}"
+    return Found(
+        WITHOUT_EFFECT,
+        placed.policy.ref,
+        placed.rule.path,
+        f"{rule_number(placed)} allows nothing that {rule_number(by).lower()}{where} does not allow for the same pods: "
+        f"without it nothing changes.",
+        mends=(Mend(placed.policy.ref, (Drop(placed.rule.path),), opens=False),),
+    )
+
+
+def one_side_only(inspection: Inspection) -> Iterator[Found]:
+    """Find rules by which nobody connects, because the other side lets none of them through."""
+    for placed in inspection.rules():
+        if placed.policy.tier is not Tier.NETWORK_POLICY or placed.rule.peers is None:
+            continue
+        near = inspection.subjects(placed.policy) & inspection.known
+        for index, peer in enumerate(placed.rule.peers):
+            if not isinstance(peer, PodPeer) or not peer.pod_selector.requirements:
+                continue
+            far = inspection.frame.classes.select(peer) & inspection.known
+            if near and far and not _connects(inspection, placed, near, far):
+                yield _one_side(inspection, placed, index, near, far)
+
+
+def _connects(inspection: Inspection, placed: Placed, near: int, far: int) -> bool:
+    """Tell whether a pod on the near side and one on the far side connect on any port of the rule."""
+    egress = placed.direction is Direction.EGRESS
+    sources, destinations = (near, far) if egress else (far, near)
+    pieces = inspection.frame.port_pieces(placed.rule)
+    for source in bitset.members(sources):
+        parts = inspection.entering(source) if egress else inspection.reach.leaving(source)
+        for ports, classes in parts:
+            for wanted, among in pieces:
+                both = classes & destinations & among if ports & wanted else 0
+                if both & ~(1 << source) or (both and inspection.frame.classes.sizes[source] > 1):
+                    return True
+    return not any(destinations & among for _, among in pieces) or sources == destinations
+
+
+def _one_side(inspection: Inspection, placed: Placed, index: int, near: int, far: int) -> Found:
+    egress = placed.direction is Direction.EGRESS
+    other = Direction.INGRESS if egress else Direction.EGRESS
+    sources, destinations = (near, far) if egress else (far, near)
+    blamed = inspection.to_blame([n for n in bitset.members(far) if inspection.is_isolated(n, other)], other)
+    policies = and_more([str(policy.ref) for policy, _ in blamed], 3)
+    because = f"{policies} isolate{'s' if len(blamed) == 1 else ''} " if blamed else "policies of another tier deny "
+    start, end = inspection.text(sources), inspection.text(destinations)
+    doing = "leave for" if egress else "enter"
+    mends: tuple[Mend, ...] = ()
+    if len(blamed) == 1 and len(blamed[0][1]) == far.bit_count():
+        policy = blamed[0][0]
+        ports = _ports(inspection, placed)
+        if policy.ref.namespace is not None:
+            peers = peers_of_pods(inspection, inspection.pods(near), policy.ref.namespace)
+            rule: dict[str, Any] = {"from" if egress else "to": peers, **({"ports": ports} if ports else {})}
+            mends = (Mend(policy.ref, (Add(f"spec.{other.value}", (rule,)),)),)
+    return Found(
+        ONE_SIDE_ONLY,
+        placed.policy.ref,
+        f"{placed.rule.path}.{placed.rule.peers_field}[{index}]",
+        f"{rule_number(placed)} lets {start} {doing} {end}, but {because}"
+        f"{end if egress else start} for {other.value} and lets none of that through.",
+        felt=f"connections from {_short(inspection, sources)} to {_short(inspection, destinations)} time out.",
+        hint="a connection needs both sides: egress of the source, ingress of the destination",
+        mends=mends,
+    )
+
+
+def _ports(inspection: Inspection, placed: Placed) -> list[Any]:
+    """Give the ports of a rule as they are written."""
+    document = inspection.documents.get(placed.policy.ref.identity, {})
+    spec = document.get("spec") or {}
+    number = int(placed.rule.path.rpartition("[")[2].removesuffix("]"))
+    ports = spec[placed.direction.value][number].get("ports")
+    return list(ports) if isinstance(ports, list) else []
+
+
+def _short(inspection: Inspection, classes: int) -> str:
+    names = dict.fromkeys(f"{pod.namespace}/{pod.workload[1] or pod.name}" for pod in inspection.pods(classes))
+    return and_more(list(names), 3)
+
+
+CHECKS = (
+    Check(EXCLUSION_VOID, exclusion_void),
+    Check(ONE_SIDE_ONLY, one_side_only),
+    Check(WITHOUT_EFFECT, without_effect),
+)
