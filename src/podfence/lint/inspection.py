@@ -190,16 +190,17 @@ class Inspection:
     def accepts(self, number: int, direction: Direction) -> Iterator[Placed]:
         """List the rules that accept something for a class, of every tier."""
         for policy in self.selecting[direction][number]:
-            for rule in policy.rules(direction) or ():
+            for rule in self.frame.vocabulary.closed(policy).rules(direction) or ():
                 if rule.action is Action.ACCEPT:
                     yield Placed(policy, direction, rule)
 
     def rules(self, *directions: Direction) -> Iterator[Placed]:
-        """List every rule of every policy that lint judges."""
+        """List every rule of every policy that lint judges, and that can be read in all its parts."""
         for policy in self.policies:
             for direction in directions or tuple(Direction):
                 for rule in policy.rules(direction) or ():
-                    yield Placed(policy, direction, rule)
+                    if not any(isinstance(part, Unreadable) for part in (*(rule.peers or ()), *(rule.ports or ()))):
+                        yield Placed(policy, direction, rule)
 
     def pods(self, classes: int) -> list[Pod]:
         """List the pods of the input in some classes, in the order of the snapshot."""

@@ -55,6 +55,11 @@ def pods_text(pods: Iterable[Pod]) -> str:
     return and_more(listed)
 
 
+def is_one(pods: Iterable[Pod]) -> bool:
+    """Tell whether ``pods_text`` names one thing only, and so wants a verb in the singular."""
+    return len({(pod.namespace, pod.workload[0], workload_name(pod)) for pod in pods}) == 1
+
+
 def and_more(listed: list[str], most: int = _LISTED) -> str:
     """Join names, many by the first few and a count."""
     shown = listed[:most]

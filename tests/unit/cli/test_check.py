@@ -128,7 +128,7 @@ def test_outputs_can_be_several_and_files(folder: Path, capsys: pytest.CaptureFi
     code, out, _ = run(capsys, "check", ".", "-o", "text", "-o", "json=found.json", "-o", "text=found.txt")
     assert code == 1
     assert out == (folder / "found.txt").read_text()
-    assert findings((folder / "found.json").read_text()) == ["PF031", "PF044", "PF092"]
+    assert findings((folder / "found.json").read_text()) == ["PF031", "PF044", "PF254", "PF092"]
 
 
 @pytest.mark.usefixtures("folder")
@@ -138,6 +138,7 @@ def test_output_is_the_same_every_time_and_in_path_order(capsys: pytest.CaptureF
     assert [finding["position"]["file"] for finding in json.loads(first)["findings"]] == [
         "./bad.yaml",
         "./bits.yaml",
+        "./odd.yaml",
         "./odd.yaml",
     ]
 
@@ -154,7 +155,7 @@ def test_show_defaults_prints_what_the_server_would_store(capsys: pytest.Capture
         "policyTypes": ["Ingress", "Egress"],
     }
     assert out.count("---\n") == 1
-    assert err.startswith("REFUSED  3 files, 3 policies: 1 error, 1 warning.\n")
+    assert err.startswith("REFUSED  3 files, 3 policies: 1 error, 1 warning, 1 info.\n")
 
 
 @pytest.mark.usefixtures("folder")

@@ -17,7 +17,7 @@ from podfence.lint.manual.addresses import (
     SOURCE_REWRITTEN,
 )
 from podfence.lint.mend import Add, Drop, Mend
-from podfence.lint.names import and_more, pods_text, port_text
+from podfence.lint.names import and_more, is_one, pods_text, port_text
 from podfence.model.net import (
     PRIVATE_IPV4,
     AddressRange,
@@ -165,7 +165,7 @@ def own_ports_in_egress(inspection: Inspection) -> Iterator[Found]:
                 placed.policy.ref,
                 placed.rule.path,
                 f"{rule_number(placed)} allows {and_more(ports)} to everybody; these are the ports that "
-                f"{pods_text(pods)} listen{'s' if len(pods) == 1 else ''} on. Egress rules speak of the destination's "
+                f"{pods_text(pods)} listen{'s' if is_one(pods) else ''} on. Egress rules speak of the destination's "
                 f"port, and replies need no rule.",
                 felt="nothing works better for it, and these ports of everybody else can be reached.",
                 hint="ports to be reached on belong under ingress",

@@ -12,7 +12,7 @@ from podfence.lint.found import Check, Found
 from podfence.lint.inspection import Inspection, speaks_of, target_ports
 from podfence.lint.manual.callers import API_SERVER_EGRESS, API_SERVICE_CUT_OFF, METRICS_SCRAPE, WEBHOOK_CUT_OFF
 from podfence.lint.mend import Add, Mend
-from podfence.lint.names import pods_text
+from podfence.lint.names import is_one, pods_text
 from podfence.lint.peers import peers_of_pods
 from podfence.lint.scrapes import Scrape, scrapers, scrapes
 from podfence.manifests.loaded import Identity
@@ -86,8 +86,8 @@ def _no_server(inspection: Inspection, policy: Policy, numbers: list[int], role:
         API_SERVER_EGRESS,
         policy.ref,
         "spec.egress" if policy.egress else "spec",
-        f"{pods_text(pods)} use{'s' if len(pods) == 1 else ''} the Kubernetes API (bound to {role}), but "
-        f"{policy.ref} lets {'it' if len(pods) == 1 else 'them'} reach no such address and port: {listens}, "
+        f"{pods_text(pods)} use{'s' if is_one(pods) else ''} the Kubernetes API (bound to {role}), but "
+        f"{policy.ref} lets {'it' if is_one(pods) else 'them'} reach no such address and port: {listens}, "
         f"behind port 443 of its Service, and most plugins look after translation.",
         felt="the program cannot list or watch anything: time-outs at start, then restarts.",
         hint="this depends on the plugin: a few look at the Service's port 443 as well, so allow both",
@@ -227,7 +227,7 @@ def _not_scraped(
         policy.ref,
         "spec.podSelector",
         f"{scrape.title} scrapes {pods_text(pods)} on TCP {scrape.port}, but {policy.ref} isolates "
-        f"{'it' if len(pods) == 1 else 'them'}, and ingress to {scrape.port} is not allowed {who}.",
+        f"{'it' if is_one(pods) else 'them'}, and ingress to {scrape.port} is not allowed {who}.",
         felt="the targets are down in Prometheus, and alerts about them fire or fall silent.",
         hint="" if known else "Prometheus is not in the input; let its namespace in on that port",
         mends=mends,

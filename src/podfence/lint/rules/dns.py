@@ -12,7 +12,7 @@ from podfence.lint.found import Check, Found
 from podfence.lint.inspection import Inspection, speaks_of
 from podfence.lint.manual.dns import DNS_FORGOTTEN, DNS_NODE_LOCAL, DNS_ONLY_UDP, DNS_PORT, DNS_SERVICE_ADDRESS
 from podfence.lint.mend import Add, Mend
-from podfence.lint.names import and_more
+from podfence.lint.names import and_more, is_one
 from podfence.manifests.manual.rule import Rule, Severity
 from podfence.model.labels import NAMESPACE_NAME_LABEL
 from podfence.model.net import PRIVATE_IPV4, Protocol, covers, format_address, parse_address, subtract
@@ -204,8 +204,7 @@ def _message(inspection: Inspection, case: _Case, policy: Policy, pods: list[Pod
     isolated = _isolated_by(inspection, policy, numbers)
     dns = inspection.dns
     answers = f"{dns.servers.namespace}/{dns.servers.service}"
-    plural = sum(pod.count for pod in pods) != 1 or len(pods) > 1
-    verb = "are" if plural else "is"
+    verb = "is" if is_one(pods) else "are"
     match case.rule.id:
         case "PF102":
             missing = " and ".join(protocol.value for protocol in case.protocols)

@@ -17,7 +17,7 @@ from podfence.lint.peers import peer_text, peers_of_pods
 from podfence.manifests.manual.rule import Severity
 from podfence.model.labels import Selector
 from podfence.model.net import parse_cidr, subtract, union
-from podfence.model.policy import AddressPeer, Direction, Peer, PodPeer, Policy, Rule, Tier, Unreadable
+from podfence.model.policy import AddressPeer, Direction, Peer, PodPeer, Policy, Rule, Tier
 
 _Other = tuple[Rule, int, Peer]
 
@@ -95,14 +95,10 @@ def without_effect(inspection: Inspection) -> Iterator[Found]:
     """Find rules that other rules for the same pods, and perhaps more, cover altogether."""
     spaces: dict[str | None, list[Placed]] = defaultdict(list)
     for placed in inspection.rules():
-        if placed.policy.tier is Tier.NETWORK_POLICY and _is_readable(placed.rule):
+        if placed.policy.tier is Tier.NETWORK_POLICY:
             spaces[placed.policy.ref.namespace].append(placed)
     for listed in spaces.values():
         yield from _without_effect_in(listed)
-
-
-def _is_readable(rule: Rule) -> bool:
-    return not any(isinstance(item, Unreadable) for item in (*(rule.peers or ()), *(rule.ports or ())))
 
 
 def _without_effect_in(listed: list[Placed]) -> Iterator[Found]:

@@ -21,7 +21,7 @@ from podfence.lint.manual.isolation import (
     STARTUP_RACE,
 )
 from podfence.lint.mend import Add, Mend, Put
-from podfence.lint.names import and_more, pods_text
+from podfence.lint.names import and_more, is_one, pods_text
 from podfence.manifests.manual.rule import Severity
 from podfence.model.labels import NAMESPACE_NAME_LABEL
 from podfence.model.net import Protocol, parse_address
@@ -157,8 +157,8 @@ def _cut_off(inspection: Inspection, exposure: Exposure, policy: Policy, numbers
         BACKEND_CUT_OFF,
         policy.ref,
         "spec.podSelector",
-        f"{pods_text(pods)} stand{'s' if len(pods) == 1 else ''} behind {exposure.title}, but {policy.ref}{empty} "
-        f"isolates {'it' if len(pods) == 1 else 'them'}, and no rule lets {exposure.clients} in on "
+        f"{pods_text(pods)} stand{'s' if is_one(pods) else ''} behind {exposure.title}, but {policy.ref}{empty} "
+        f"isolates {'it' if is_one(pods) else 'them'}, and no rule lets {exposure.clients} in on "
         f"{exposure.protocol.value} {exposure.port}.",
         felt=exposure.felt,
         hint="" if known else "the ingress controller is not in the input; let its namespace in on that port",
@@ -249,7 +249,7 @@ def not_isolated(inspection: Inspection) -> Iterator[Found]:
                 ref,
                 "",
                 f"No policy isolates {pods_text(pods)} in namespace {name}: "
-                f"everybody may connect to {'it' if len(pods) == 1 else 'them'}, from outside the cluster too.",
+                f"everybody may connect to {'it' if is_one(pods) else 'them'}, from outside the cluster too.",
             )
 
 

@@ -10,7 +10,7 @@ from podfence.lint.found import Check, Found, rule_number
 from podfence.lint.inspection import Inspection, Placed, speaks_of
 from podfence.lint.manual.mesh import AMBIENT_CUT_OFF, AMBIENT_OPEN
 from podfence.lint.mend import Add, Mend
-from podfence.lint.names import pods_text, ports_text
+from podfence.lint.names import is_one, pods_text, ports_text
 from podfence.model.net import Protocol
 from podfence.model.policy import Direction, PodPeer, Policy
 
@@ -85,7 +85,7 @@ def _cut_off(
         AMBIENT_CUT_OFF,
         policy.ref,
         f"spec.{direction.value}",
-        f"{pods_text(pods)} {'is' if len(pods) == 1 else 'are'} in the ambient mesh: {moves} on TCP {HBONE}, but "
+        f"{pods_text(pods)} {'is' if is_one(pods) else 'are'} in the ambient mesh: {moves} on TCP {HBONE}, but "
         f"{policy.ref} allows only {ports_text(inspection.frame, ports)}.",
         felt="connections inside the mesh are reset or time out, those from outside the mesh work.",
         mends=(Mend(policy.ref, changes),) if changes and policy.ref.namespace is not None else (),
