@@ -67,8 +67,8 @@ class Walk:
         self.podfence(NO, "check", "shop")
         self.replace("recommendation", "protcol:", "protocol:")
         self.say(
-            "PF003 is one missing letter: kubectl apply would refuse the policy. It is mended in the copy. The others are"
-            " valid and wrong all the same; the next steps show what they do."
+            "PF003 is one missing letter: kubectl apply would refuse the policy. It is mended in the copy. The others"
+            " are valid and wrong all the same; the next steps show what they do."
         )
 
     def who_reaches_whom(self) -> None:

@@ -88,16 +88,10 @@ class Reach:
 
     def row(self, source: int) -> Row:
         """Give the row of one source class."""
-        reached: dict[int, int] = {}
         egress = self.leaving(source)
         if len(egress) == 1 and egress[0][1] == self._everything:
             return Row(source, dict(merge_equal([part for part in self.entering(source) if part[1]])))
-        for ingress_ports, entered in self.entering(source):
-            for egress_ports, left in egress:
-                ports = ingress_ports & egress_ports
-                if ports and (both := entered & left):
-                    reached[both] = reached.get(both, 0) | ports
-        return Row(source, {ports: classes for classes, ports in reached.items()})
+        return both_sides(source, egress, self.entering(source))
 
     def entering(self, source: int) -> Parts:
         """Give the destinations that let a source in."""
@@ -247,6 +241,17 @@ class Reach:
                 found[area].append(number)
         first = self.program.classes.first_atom
         return [(areas[area] << first, bitset.make(ends)) for area, ends in found.items()]
+
+
+def both_sides(source: int, leaving: Parts, entering: Parts) -> Row:
+    """Give the row of a source from what its own side and what the other sides let through."""
+    reached: dict[int, int] = {}
+    for ingress_ports, entered in entering:
+        for egress_ports, left in leaving:
+            ports = ingress_ports & egress_ports
+            if ports and (both := entered & left):
+                reached[both] = reached.get(both, 0) | ports
+    return Row(source, {ports: classes for classes, ports in reached.items()})
 
 
 class _Ground:

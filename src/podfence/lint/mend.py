@@ -18,7 +18,7 @@ from podfence.manifests.loaded import Identity
 from podfence.manifests.write import write_yaml
 from podfence.model.objects import ObjectRef
 from podfence.model.policy import Policy
-from podfence.synthesis.edit import clean, field_at, read_back
+from podfence.synthesis.edit import clean, field_at, read_back_text
 
 Plain = dict[str, Any]
 
@@ -85,19 +85,18 @@ def carried_out(mend: Mend, documents: Mapping[Identity, Mapping[str, Any]]) -> 
         for change in mend.changes:
             if not _apply(document, change):
                 return None
-    policy = read_back(document)
+    text = write_yaml([document])
+    policy = read_back_text(text)
     if policy is None or (mend.ref is not None and policy.ref.identity != mend.ref.identity):
         return None
     if mend.ref is not None:
         policy = msgspec.structs.replace(policy, ref=mend.ref)
-    return Mended(policy, write_yaml([document]), difference(before, document))
+    return Mended(policy, text, difference(write_yaml([before]) if before else "", text))
 
 
-def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+def difference(before: str, after: str) -> tuple[str, ...]:
     """Write how two documents differ, with the lines around: ``-`` goes, ``+`` comes."""
-    old = write_yaml([before]).splitlines() if before else []
-    new = write_yaml([after]).splitlines()
-    lines = list(difflib.unified_diff(old, new, lineterm="", n=_CONTEXT))[2:]
+    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=_CONTEXT))[2:]
     return tuple("…" if line.startswith("@@") else f"{line[:1]} {line[1:]}" for line in lines if line != lines[0])
 
 

@@ -1,7 +1,7 @@
 """Holds every mend against the cluster as it is: what it opens, what it closes, and nothing unnamed.
 
-All mends share one frame. In a cluster of many ends only the first mends are proved, those of the worst findings;
-the others are not shown.
+All mends share one frame. Where there are hundreds only the first are proved, those of the worst findings; the
+others are not shown.
 """
 
 from __future__ import annotations
@@ -12,21 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from podfence.engine import bitset
-from podfence.engine.compare import Change, opened
-from podfence.engine.compile import Program
+from podfence.engine.compare import Change
 from podfence.engine.frame import Frame
-from podfence.engine.reach import Reach
 from podfence.lint.mend import Mend, carried_out
 from podfence.lint.names import Names, and_more, ports_text
+from podfence.lint.replaced import Replacing
 from podfence.manifests.loaded import Identity
-from podfence.model.policy import Policy
 from podfence.model.snapshot import Snapshot
-from podfence.synthesis.affected import Affected
-from podfence.synthesis.edit import Draft
 
 _NAMED = 3
-_MOST_WORK = 2_000_000
-"""Classes of ends times policies times mends that are proved at most."""
+_MOST_PROVED = 400
+"""How many mends are proved: whoever has more findings begins with the worst."""
 
 
 class Fix(msgspec.Struct, frozen=True):
@@ -39,53 +35,30 @@ class Fix(msgspec.Struct, frozen=True):
 
 
 class Prover:
-    """Proves mends in one frame; ``assumed`` names pods that stand in the snapshot for what the input lacks."""
+    """Proves mends in one frame, which holds every policy that they make."""
 
     def __init__(
         self, snapshot: Snapshot, documents: Mapping[Identity, Mapping[str, object]], mends: Sequence[Mend]
     ) -> None:
-        self._snapshot = snapshot
-        self._mended = {id(mend): carried_out(mend, documents) for mend in _affordable(snapshot, mends)}
-        done = [mended for mended in self._mended.values() if mended is not None]
-        self._frame = Frame(snapshot, more=[mended.policy for mended in done]) if done else None
-        if self._frame is not None:
-            self._before = Reach(Program(self._frame))
-            self._names = Names(self._frame)
+        self._mended = {id(mend): carried_out(mend, documents) for mend in mends[:_MOST_PROVED]}
+        self._frame = Frame(snapshot, more=[item.policy for item in self._mended.values() if item is not None])
+        self._replacing = Replacing(self._frame)
+        self._names = Names(self._frame)
 
     def prove(self, mend: Mend) -> Fix | None:
         """Prove one of the mends; ``None`` when it does not do what it is meant to, or does more."""
         mended = self._mended.get(id(mend))
-        if mended is None or self._frame is None:
+        if mended is None:
             return None
-        draft = Draft(policies={mended.policy.ref.identity: mended.policy})
-        after_policies = draft.on(self._snapshot).policies
-        after = Reach(Program(self._frame, after_policies))
-        sources = self._sources(draft, mended.policy, after)
-        opens = list(opened(self._before, after, sources))
-        closes = list(opened(after, self._before, sources))
-        opens, closes = self._real(opens), self._real(closes)
+        opens, closes = map(self._real, self._replacing.changes(mended.policy))
         if (opens and not mend.opens) or (closes and not mend.closes):
             return None
         if not opens and not closes and (mend.opens or mend.closes):
             return None
         return Fix(mend, mended.manifest, mended.difference, self._effect(opens, closes))
 
-    def _sources(self, draft: Draft, policy: Policy, after: Reach) -> list[int]:
-        """List the source classes that the policy before or after the change can make a difference to."""
-        assert self._frame is not None  # noqa: S101 (prove has looked)
-        program = after.program
-        if program.isolated != self._before.program.isolated:
-            return list(range(self._frame.classes.total))
-        found = Affected(self._frame, self._snapshot).sources(draft)
-        before = next((known for known in self._snapshot.policies if known.ref.identity == policy.ref.identity), None)
-        if before is not None:
-            swapped = self._snapshot.with_policies([policy])
-            found |= Affected(self._frame, swapped).sources(Draft(policies={before.ref.identity: before}))
-        return bitset.members(found)
-
     def _real(self, changes: Iterable[Change]) -> list[Change]:
-        """Leave out a pod's way to itself, and what only assumed ends would notice of each other."""
-        assert self._frame is not None  # noqa: S101 (prove has looked)
+        """Leave out a pod's way to itself."""
         classes = self._frame.classes
         kept = []
         for change in changes:
@@ -112,7 +85,6 @@ class Prover:
         return "; ".join(named) + more
 
     def _lines(self, changes: Sequence[Change]) -> Iterator[str]:
-        assert self._frame is not None  # noqa: S101 (prove has looked)
         merged: dict[tuple[int, int], int] = {}
         for change in changes:
             for destination in bitset.members(change.destinations):
@@ -133,8 +105,3 @@ class Prover:
     def _name(self, number: int, outside: set[int]) -> str:
         """Name a class; the pieces into which blocks cut the outside, where several differ, are all of it."""
         return "outside addresses" if number in outside and len(outside) > 1 else self._names.of(number)
-
-
-def _affordable(snapshot: Snapshot, mends: Sequence[Mend]) -> Sequence[Mend]:
-    cost = max(1, len(snapshot.policies)) * max(1, len(snapshot.pods) // 100)
-    return mends[: max(8, _MOST_WORK // cost)]
