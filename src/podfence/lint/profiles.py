@@ -100,7 +100,7 @@ PROFILES = {
         # OpenShift: DNS pods listen on 5353 (cluster-dns-operator), OVN-Kubernetes, clusterNetwork 10.128.0.0/14.
         Profile("openshift", dns=_OPENSHIFT_DNS, pod_cidr="10.128.0.0/14", plugin="OVN-Kubernetes"),
         # Istio ambient: ztunnel takes traffic on 15008 (HBONE) and makes probes come from 169.254.7.127.
-        Profile("ambient", ambient=True, probes_from="169.254.7.127"),
+        Profile("ambient", api_ports=(), ambient=True, probes_from="169.254.7.127"),
     )
 }
 """The profiles that Podfence brings, by name."""

@@ -10,6 +10,7 @@ import msgspec
 from podfence.lint.finding import SEVERITIES, Finding
 from podfence.lint.found import Check, Found
 from podfence.lint.inspection import Inspection
+from podfence.lint.names import and_more
 from podfence.lint.profiles import Profile
 from podfence.lint.proof import Fix, Prover
 from podfence.lint.rules import addresses, callers, dns, effect, isolation, mesh, ports, selectors, tiers
@@ -43,8 +44,18 @@ def find_relations(
             found.setdefault(item.key, (item, []))[1].append(name)
     fixes = dict(_proved(inspections, documents, list(found.values())))
     for key, (item, names) in found.items():
-        holds_in = tuple(names) if profiles else ()
-        yield _finding(item, holds_in, fixes.get(key))
+        # What holds everywhere that was asked about does not depend on the cluster.
+        holds_in = tuple(names) if len(names) < len(profiles) else ()
+        plugins = {profile.name: profile.plugin for profile in profiles if profile.plugin and profile.name in names}
+        yield _finding(_with_plugins(item, plugins), holds_in, fixes.get(key))
+
+
+def _with_plugins(item: Found, plugins: Mapping[str, str]) -> Found:
+    """Name the plugins that a finding depends on, as far as the profiles tell."""
+    if "plugin" not in item.hint or not plugins:
+        return item
+    told = and_more([f"{plugin} in {name}" for name, plugin in plugins.items()])
+    return msgspec.structs.replace(item, hint=f"{item.hint}; here that is {told}")
 
 
 def _found(inspection: Inspection) -> Iterator[Found]:

@@ -13,6 +13,7 @@ from podfence.engine import bitset
 from podfence.engine.accepts import Parts, merge_equal
 from podfence.engine.compare import Change, newly_reached
 from podfence.engine.compile import Program
+from podfence.engine.fail_closed import closed_rule
 from podfence.engine.frame import Frame
 from podfence.engine.reach import Reach, Row, both_sides
 from podfence.model.policy import Direction, Policy
@@ -74,10 +75,17 @@ class Replacing:
         before = next((known for known in there if known.ref.identity == policy.ref.identity), None)
         if before is None or before.subject != policy.subject or after.isolates_others:
             return range(self.frame.classes.total)
+        if not _is_readable(before) or not _is_readable(policy):
+            return range(self.frame.classes.total)
         old, new = self._snapshot.with_policies([before]), self._snapshot.with_policies([policy])
         found = Affected(self.frame, old).sources(Draft(policies={policy.ref.identity: policy}))
         found |= Affected(self.frame, new).sources(Draft(policies={before.ref.identity: before}))
         return bitset.members(found)
+
+
+def _is_readable(policy: Policy) -> bool:
+    rules = [*(policy.ingress or ()), *(policy.egress or ())]
+    return all(closed_rule(rule) is rule for rule in rules)
 
 
 class _After:

@@ -91,4 +91,4 @@ def _annotated(inspection: Inspection) -> Iterator[Scrape]:
             continue
         classes = tuple(c for c in inspection.class_of.get(key, ()) if c < inspection.frame.classes.pods)
         if classes:
-            yield Scrape(f"The annotation prometheus.io/scrape of {key[1]} {key[0]}/{key[2]}", int(port), classes)
+            yield Scrape("the annotation prometheus.io/scrape", int(port), classes)

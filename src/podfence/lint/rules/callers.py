@@ -12,9 +12,9 @@ from podfence.lint.found import Check, Found
 from podfence.lint.inspection import Inspection, speaks_of, target_ports
 from podfence.lint.manual.callers import API_SERVER_EGRESS, API_SERVICE_CUT_OFF, METRICS_SCRAPE, WEBHOOK_CUT_OFF
 from podfence.lint.mend import Add, Mend
-from podfence.lint.names import is_one, pods_text
+from podfence.lint.names import and_more, is_one, pods_text
 from podfence.lint.peers import peers_of_pods
-from podfence.lint.scrapes import Scrape, scrapers, scrapes
+from podfence.lint.scrapes import scrapers, scrapes
 from podfence.manifests.loaded import Identity
 from podfence.manifests.manual.rule import Rule, Severity
 from podfence.model.net import Protocol, format_address
@@ -28,15 +28,16 @@ def api_server_egress(inspection: Inspection) -> Iterator[Found]:
     """Find pods that have a role in the cluster and may not reach the API server."""
     roles = _roles(inspection)
     server = api_server(inspection)
-    cut: dict[tuple[Identity, str], tuple[Policy, list[int]]] = {}
+    cut: dict[tuple[Identity, str], tuple[Policy, list[Pod]]] = {}
     for number in inspection.isolated(Direction.EGRESS) if roles else ():
-        role = _role_of(inspection, number, roles)
-        if role and not _reaches_server(inspection, number, server):
+        bound = [(role, pod) for pod in inspection.members[number] if (role := _role_of(inspection, pod, roles))]
+        if bound and not _reaches_server(inspection, number, server):
             isolating = inspection.isolating(number, Direction.EGRESS)
             policy = next((item for item in isolating if item.egress), isolating[0])
-            cut.setdefault((policy.ref.identity, role), (policy, []))[1].append(number)
-    for (_, role), (policy, numbers) in cut.items():
-        yield _no_server(inspection, policy, numbers, role, server)
+            for role, pod in bound:
+                cut.setdefault((policy.ref.identity, role), (policy, []))[1].append(pod)
+    for (_, role), (policy, pods) in cut.items():
+        yield _no_server(policy, pods, role, server)
 
 
 def _roles(inspection: Inspection) -> dict[tuple[str, str], str]:
@@ -47,12 +48,9 @@ def _roles(inspection: Inspection) -> dict[tuple[str, str], str]:
     return found
 
 
-def _role_of(inspection: Inspection, number: int, roles: dict[tuple[str, str], str]) -> str:
-    for pod in inspection.members[number]:
-        details = inspection.details(pod)
-        if details is not None and (pod.namespace, details.service_account) in roles:
-            return roles[pod.namespace, details.service_account]
-    return ""
+def _role_of(inspection: Inspection, pod: Pod, roles: dict[tuple[str, str], str]) -> str:
+    details = inspection.details(pod)
+    return roles.get((pod.namespace, details.service_account), "") if details is not None else ""
 
 
 def _reaches_server(inspection: Inspection, number: int, server: ApiServer) -> bool:
@@ -71,8 +69,7 @@ def _names_more_than_pods(rule: PolicyRule) -> bool:
     return rule.peers is None or any(not isinstance(peer, PodPeer) for peer in rule.peers)
 
 
-def _no_server(inspection: Inspection, policy: Policy, numbers: list[int], role: str, server: ApiServer) -> Found:
-    pods = inspection.pods(bitset.make(numbers))
+def _no_server(policy: Policy, pods: list[Pod], role: str, server: ApiServer) -> Found:
     ports = list(dict.fromkeys((SERVICE_PORT, *server.ports)))
     listens = f"it listens on {server.text}" if server.ports else "it runs on nodes, where no podSelector finds it"
     mends: tuple[Mend, ...] = ()
@@ -188,6 +185,7 @@ def api_service_cut_off(inspection: Inspection) -> Iterator[Found]:
 def metrics_scrape(inspection: Inspection) -> Iterator[Found]:
     """Find ports that Prometheus is told to scrape and may not."""
     clients = scrapers(inspection)
+    found: dict[tuple[Identity, int, tuple[int, ...]], tuple[Policy, list[str]]] = {}
     for scrape in scrapes(inspection):
         left_out = [
             number
@@ -196,7 +194,10 @@ def metrics_scrape(inspection: Inspection) -> Iterator[Found]:
             and not _scraped(inspection, number, scrape.port, clients)
         ]
         for policy, numbers in inspection.to_blame(left_out, Direction.INGRESS):
-            yield _not_scraped(inspection, scrape, policy, numbers, clients)
+            key = (policy.ref.identity, scrape.port, tuple(numbers))
+            found.setdefault(key, (policy, []))[1].append(scrape.title)
+    for (_, port, classes), (policy, titles) in found.items():
+        yield _not_scraped(inspection, titles, port, policy, classes, clients)
 
 
 def _scraped(inspection: Inspection, number: int, port: int, clients: list[int]) -> bool:
@@ -210,24 +211,25 @@ def _scraped(inspection: Inspection, number: int, port: int, clients: list[int])
 
 
 def _not_scraped(
-    inspection: Inspection, scrape: Scrape, policy: Policy, numbers: list[int], clients: list[int]
+    inspection: Inspection, titles: list[str], port: int, policy: Policy, numbers: tuple[int, ...], clients: list[int]
 ) -> Found:
     pods = inspection.pods(bitset.make(numbers))
     known = inspection.pods(bitset.make(clients))
+    who_scrapes = f"{and_more(titles)} scrape{'s' if len(titles) == 1 else ''}"
     who = f"from {pods_text(known)}" if known else "from anybody, Prometheus included"
     mends: tuple[Mend, ...] = ()
     if known and policy.ref.namespace is not None:
         rule = {
             "from": peers_of_pods(inspection, known, policy.ref.namespace),
-            "ports": [{"protocol": "TCP", "port": scrape.port}],
+            "ports": [{"protocol": "TCP", "port": port}],
         }
         mends = (Mend(policy.ref, (Add("spec.ingress", (rule,)),)),)
     return Found(
         METRICS_SCRAPE,
         policy.ref,
         "spec.podSelector",
-        f"{scrape.title} scrapes {pods_text(pods)} on TCP {scrape.port}, but {policy.ref} isolates "
-        f"{'it' if is_one(pods) else 'them'}, and ingress to {scrape.port} is not allowed {who}.",
+        f"{who_scrapes[:1].upper()}{who_scrapes[1:]} {pods_text(pods)} on TCP {port}, but {policy.ref} isolates "
+        f"{'it' if is_one(pods) else 'them'}, and ingress to {port} is not allowed {who}.",
         felt="the targets are down in Prometheus, and alerts about them fire or fall silent.",
         hint="" if known else "Prometheus is not in the input; let its namespace in on that port",
         mends=mends,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,8 @@ from podfence.lint.found import Check, Found
 from podfence.lint.inspection import Inspection, speaks_of
 from podfence.lint.manual.dns import DNS_FORGOTTEN, DNS_NODE_LOCAL, DNS_ONLY_UDP, DNS_PORT, DNS_SERVICE_ADDRESS
 from podfence.lint.mend import Add, Mend
-from podfence.lint.names import and_more, is_one
+from podfence.lint.names import and_more, is_one, pods_text
+from podfence.manifests.loaded import Identity
 from podfence.manifests.manual.rule import Rule, Severity
 from podfence.model.labels import NAMESPACE_NAME_LABEL
 from podfence.model.net import PRIVATE_IPV4, Protocol, covers, format_address, parse_address, subtract
@@ -31,22 +33,41 @@ class _Case(msgspec.Struct, frozen=True):
     rule: Rule
     severity: Severity
     protocols: tuple[Protocol, ...] = _BOTH
+    own: tuple[int, ...] = ()
+    """The resolvers that the pods bring along, where they do."""
 
 
-def _cases(inspection: Inspection) -> dict[tuple[_Case, Any], tuple[Policy, list[int]]]:
-    """Sort every egress-isolated class of the input by what is wrong with its DNS, and by the policy to blame."""
-    found: dict[tuple[_Case, Any], tuple[Policy, list[int]]] = {}
+class _Group(msgspec.Struct, frozen=True):
+    """Pods with one thing wrong, their classes, and the policy to mend."""
+
+    case: _Case
+    policy: Policy
+    numbers: list[int]
+    pods: list[Pod]
+
+
+def _groups(inspection: Inspection) -> list[_Group]:
+    """Sort every egress-isolated pod of the input by what is wrong with its DNS, and by the policy to blame."""
+    found: dict[tuple[_Case, Identity], _Group] = {}
     for number in inspection.isolated(Direction.EGRESS):
-        case = _case(inspection, number)
-        if case is not None:
-            policy = _to_blame(inspection, number)
-            found.setdefault((case, policy.ref.identity), (policy, []))[1].append(number)
-    return found
+        alike: dict[tuple[int, ...] | None, list[Pod]] = defaultdict(list)
+        for pod in inspection.members[number]:
+            alike[_own_resolvers(inspection, pod)].append(pod)
+        for own, pods in alike.items():
+            case = _case(inspection, number, own)
+            if case is not None:
+                policy = _to_blame(inspection, number)
+                group = found.setdefault((case, policy.ref.identity), _Group(case, policy, [], []))
+                group.numbers.append(number)
+                group.pods.extend(pods)
+    return list(found.values())
 
 
-def _case(inspection: Inspection, number: int) -> _Case | None:
-    """Tell what is wrong with the DNS of a class; ``None`` when nothing is, or nobody can tell."""
-    own = _own_resolvers(inspection, number)
+def _case(inspection: Inspection, number: int, own: tuple[int, ...] | None) -> _Case | None:
+    """Tell what is wrong with the DNS of a class whose pods ask ``own`` resolvers, ``None`` for the cluster's.
+
+    ``None`` when nothing is wrong, or nobody can tell.
+    """
     if own is not None:
         return _own_case(inspection, number, own)
     if inspection.dns.certain:
@@ -58,8 +79,7 @@ def _case(inspection: Inspection, number: int) -> _Case | None:
 
 def _known_case(inspection: Inspection, number: int) -> _Case | None:
     dns = inspection.dns
-    servers = bitset.make(_server_classes(inspection))
-    resolvers = bitset.make([inspection.class_of_address(address) for address in dns.resolvers])
+    servers, resolvers = _answering(inspection)
     to_pods = tuple(p for p in _BOTH if inspection.leaving(number, p, dns.port) & servers)
     to_resolvers = tuple(p for p in _BOTH if inspection.leaving(number, p, 53) & resolvers)
     if resolvers and Protocol.UDP not in to_resolvers:
@@ -93,34 +113,39 @@ def _is_called_by_name(peer: Peer) -> bool:
             return False
 
 
-def _server_classes(inspection: Inspection) -> list[int]:
-    servers = {(pod.namespace, pod.name, pod.workload) for pod in inspection.dns.pods}
-    pairs = zip(inspection.snapshot.pods, inspection.frame.classes.of_pod, strict=True)
-    return [number for pod, number in pairs if (pod.namespace, pod.name, pod.workload) in servers]
+def _answering(inspection: Inspection) -> tuple[int, int]:
+    """Give the classes of the pods that answer DNS, and of the addresses that do."""
+    known: tuple[int, int] | None = inspection.kept.get("dns-answering")
+    if known is None:
+        servers = {(pod.namespace, pod.name, pod.workload) for pod in inspection.dns.pods}
+        pairs = zip(inspection.snapshot.pods, inspection.frame.classes.of_pod, strict=True)
+        numbers = {number for pod, number in pairs if (pod.namespace, pod.name, pod.workload) in servers}
+        resolvers = [inspection.class_of_address(address) for address in inspection.dns.resolvers]
+        known = inspection.kept["dns-answering"] = (bitset.make(numbers), bitset.make(resolvers))
+    return known
 
 
-def _own_resolvers(inspection: Inspection, number: int) -> list[int] | None:
-    """Give the resolvers that pods bring along, an empty list for those of their node; ``None`` for the cluster's."""
-    details = inspection.details(inspection.members[number][0])
-    if details is None or details.dns_policy not in ("None", "Default"):
+def _own_resolvers(inspection: Inspection, pod: Pod) -> tuple[int, ...] | None:
+    """Give the resolvers that a pod brings along, none for those of its node; ``None`` for the cluster's."""
+    details = inspection.details(pod)
+    if details is None or details.dns_policy not in {"None", "Default"}:
         return None
     if details.dns_policy == "Default":
-        return []
+        return ()
     found = []
     for text in details.nameservers:
         try:
             found.append(parse_address(text))
         except ValueError:
             continue
-    return found
+    return tuple(found)
 
 
-def _own_case(inspection: Inspection, number: int, resolvers: list[int]) -> _Case | None:
-    if not resolvers or any(
-        inspection.leaving(number, p, 53) >> c & 1 for p in _BOTH for c in map(inspection.class_of_address, resolvers)
-    ):
+def _own_case(inspection: Inspection, number: int, resolvers: tuple[int, ...]) -> _Case | None:
+    classes = [inspection.class_of_address(address) for address in resolvers]
+    if not classes or any(inspection.leaving(number, p, 53) >> c & 1 for p in _BOTH for c in classes):
         return None
-    return _forgotten(inspection, number)
+    return msgspec.structs.replace(_forgotten(inspection, number), own=resolvers)
 
 
 def _may_be_dns(rule: PolicyRule) -> bool:
@@ -168,26 +193,22 @@ def _speaks_of_dns(policy: Policy) -> bool:
 
 def dns(inspection: Inspection, wanted: Rule) -> Iterator[Found]:
     """Find pods that are cut off from DNS in one of the ways."""
-    for (case, _), (policy, numbers) in _known_cases(inspection).items():
-        if case.rule is wanted and policy.ref.identity not in inspection.refused:
-            pods = inspection.pods(bitset.make(numbers))
+    groups: list[_Group] | None = inspection.kept.get("dns")
+    if groups is None:
+        groups = inspection.kept["dns"] = _groups(inspection)
+    for group in groups:
+        case, policy = group.case, group.policy
+        if case.rule is wanted:
             yield Found(
                 case.rule,
                 policy.ref,
                 "spec.egress" if policy.egress else "spec",
-                _message(inspection, case, policy, pods, numbers),
+                _message(inspection, group),
                 felt="" if case.severity is Severity.INFO else _FELT[case.rule.id],
                 hint=_hint(inspection, case),
                 mends=_mends(inspection, case, policy),
                 severity=case.severity,
             )
-
-
-def _known_cases(inspection: Inspection) -> dict[tuple[_Case, Any], tuple[Policy, list[int]]]:
-    found = inspection.kept.get("dns")
-    if found is None:
-        found = inspection.kept["dns"] = _cases(inspection)
-    return found
 
 
 _FELT = {
@@ -199,12 +220,13 @@ _FELT = {
 }
 
 
-def _message(inspection: Inspection, case: _Case, policy: Policy, pods: list[Pod], numbers: list[int]) -> str:
-    who = inspection.text(bitset.make(numbers))
+def _message(inspection: Inspection, group: _Group) -> str:
+    case, policy, numbers = group.case, group.policy, group.numbers
+    who = pods_text(sorted(group.pods, key=lambda pod: (pod.namespace, pod.name)))
     isolated = _isolated_by(inspection, policy, numbers)
     dns = inspection.dns
     answers = f"{dns.servers.namespace}/{dns.servers.service}"
-    verb = "is" if is_one(pods) else "are"
+    verb = "is" if is_one(group.pods) else "are"
     match case.rule.id:
         case "PF102":
             missing = " and ".join(protocol.value for protocol in case.protocols)
@@ -229,14 +251,15 @@ def _message(inspection: Inspection, case: _Case, policy: Policy, pods: list[Pod
                 f"{who} may reach {address}, the address of Service {answers}, but not the pods behind it: "
                 f"policies see addresses after the Service has translated them."
             )
-    where = and_more([format_address(item) for item in dns.resolvers]) if not dns.pods else answers
+    addresses = case.own or (() if dns.pods else dns.resolvers)
+    where = and_more([format_address(item) for item in addresses]) if addresses else answers
     if case.severity is Severity.INFO:
         leaves = any(True for number in numbers for _ in inspection.accepts(number, Direction.EGRESS))
         only = "may leave only to private addresses" if leaves else "may not leave at all"
         return f"{who} {only} ({isolated}), DNS included; fine if no name is ever looked up."
     return (
         f"{who} {verb} isolated for egress by {isolated}, and nothing allows DNS "
-        f"(UDP and TCP {dns.port if dns.pods else 53} to {where})."
+        f"(UDP and TCP {53 if addresses else dns.port} to {where})."
     )
 
 
@@ -248,7 +271,7 @@ def _isolated_by(inspection: Inspection, policy: Policy, numbers: list[int]) -> 
 def _hint(inspection: Inspection, case: _Case) -> str:
     if case.rule is DNS_SERVICE_ADDRESS:
         return "this depends on the plugin: a few also look at the address before translation"
-    if case.rule is DNS_FORGOTTEN and not inspection.dns.certain:
+    if case.rule is DNS_FORGOTTEN and not inspection.dns.certain and not case.own:
         return "which pods answer DNS is not in the input; kube-system, k8s-app=kube-dns is what most clusters have"
     return ""
 
@@ -259,12 +282,13 @@ def _mends(inspection: Inspection, case: _Case, policy: Policy) -> tuple[Mend, .
     dns = inspection.dns
     to: list[dict[str, Any]] = []
     port = dns.port
-    if dns.pods and case.rule is not DNS_NODE_LOCAL:
+    resolvers = case.own or dns.resolvers
+    if dns.pods and case.rule is not DNS_NODE_LOCAL and not case.own:
         space = {"namespaceSelector": {"matchLabels": {NAMESPACE_NAME_LABEL: dns.servers.namespace}}}
         to.append({**space, "podSelector": {"matchLabels": dict(dns.servers.labels)}})
-    if dns.resolvers and (not to or case.rule is DNS_FORGOTTEN):
-        to.extend({"ipBlock": {"cidr": _host(address)}} for address in dns.resolvers)
-        port = port if dns.pods and case.rule is not DNS_NODE_LOCAL else 53
+    if resolvers and (not to or case.rule is DNS_FORGOTTEN):
+        port = port if to else 53
+        to.extend({"ipBlock": {"cidr": _host(address)}} for address in resolvers)
     ports = [{"protocol": protocol.value, "port": port} for protocol in case.protocols]
     return (Mend(policy.ref, (Add("spec.egress", ({"to": to, "ports": ports},)),)),)
 

@@ -22,6 +22,7 @@ from podfence.lint.manual.isolation import (
 )
 from podfence.lint.mend import Add, Mend, Put
 from podfence.lint.names import and_more, is_one, pods_text
+from podfence.manifests.loaded import Identity
 from podfence.manifests.manual.rule import Severity
 from podfence.model.labels import NAMESPACE_NAME_LABEL
 from podfence.model.net import Protocol, parse_address
@@ -115,6 +116,7 @@ def empty_egress(inspection: Inspection) -> Iterator[Found]:
 
 def backend_cut_off(inspection: Inspection) -> Iterator[Found]:
     """Find pods that serve requests from outside, and are isolated from where these come."""
+    found: dict[tuple[Identity, Protocol, int, tuple[int, ...]], tuple[Policy, list[Exposure]]] = {}
     for exposure in exposures(inspection):
         cut = [
             number
@@ -122,7 +124,10 @@ def backend_cut_off(inspection: Inspection) -> Iterator[Found]:
             if inspection.is_isolated(number, Direction.INGRESS) and not _is_served(inspection, exposure, number)
         ]
         for policy, numbers in inspection.to_blame(cut, Direction.INGRESS):
-            yield _cut_off(inspection, exposure, policy, numbers)
+            key = (policy.ref.identity, exposure.protocol, exposure.port, tuple(numbers))
+            found.setdefault(key, (policy, []))[1].append(exposure)
+    for (_, _, _, classes), (policy, behind) in found.items():
+        yield _cut_off(inspection, behind, policy, classes)
 
 
 def _is_served(inspection: Inspection, exposure: Exposure, number: int) -> bool:
@@ -142,7 +147,9 @@ def _from_outside(rule: Rule) -> bool:
     return rule.peers is None or any(not isinstance(peer, PodPeer) for peer in rule.peers)
 
 
-def _cut_off(inspection: Inspection, exposure: Exposure, policy: Policy, numbers: list[int]) -> Found:
+def _cut_off(inspection: Inspection, behind: list[Exposure], policy: Policy, numbers: tuple[int, ...]) -> Found:
+    exposure = behind[0]
+    titles = and_more([item.title for item in behind])
     pods = inspection.pods(bitset.make(numbers))
     rule: dict[str, Any] = {"ports": [{"protocol": exposure.protocol.value, "port": exposure.port}]}
     if exposure.controllers:
@@ -157,7 +164,7 @@ def _cut_off(inspection: Inspection, exposure: Exposure, policy: Policy, numbers
         BACKEND_CUT_OFF,
         policy.ref,
         "spec.podSelector",
-        f"{pods_text(pods)} stand{'s' if is_one(pods) else ''} behind {exposure.title}, but {policy.ref}{empty} "
+        f"{pods_text(pods)} stand{'s' if is_one(pods) else ''} behind {titles}, but {policy.ref}{empty} "
         f"isolates {'it' if is_one(pods) else 'them'}, and no rule lets {exposure.clients} in on "
         f"{exposure.protocol.value} {exposure.port}.",
         felt=exposure.felt,
@@ -168,17 +175,18 @@ def _cut_off(inspection: Inspection, exposure: Exposure, policy: Policy, numbers
 
 def probes_and_node(inspection: Inspection) -> Iterator[Found]:
     """Find probes that depend on the exemption of the pod's own node."""
-    by_policy: dict[tuple[Any, bool], tuple[Policy, list[Pod], dict[int, None]]] = {}
+    by_policy: dict[tuple[Identity, bool], tuple[Policy, list[Pod], dict[int, None]]] = {}
     for number in inspection.isolated(Direction.INGRESS):
-        pod = inspection.members[number][0]
-        ambient = inspection.probes_from(pod)
-        ports = [port for port in _probed(inspection, pod) if not _probe_passes(inspection, number, port, ambient)]
-        if ports:
-            policy = inspection.isolating(number, Direction.INGRESS)[0]
-            key = (policy.ref.identity, bool(ambient))
-            _, pods, known = by_policy.setdefault(key, (policy, [], {}))
-            pods.extend(inspection.members[number])
-            known.update(dict.fromkeys(ports))
+        for pod in inspection.members[number]:
+            ambient = inspection.probes_from(pod)
+            wanted = dict.fromkeys(_probed(inspection, pod))
+            ports = [port for port in wanted if not _probe_passes(inspection, number, pod, port, ambient)]
+            if ports:
+                policy = inspection.isolating(number, Direction.INGRESS)[0]
+                key = (policy.ref.identity, bool(ambient))
+                _, pods, known = by_policy.setdefault(key, (policy, [], {}))
+                pods.append(pod)
+                known.update(dict.fromkeys(ports))
     for (_, in_mesh), (policy, pods, numbers) in by_policy.items():
         yield _probe_finding(inspection, policy, pods, list(numbers), ambient=in_mesh)
 
@@ -192,12 +200,11 @@ def _probed(inspection: Inspection, pod: Pod) -> Iterator[int]:
             yield from (named.number for named in pod.named_ports if named.name == port)
 
 
-def _probe_passes(inspection: Inspection, number: int, port: int, ambient: str) -> bool:
+def _probe_passes(inspection: Inspection, number: int, pod: Pod, port: int, ambient: str) -> bool:
     if ambient:
         source = inspection.class_of_address(parse_address(ambient))
         return inspection.lets_in(source, number, Protocol.TCP, port)
-    pods = inspection.members[number]
-    return any(speaks_of(p.rule, Protocol.TCP, port, pods) for p in inspection.accepts(number, Direction.INGRESS))
+    return any(speaks_of(p.rule, Protocol.TCP, port, [pod]) for p in inspection.accepts(number, Direction.INGRESS))
 
 
 def _probe_finding(

@@ -12,7 +12,7 @@ from podfence.lint.manual.mesh import AMBIENT_CUT_OFF, AMBIENT_OPEN
 from podfence.lint.mend import Add, Mend
 from podfence.lint.names import is_one, pods_text, ports_text
 from podfence.model.net import Protocol
-from podfence.model.policy import Direction, PodPeer, Policy
+from podfence.model.policy import Direction, PodPeer, Policy, Rule
 
 HBONE = 15008
 
@@ -22,7 +22,7 @@ def _mesh(inspection: Inspection) -> int:
     found: int | None = inspection.kept.get("mesh")
     if found is None:
         members = enumerate(inspection.members[: inspection.frame.classes.pods])
-        found = bitset.make([number for number, pods in members if pods and inspection.is_in_mesh(pods[0])])
+        found = bitset.make([number for number, pods in members if any(map(inspection.is_in_mesh, pods))])
         inspection.kept["mesh"] = found
     return found
 
@@ -70,17 +70,14 @@ def _cut_off(
     inspection: Inspection, policy: Policy, direction: Direction, numbers: list[int], others: int, ports: int
 ) -> Found:
     egress = direction is Direction.EGRESS
-    pods = inspection.pods(bitset.make(numbers))
-    far = inspection.text(others)
+    pods = [pod for pod in inspection.pods(bitset.make(numbers)) if inspection.is_in_mesh(pod)]
+    far = pods_text(pod for pod in inspection.pods(others) if inspection.is_in_mesh(pod))
     changes = tuple(
         Add(f"{rule.path}.{rule.ports_field}", ({"protocol": "TCP", "port": HBONE},))
-        for rule in policy.rules(direction) or ()
-        if rule.ports is not None
-        and not speaks_of(rule, Protocol.TCP, HBONE)
-        and (rule.peers is None or inspection.peers(rule) & others)
+        for rule in _rules_for(inspection, policy, direction, others)
     )
-    verb = "leave for" if egress else "arrives from"
-    moves = f"they {verb} {far}" if egress else f"mesh traffic {verb} {far}"
+    leaves = "it leaves" if is_one(pods) else "they leave"
+    moves = f"{leaves} for {far}" if egress else f"mesh traffic arrives from {far}"
     return Found(
         AMBIENT_CUT_OFF,
         policy.ref,
@@ -90,6 +87,17 @@ def _cut_off(
         felt="connections inside the mesh are reset or time out, those from outside the mesh work.",
         mends=(Mend(policy.ref, changes),) if changes and policy.ref.namespace is not None else (),
     )
+
+
+def _rules_for(inspection: Inspection, policy: Policy, direction: Direction, others: int) -> list[Rule]:
+    """List the rules that should hold the tunnel's port: those that name the other pods, else those for everybody."""
+    rules = [
+        rule
+        for rule in policy.rules(direction) or ()
+        if rule.ports is not None and not speaks_of(rule, Protocol.TCP, HBONE)
+    ]
+    naming = [rule for rule in rules if rule.peers is not None and inspection.peers(rule) & others]
+    return naming or [rule for rule in rules if rule.peers is None]
 
 
 def ambient_open(inspection: Inspection) -> Iterator[Found]:

@@ -110,10 +110,10 @@ def _selects_nothing(inspection: Inspection, policy: Policy, subject: PodPeer, s
         POLICY_SELECTS_NOTHING,
         policy.ref,
         path,
-        f"The policy selects pods with {subject.pod_selector}, and none of the {plural(pods, 'pod')} in "
-        f"{_spaces_text(spaces)} has that: it isolates nobody.",
+        f"The policy selects pods with {subject.pod_selector}, and {_none_of(pods)} in {_spaces_text(spaces)} has "
+        f"that: it isolates nobody.",
         felt="nothing at all; connections that it should stop are let through.",
-        hint=_did_you_mean(close),
+        hint=_did_you_mean(close) or _elsewhere(inspection, subject),
         mends=mends,
         severity=None if sure else Severity.INFO,
     )
@@ -161,8 +161,8 @@ def _no_pod(inspection: Inspection, placed: Placed, index: int, peer: PodPeer) -
         PEER_MATCHES_NOTHING,
         placed.policy.ref,
         path,
-        f"{rule_number(placed)} names pods with {peer.pod_selector} in {_spaces_text(known)}, and none of the "
-        f"{plural(pods, 'pod')} there has that: the peer lets nobody through.",
+        f"{rule_number(placed)} names pods with {peer.pod_selector} in {_spaces_text(known)}, and "
+        f"{_none_of(pods)} there has that: the peer lets nobody through.",
         felt="" if mild else f"connections {whom} the pods that were meant time out.",
         hint=_did_you_mean(close) or _elsewhere(inspection, peer),
         mends=mends,
@@ -176,7 +176,7 @@ def _elsewhere(inspection: Inspection, peer: PodPeer) -> str:
         return ""
     for name, pods in inspection.pods_in.items():
         if name != peer.namespace and any(peer.pod_selector.matches(dict(pod.labels)) for pod in pods):
-            return f"namespace {name} has such pods; a podSelector alone looks into {peer.namespace} only"
+            return f"namespace {name} has such pods; here only those of {peer.namespace} are looked at"
     return ""
 
 
@@ -234,6 +234,10 @@ def hosts_matching(inspection: Inspection, peer: PodPeer) -> list[Pod]:
 def _labels_in(inspection: Inspection, spaces: list[str]) -> Iterator[Labels]:
     for name in spaces:
         yield from inspection.label_sets_in[name]
+
+
+def _none_of(count: int) -> str:
+    return "no pod" if count == 1 else f"none of the {count} pods"
 
 
 def _spaces_text(spaces: list[str]) -> str:
