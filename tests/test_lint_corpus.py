@@ -17,6 +17,7 @@ import yaml
 from podfence.lint.finding import Finding
 from podfence.lint.profiles import PROFILES, Profile
 from podfence.lint.registry import RULES
+from podfence.lint.relations import Clusters
 from podfence.lint.run import check
 from podfence.manifests.inputs import read_data, read_inputs
 from podfence.manifests.manual.rule import Rule, Severity
@@ -30,7 +31,7 @@ EVERY = tuple(PROFILES.values())
 
 
 def findings(folder: Path, profiles: tuple[Profile, ...] = ()) -> tuple[Finding, ...]:
-    return check(read_inputs([str(folder)], stdin=io.BytesIO()), Server(), profiles=profiles).findings
+    return check(read_inputs([str(folder)], stdin=io.BytesIO()), Server(), clusters=Clusters(profiles)).findings
 
 
 def told(finding: Finding) -> str:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from podfence.cli.options import Output, inputs, outputs, require_paths, talk, write_outputs
+from podfence.cli.options import Output, inputs, max_memory, outputs, pod_cidr, require_paths, talk, write_outputs
 from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
     from podfence.lint.finding import Findings
     from podfence.lint.profiles import Profile
+    from podfence.lint.relations import Clusters
     from podfence.manifests.validation.admission import Server
 
 STRICT_SINCE = (1, 36)
@@ -52,6 +53,8 @@ _VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:[.+-].*)?\Z")
     "ambient, or a YAML file; repeatable.",
 )
 @click.option("--show-defaults", is_flag=True, help="Print each policy as the server would store it.")
+@pod_cidr
+@max_memory
 @talk
 def command(
     *,
@@ -64,6 +67,8 @@ def command(
     kubernetes_version: str | None,
     crd_channel: str,
     profiles: tuple[str, ...],
+    pod_cidrs: tuple[str, ...],
+    max_memory: int | None,
     show_defaults: bool,
     color: str,
     quiet: bool,
@@ -77,13 +82,16 @@ def command(
     found, 1 findings at or above --fail-on, 2 the input could not be read.
     """
     del all_namespaces  # files are read whole; it narrows what a live cluster shows
+    from podfence.cli.memory import memory_limit
+    from podfence.cli.reading import pod_ranges
+    from podfence.lint.relations import Clusters
     from podfence.manifests.manual.rule import Severity
 
     server = server_for(kubernetes_version, crd_channel)
-    chosen = tuple(map(profile_for, profiles))
-    findings, lines = _check(require_paths(paths), server, namespace or "default", chosen)
+    clusters = Clusters(tuple(map(profile_for, profiles)), pod_ranges(pod_cidrs), memory_limit(max_memory))
+    findings, lines = _check(require_paths(paths), server, namespace or "default", clusters)
     _tell(findings, lines, outputs, color, show_defaults=show_defaults, quiet=quiet, verbose=verbose)
-    if strict and findings.at_least(Severity.ERROR):
+    if strict and findings.refused_anything:
         return 2
     return int(findings.at_least(None if fail_on == "never" else Severity(fail_on)))
 
@@ -117,7 +125,7 @@ def profile_for(word: str) -> Profile:
 
 
 def _check(
-    paths: tuple[str, ...], server: Server, namespace: str, profiles: Sequence[Profile]
+    paths: tuple[str, ...], server: Server, namespace: str, clusters: Clusters
 ) -> tuple[Findings, Callable[[str], Sequence[str]]]:
     from podfence.cli.lines import line_reader
     from podfence.lint.run import check
@@ -126,7 +134,7 @@ def _check(
 
     stdin = sys.stdin.buffer.read() if "-" in paths else b""
     with paused_gc():
-        findings = check(read_inputs(paths, stdin=io.BytesIO(stdin)), server, namespace, profiles)
+        findings = check(read_inputs(paths, stdin=io.BytesIO(stdin)), server, namespace, clusters)
     if not findings.objects and not findings.findings:
         raise PodfenceError(f"no Kubernetes objects in {', '.join(paths)}{_reason(findings)}")
     return findings, line_reader(stdin)

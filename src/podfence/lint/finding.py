@@ -87,6 +87,13 @@ class Findings(msgspec.Struct, frozen=True):
         counts = Counter(finding.severity for finding in self.findings)
         return {severity: counts[severity] for severity in SEVERITIES}
 
+    @property
+    def refused_anything(self) -> bool:
+        """Tell whether the API server would refuse any of the input."""
+        return any(
+            finding.severity is Severity.ERROR and finding.rule <= LAST_OF_THE_SERVER for finding in self.findings
+        )
+
     def at_least(self, severity: Severity | None) -> bool:
         """Tell whether there is a finding of this severity or a worse one; ``None`` stands for never."""
         if severity is None:

@@ -56,11 +56,13 @@ class Inspection:
         documents: Mapping[Identity, Mapping[str, Any]],
         profile: Profile | None = None,
         refused: frozenset[Identity] = frozenset(),
+        limit: int | None = None,
     ) -> None:
         self.surroundings = surroundings
         self.documents = documents
         self.profile = profile
         self.refused = refused
+        self.limit = limit
         self.kept: dict[str, Any] = {}
         self.dns: KnownDns = known_dns(snapshot, profile)
         self.snapshot = self.dns.completed(snapshot)
@@ -76,8 +78,8 @@ class Inspection:
 
     @cached_property
     def frame(self) -> Frame:
-        """Give the frame of all policies, with the addresses that rules ask about cut out of the rest."""
-        return Frame(self.snapshot)
+        """Give the frame of all policies. Raises ``TooLargeError`` when it would take more than ``limit`` bytes."""
+        return Frame(self.snapshot, limit=self.limit)
 
     @cached_property
     def reach(self) -> Reach:

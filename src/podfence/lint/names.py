@@ -50,9 +50,14 @@ def pods_text(pods: Iterable[Pod]) -> str:
     for pod in pods:
         kind = pod.workload[0] or "Pod"
         name = f"{kind} {pod.namespace}/{workload_name(pod)}"
-        counts[name] = counts.get(name, 0) + pod.count
-    listed = [name if name.startswith("Pod ") else f"{name} ({plural(count, 'pod')})" for name, count in counts.items()]
-    return and_more(listed)
+        counts[name] = counts.get(name, 0) + (pod.count if _is_counted(pod) else 0)
+    return and_more([f"{name} ({plural(count, 'pod')})" if count else name for name, count in counts.items()])
+
+
+def _is_counted(pod: Pod) -> bool:
+    """Tell whether the number of pods is known and worth saying: not for a Pod, nor a DaemonSet on unknown nodes."""
+    kind = pod.workload[0] or "Pod"
+    return kind != "Pod" and not (kind == "DaemonSet" and pod.from_template and pod.node is None)
 
 
 def is_one(pods: Iterable[Pod]) -> bool:

@@ -7,22 +7,40 @@ others are not shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from podfence.engine import bitset
 from podfence.engine.compare import Change
 from podfence.engine.frame import Frame
+from podfence.lint.inspection import Inspection
 from podfence.lint.mend import Mend, carried_out
 from podfence.lint.names import Names, and_more, ports_text
 from podfence.lint.replaced import Replacing
-from podfence.manifests.loaded import Identity
+from podfence.model.objects import Pod
 from podfence.model.snapshot import Snapshot
 
 _NAMED = 3
 _MOST_PROVED = 400
 """How many mends are proved: whoever has more findings begins with the worst."""
+
+
+ANY_POD = "any pod"
+
+
+def with_somebody_everywhere(snapshot: Snapshot) -> Snapshot:
+    """Put a pod without labels into each namespace that shows none, so that rules about it have an effect to see."""
+    inhabited = {pod.namespace for pod in snapshot.pods}
+    added = [
+        Pod(namespace=namespace.name, name=ANY_POD, workload=("", ANY_POD), from_template=True)
+        for namespace in snapshot.namespaces
+        if namespace.name not in inhabited
+    ]
+    if not added:
+        return snapshot
+    pods = sorted((*snapshot.pods, *added), key=lambda pod: (pod.namespace, pod.name, pod.workload))
+    return msgspec.structs.replace(snapshot, pods=tuple(pods))
 
 
 class Fix(msgspec.Struct, frozen=True):
@@ -35,13 +53,13 @@ class Fix(msgspec.Struct, frozen=True):
 
 
 class Prover:
-    """Proves mends in one frame, which holds every policy that they make."""
+    """Proves mends in one frame, which holds every policy that they make. Raises ``TooLargeError``."""
 
-    def __init__(
-        self, snapshot: Snapshot, documents: Mapping[Identity, Mapping[str, object]], mends: Sequence[Mend]
-    ) -> None:
-        self._mended = {id(mend): carried_out(mend, documents) for mend in mends[:_MOST_PROVED]}
-        self._frame = Frame(snapshot, more=[item.policy for item in self._mended.values() if item is not None])
+    def __init__(self, inspection: Inspection, mends: Sequence[Mend]) -> None:
+        snapshot = with_somebody_everywhere(inspection.snapshot)
+        self._mended = {id(mend): carried_out(mend, inspection.documents) for mend in mends[:_MOST_PROVED]}
+        more = [item.policy for item in self._mended.values() if item is not None]
+        self._frame = Frame(snapshot, more, inspection.limit)
         self._replacing = Replacing(self._frame)
         self._names = Names(self._frame)
 

@@ -10,11 +10,14 @@ import msgspec
 from podfence.lint.finding import SEVERITIES, Finding
 from podfence.lint.found import Check, Found
 from podfence.lint.inspection import Inspection
+from podfence.lint.mend import Change, Mend, Put
 from podfence.lint.names import and_more
 from podfence.lint.profiles import Profile
 from podfence.lint.proof import Fix, Prover
 from podfence.lint.rules import addresses, callers, dns, effect, isolation, mesh, ports, selectors, tiers
 from podfence.manifests.loaded import Identity
+from podfence.model.net import PRIVATE_IPV4, AddressRange
+from podfence.model.objects import ObjectRef
 from podfence.model.snapshot import Snapshot
 from podfence.model.source import Position
 from podfence.model.surroundings import Surroundings
@@ -26,23 +29,38 @@ CHECKS: tuple[Check, ...] = tuple(check for theme in _THEMES for check in theme.
 _NOWHERE = Position("-", 1, 1)
 
 
+class Clusters(msgspec.Struct, frozen=True):
+    """The kinds of cluster that an input is checked for; without profiles any one.
+
+    ``pod_ranges`` is where pods of unknown address live, ``limit`` how many bytes an answer may take.
+    """
+
+    profiles: tuple[Profile, ...] = ()
+    pod_ranges: tuple[AddressRange, ...] = PRIVATE_IPV4
+    limit: int | None = None
+
+
+ANY_CLUSTER = Clusters()
+
+
 def find_relations(
     snapshot: Snapshot,
     surroundings: Surroundings,
     documents: Mapping[Identity, Mapping[str, Any]],
-    profiles: Sequence[Profile] = (),
+    clusters: Clusters = ANY_CLUSTER,
     refused: frozenset[Identity] = frozenset(),
 ) -> Iterator[Finding]:
-    """Yield what the relations show, each thing once with the profiles that it holds in."""
+    """Yield what the relations show, each thing once with the profiles that it holds in. Raises ``TooLargeError``."""
+    profiles = clusters.profiles
     found: dict[tuple[object, ...], tuple[Found, list[str]]] = {}
     inspections: dict[str, Inspection] = {}
     for profile in profiles or (None,):
-        inspection = Inspection(snapshot, surroundings, documents, profile, refused)
+        inspection = Inspection(snapshot, surroundings, documents, profile, refused, clusters.limit)
         name = profile.name if profile is not None else ""
         inspections[name] = inspection
         for item in _found(inspection):
             found.setdefault(item.key, (item, []))[1].append(name)
-    fixes = dict(_proved(inspections, documents, list(found.values())))
+    fixes = dict(_proved(inspections, list(found.values())))
     for key, (item, names) in found.items():
         # What holds everywhere that was asked about does not depend on the cluster.
         holds_in = tuple(names) if len(names) < len(profiles) else ()
@@ -69,7 +87,6 @@ def _found(inspection: Inspection) -> Iterator[Found]:
 
 def _proved(
     inspections: Mapping[str, Inspection],
-    documents: Mapping[Identity, Mapping[str, Any]],
     found: Sequence[tuple[Found, list[str]]],
 ) -> Iterator[tuple[tuple[object, ...], Fix]]:
     """Prove the mends of each finding in the first cluster that it was found in, the worst findings first."""
@@ -78,11 +95,29 @@ def _proved(
         mine.sort(key=lambda item: SEVERITIES.index(item.severity or item.rule.severity))
         if not mine:
             continue
-        prover = Prover(inspection.snapshot, documents, [mend for item in mine for mend in item.mends])
+        together = _together(mine)
+        mends = [mend for item in mine for mend in item.mends]
+        prover = Prover(inspection, [*mends, *together.values()])
         for item in mine:
-            fix = next((fix for mend in item.mends if (fix := prover.prove(mend)) is not None), None)
+            tried = [*item.mends, *([together[item.ref.identity]] if item.ref.identity in together else [])]
+            fix = next((fix for mend in tried if (fix := prover.prove(mend)) is not None), None)
             if fix is not None:
                 yield item.key, fix
+
+
+def _together(found: Sequence[Found]) -> dict[Identity, Mend]:
+    """Join the mends of one policy: where two things are wrong with a rule, mending one alone changes nothing."""
+    changes: dict[Identity, tuple[ObjectRef, dict[str, Change]]] = {}
+    for item in found:
+        for mend in item.mends[:1]:
+            puts = {change.path: change for change in mend.changes if isinstance(change, Put)}
+            if mend.ref is not None and len(puts) == len(mend.changes):
+                changes.setdefault(mend.ref.identity, (mend.ref, {}))[1].update(puts)
+    return {
+        identity: Mend(ref, tuple(puts.values()), closes=True)
+        for identity, (ref, puts) in changes.items()
+        if len(puts) > 1
+    }
 
 
 def _finding(item: Found, profiles: tuple[str, ...], fix: Fix | None) -> Finding:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from podfence.lint.finding import Finding, Findings
-from podfence.lint.profiles import Profile
 from podfence.lint.registry import OBJECT_TWICE
-from podfence.lint.relations import find_relations
+from podfence.lint.relations import ANY_CLUSTER, Clusters, find_relations
 from podfence.manifests.documents import Item, Skipped, Unparsed
 from podfence.manifests.fault import Fault
 from podfence.manifests.gather import gather
@@ -25,17 +24,18 @@ POLICY_KINDS = frozenset(api.kind for api in Api)
 
 
 def check(
-    readings: Iterable[Reading], server: Server, namespace: str = "default", profiles: Sequence[Profile] = ()
+    readings: Iterable[Reading], server: Server, namespace: str = "default", clusters: Clusters = ANY_CLUSTER
 ) -> Findings:
     """Judge everything that was read; ``namespace`` is that of objects which name none.
 
     Policies are judged as the API server would, other objects as far as the engine reads them, and then all of
-    them together by what they mean, in a cluster of each profile. Findings come in the order of the files and
-    within a file by position; the same finding at the same place comes once.
+    them together by what they mean, in each of the ``clusters``. Findings come in the order of the files and
+    within a file by position; the same finding at the same place comes once. Raises ``TooLargeError``.
     """
     run = _Run(server, namespace)
     surroundings = SurroundingsGathering(namespace)
-    loaded = gather(run.objects(readings, surroundings), namespace=namespace, server=server)
+    objects = run.objects(readings, surroundings)
+    loaded = gather(objects, namespace=namespace, pod_ranges=clusters.pod_ranges, server=server)
     for problem in (*loaded.problems, *surroundings.problems):
         if problem.ref is None or problem.ref.kind not in POLICY_KINDS:
             run.note(judge_problem(problem))
@@ -43,7 +43,7 @@ def check(
         if duplicate.kept.kind not in POLICY_KINDS:
             run.repeated(duplicate.lost, duplicate.kept, duplicate.lost_file)
     around = surroundings.surroundings()
-    run.add(find_relations(loaded.snapshot, around, loaded.documents, profiles, frozenset(run.refused)))
+    run.add(find_relations(loaded.snapshot, around, loaded.documents, clusters, frozenset(run.refused)))
     return run.findings()
 
 

@@ -105,13 +105,14 @@ class SurroundingsGathering:
         spec = spec or read.PodSpec()
         annotations = ((meta.annotations if meta is not None else None) or {}).items()
         containers = list(_running(spec))
+        without_token = spec.automount_service_account_token is False
         config = spec.dns_config or read.DnsConfig()
         self._details[ref.namespace or "", ref.kind, ref.name] = PodDetails(
             ref=ref,
             path=path,
             ports=tuple(_ports(containers)),
             probes=tuple(_probes(containers)),
-            service_account=spec.service_account_name or "default",
+            service_account="" if without_token else spec.service_account_name or "default",
             annotations=label_set({key: value or "" for key, value in annotations if key.startswith(_SCRAPE)}),
             dns_policy=spec.dns_policy or "ClusterFirst",
             nameservers=tuple(text for text in config.nameservers or () if text),

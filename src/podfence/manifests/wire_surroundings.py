@@ -51,6 +51,7 @@ class PodSpec(Wire):
     containers: list[Container | None] | None = None
     init_containers: list[Container | None] | None = None
     service_account_name: str | None = None
+    automount_service_account_token: bool | None = None
     dns_policy: str | None = None
     dns_config: DnsConfig | None = None
 

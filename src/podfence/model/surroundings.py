@@ -22,7 +22,8 @@ class PodDetails(msgspec.Struct, frozen=True, gc=False):
     """What lint wants to know of the pods of a workload: ``path`` is their template's, empty for a Pod object.
 
     ``ports`` are all that containers declare, named or not, ``probes`` the ports that the kubelet asks, by number
-    or name. ``annotations`` are those of ``prometheus.io/``. ``nameservers`` are texts of ``dnsConfig``.
+    or name. ``service_account`` is empty when its token is not mounted. ``annotations`` are those of
+    ``prometheus.io/``. ``nameservers`` are texts of ``dnsConfig``.
     """
 
     ref: ObjectRef

@@ -24,7 +24,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
     message = f"{finding.message}; {finding.hint}" if finding.hint else finding.message
     if finding.rule > LAST_OF_THE_SERVER:
         felt = f"You will see: {finding.felt}" if finding.felt else ""
-        hint = f"{finding.hint[:1].upper()}{finding.hint[1:]}." if finding.hint else ""
+        end = "" if finding.hint.endswith("?") else "."
+        hint = f"{finding.hint[:1].upper()}{finding.hint[1:]}{end}" if finding.hint else ""
         message = " ".join(part for part in (finding.message, felt, hint) if part)
     return {
         "rule": finding.rule,

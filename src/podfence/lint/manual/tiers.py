@@ -26,4 +26,17 @@ PRIORITY_TIE = warning(
     fix=documents(_SPACES, _API, _PROBE, _rule("Deny", "guard", 10), _rule("Accept", "monitoring", 9)),
 )
 
-RULES = (PRIORITY_TIE,)
+DENY_BY_NAME = warning(
+    "PF261",
+    "deny-by-name",
+    what="A rule denies or passes on by domain name.",
+    why="The API has domain names for Accept only, and says so in its text alone: a plugin knows the addresses that "
+    "pods have been told, so whoever already knows an address, or asks another resolver, is not denied.",
+    example=cluster_network_policy('egress:\n- action: Deny\n  to:\n  - domainNames: ["*.bad.example"]'),
+    fix=cluster_network_policy(
+        'egress:\n- action: Accept\n  to:\n  - domainNames: ["*.good.example"]\n'
+        "- action: Deny\n  to:\n  - networks: [0.0.0.0/0]"
+    ),
+)
+
+RULES = (PRIORITY_TIE, DENY_BY_NAME)

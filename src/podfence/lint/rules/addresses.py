@@ -173,6 +173,15 @@ def own_ports_in_egress(inspection: Inspection) -> Iterator[Found]:
             )
 
 
+def _talk_to_each_other(inspection: Inspection, placed: Placed, subjects: list[Pod]) -> bool:
+    """Tell whether the policy is about the members of a set, which let each other in."""
+    if not any(pod.workload[0] == "StatefulSet" and pod.count > 1 for pod in subjects):
+        return False
+    ports = [item for item in placed.rule.ports or () if isinstance(item, PortRange)]
+    numbers = bitset.members(inspection.subjects(placed.policy) & inspection.known)
+    return any(inspection.lets_in(n, n, item.protocol, item.first) for n in numbers for item in ports)
+
+
 def _is_own_ports(inspection: Inspection, placed: Placed) -> bool:
     rule = placed.rule
     if rule.peers is not None or not rule.ports or placed.policy.ref.namespace is None:
@@ -182,7 +191,9 @@ def _is_own_ports(inspection: Inspection, placed: Placed) -> bool:
         return False
     subjects = inspection.pods(inspection.subjects(placed.policy))
     own = {port for pod in subjects for port in _listening(inspection, pod)}
-    return bool(subjects) and wanted <= own and not _used_by_others(inspection, wanted, subjects)
+    if not subjects or not wanted <= own or _used_by_others(inspection, wanted, subjects):
+        return False
+    return not _talk_to_each_other(inspection, placed, subjects)
 
 
 def _listening(inspection: Inspection, pod: Pod) -> tuple[tuple[Protocol, int], ...]:
@@ -244,7 +255,8 @@ def block_over_pods(inspection: Inspection) -> Iterator[Found]:
         for address in pod.addresses
         if not pod.host_network
     ]
-    profile = inspection.profile.pod_ranges if inspection.profile is not None else ()
+    told = inspection.snapshot.pod_ranges
+    profile = () if told == PRIVATE_IPV4 else told
     if not known and not profile:
         return
     addresses = union(known)

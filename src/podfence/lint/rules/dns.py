@@ -19,7 +19,7 @@ from podfence.manifests.manual.rule import Rule, Severity
 from podfence.model.labels import NAMESPACE_NAME_LABEL
 from podfence.model.net import PRIVATE_IPV4, Protocol, covers, format_address, parse_address, subtract
 from podfence.model.objects import Pod
-from podfence.model.policy import AddressPeer, Direction, DomainPeer, Peer, PodPeer, Policy, Unreadable
+from podfence.model.policy import Action, AddressPeer, Direction, DomainPeer, Peer, PodPeer, Policy, Unreadable
 from podfence.model.policy import Rule as PolicyRule
 
 _BOTH = (Protocol.UDP, Protocol.TCP)
@@ -49,7 +49,7 @@ class _Group(msgspec.Struct, frozen=True):
 def _groups(inspection: Inspection) -> list[_Group]:
     """Sort every egress-isolated pod of the input by what is wrong with its DNS, and by the policy to blame."""
     found: dict[tuple[_Case, Identity], _Group] = {}
-    for number in inspection.isolated(Direction.EGRESS):
+    for number in _judged(inspection):
         alike: dict[tuple[int, ...] | None, list[Pod]] = defaultdict(list)
         for pod in inspection.members[number]:
             alike[_own_resolvers(inspection, pod)].append(pod)
@@ -63,6 +63,24 @@ def _groups(inspection: Inspection) -> list[_Group]:
     return list(found.values())
 
 
+def _judged(inspection: Inspection) -> list[int]:
+    """List the classes that are isolated for egress, and those to which a cluster-scoped policy denies something."""
+    isolated = set(inspection.isolated(Direction.EGRESS))
+    denied = [
+        number
+        for number in bitset.members(inspection.known)
+        if number < inspection.frame.classes.pods and _denying(inspection, number) is not None
+    ]
+    return sorted(isolated.union(denied))
+
+
+def _denying(inspection: Inspection, number: int) -> Policy | None:
+    for policy in inspection.selecting[Direction.EGRESS][number]:
+        if any(rule.action is Action.DENY for rule in policy.egress or ()):
+            return policy
+    return None
+
+
 def _case(inspection: Inspection, number: int, own: tuple[int, ...] | None) -> _Case | None:
     """Tell what is wrong with the DNS of a class whose pods ask ``own`` resolvers, ``None`` for the cluster's.
 
@@ -72,7 +90,8 @@ def _case(inspection: Inspection, number: int, own: tuple[int, ...] | None) -> _
         return _own_case(inspection, number, own)
     if inspection.dns.certain:
         return _known_case(inspection, number)
-    if any(_may_be_dns(placed.rule) for placed in inspection.accepts(number, Direction.EGRESS)):
+    isolated = inspection.is_isolated(number, Direction.EGRESS)
+    if not isolated or any(_may_be_dns(placed.rule) for placed in inspection.accepts(number, Direction.EGRESS)):
         return None
     return _forgotten(inspection, number)
 
@@ -96,10 +115,22 @@ def _known_case(inspection: Inspection, number: int) -> _Case | None:
 
 
 def _forgotten(inspection: Inspection, number: int) -> _Case:
-    """Say that DNS is forgotten: mildly for pods that may not leave, or only to addresses."""
+    """Say that DNS is forgotten: mildly for pods that may not leave, or only to private addresses."""
     rules = [placed.rule for placed in inspection.accepts(number, Direction.EGRESS)]
+    open_else = not inspection.is_isolated(number, Direction.EGRESS) and _leaves(inspection, number)
     by_name = any(rule.peers is None or any(map(_is_called_by_name, rule.peers)) for rule in rules)
-    return _Case(DNS_FORGOTTEN, Severity.ERROR if by_name else Severity.INFO)
+    return _Case(DNS_FORGOTTEN, Severity.ERROR if by_name or open_else else Severity.INFO)
+
+
+def _leaves(inspection: Inspection, number: int) -> bool:
+    """Tell whether pods may leave for anybody but their own class, in a family of addresses that they have."""
+    areas = inspection.frame.classes.areas
+    ipv4, ipv6 = areas[number]
+    return any(
+        other != number and ((ipv4 and areas[other][0]) or (ipv6 and areas[other][1]))
+        for _, classes in inspection.reach.leaving(number)
+        for other in bitset.members(classes)
+    )
 
 
 def _is_called_by_name(peer: Peer) -> bool:
@@ -183,6 +214,9 @@ def _names_service_address(inspection: Inspection, number: int) -> bool:
 def _to_blame(inspection: Inspection, number: int) -> Policy:
     """Choose the policy to mend: one that lets these pods leave for something, else the first that isolates them."""
     isolating = inspection.isolating(number, Direction.EGRESS)
+    denying = _denying(inspection, number)
+    if not isolating and denying is not None:
+        return denying
     speaking = [policy for policy in isolating if policy.egress and _speaks_of_dns(policy)]
     return next(iter(speaking or [policy for policy in isolating if policy.egress] or isolating))
 
@@ -254,11 +288,12 @@ def _message(inspection: Inspection, group: _Group) -> str:
     addresses = case.own or (() if dns.pods else dns.resolvers)
     where = and_more([format_address(item) for item in addresses]) if addresses else answers
     if case.severity is Severity.INFO:
-        leaves = any(True for number in numbers for _ in inspection.accepts(number, Direction.EGRESS))
+        leaves = any(any(inspection.accepts(number, Direction.EGRESS)) for number in numbers)
         only = "may leave only to private addresses" if leaves else "may not leave at all"
         return f"{who} {only} ({isolated}), DNS included; fine if no name is ever looked up."
+    how = "isolated for egress" if policy.ref.namespace is not None else "denied egress"
     return (
-        f"{who} {verb} isolated for egress by {isolated}, and nothing allows DNS "
+        f"{who} {verb} {how} by {isolated}, and nothing allows DNS "
         f"(UDP and TCP {53 if addresses else dns.port} to {where})."
     )
 
@@ -277,7 +312,7 @@ def _hint(inspection: Inspection, case: _Case) -> str:
 
 
 def _mends(inspection: Inspection, case: _Case, policy: Policy) -> tuple[Mend, ...]:
-    if case.severity is Severity.INFO:
+    if case.severity is Severity.INFO or policy.ref.namespace is None:
         return ()
     dns = inspection.dns
     to: list[dict[str, Any]] = []

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import combinations
+from typing import Any
 
 from podfence.lint.found import Check, Found
 from podfence.lint.inspection import Inspection
-from podfence.lint.manual.tiers import PRIORITY_TIE
-from podfence.lint.names import ports_text
+from podfence.lint.manual.tiers import DENY_BY_NAME, PRIORITY_TIE
+from podfence.lint.names import and_more, ports_text
 from podfence.model.policy import Direction, Policy, Rule, Tier
+
+_NOT_ACCEPTING = ("Deny", "Pass")
 
 _MOST_IN_A_TIE = 200
 """How many policies of one priority are compared with each other; nobody has more on purpose."""
@@ -70,4 +73,29 @@ def _tie(
     )
 
 
-CHECKS = (Check(PRIORITY_TIE, priority_tie),)
+def deny_by_name(inspection: Inspection) -> Iterator[Found]:
+    """Find rules that do anything but accept by domain name, as they are written."""
+    for policy in inspection.policies:
+        document = inspection.documents.get(policy.ref.identity, {})
+        spec = document.get("spec")
+        rules = spec.get("egress") if isinstance(spec, Mapping) and policy.tier is not Tier.NETWORK_POLICY else None
+        for number, rule in enumerate(rules or ()):
+            for index, peer in enumerate(rule.get("to") or ()):
+                if rule.get("action") in _NOT_ACCEPTING and isinstance(peer, Mapping) and peer.get("domainNames"):
+                    yield _by_name(policy, rule["action"], f"spec.egress[{number}].to[{index}].domainNames", peer)
+
+
+def _by_name(policy: Policy, action: str, path: str, peer: Mapping[str, Any]) -> Found:
+    names = and_more([str(name) for name in peer["domainNames"]])
+    return Found(
+        DENY_BY_NAME,
+        policy.ref,
+        path,
+        f"The rule says {action} to {names} by name, which the API has for Accept only: a plugin can tell a name from "
+        f"the answers that pods were given, so whoever knows the address is not kept from it.",
+        felt="nothing; the hosts can be reached all the same.",
+        hint="this depends on the plugin; accept the names that are wanted, and deny the networks behind them",
+    )
+
+
+CHECKS = (Check(PRIORITY_TIE, priority_tie), Check(DENY_BY_NAME, deny_by_name))
