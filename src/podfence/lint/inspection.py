@@ -8,7 +8,7 @@ and marked, so that no rule takes them for the user's.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -264,6 +264,12 @@ class Inspection:
             for key, details in self.surroundings.details.items()
             if details.ports
         }
+
+    def own_node_has(self, addresses: Iterable[int]) -> Callable[[Pod], bool]:
+        """Make a test for pods whose own node has all of some addresses, from which traffic is always let in."""
+        wanted = frozenset(addresses)
+        nodes = {node.name for node in self.snapshot.nodes if wanted.issubset(node.addresses)}
+        return lambda pod: pod.node in nodes
 
     def details(self, pod: Pod) -> PodDetails | None:
         """Give the details of a pod: its own, or those of its workload."""

@@ -20,6 +20,7 @@ from podfence.lint.names import Names, and_more, ports_text
 from podfence.lint.replaced import Replacing
 from podfence.model.objects import Pod
 from podfence.model.snapshot import Snapshot
+from podfence.synthesis.proof import owned_atoms
 
 _NAMED = 3
 _MOST_PROVED = 400
@@ -62,6 +63,7 @@ class Prover:
         self._frame = Frame(snapshot, more, inspection.limit)
         self._replacing = Replacing(self._frame)
         self._names = Names(self._frame)
+        self._owned = owned_atoms(self._frame, snapshot)
 
     def prove(self, mend: Mend) -> Fix | None:
         """Prove one of the mends; ``None`` when it does not do what it is meant to, or does more."""
@@ -76,13 +78,15 @@ class Prover:
         return Fix(mend, mended.manifest, mended.difference, self._effect(opens, closes))
 
     def _real(self, changes: Iterable[Change]) -> list[Change]:
-        """Leave out a pod's way to itself."""
+        """Leave out a pod's way to itself, and addresses that all have an owner: those are the owner's connections."""
         classes = self._frame.classes
         kept = []
         for change in changes:
             alone = change.source >= classes.pods or classes.sizes[change.source] <= 1
-            destinations = change.destinations & ~(1 << change.source) if alone else change.destinations
-            if destinations:
+            destinations = change.destinations & ~self._owned
+            if alone:
+                destinations &= ~(1 << change.source)
+            if destinations and not self._owned >> change.source & 1:
                 kept.append(Change(change.source, change.ports, destinations))
         return kept
 

@@ -48,6 +48,8 @@ def _verdict(findings: Findings, terminal: Terminal) -> str:
     if errors:
         word = "REFUSED" if min(errors) <= LAST_OF_THE_SERVER else "BROKEN"
         return f"{terminal.paint(word, 'error')}  {looked_at}: {total}."
+    if total and not counts[Severity.WARNING]:
+        return f"{terminal.paint('OK', 'allowed')}  {looked_at}: nothing to warn about, {total}."
     if total:
         return f"{terminal.paint('ACCEPTED', 'warning')}  {looked_at}: {total}."
     return f"{terminal.paint('OK', 'allowed')}  {looked_at}: nothing to refuse, nothing to warn about."

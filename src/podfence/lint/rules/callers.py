@@ -139,6 +139,8 @@ def _lets_server_in(inspection: Inspection, number: int, protocol: Protocol, por
             if not isinstance(peer, PodPeer) and not api_server(inspection).addresses:
                 return True
     addresses = api_server(inspection).addresses
+    if addresses and all(map(inspection.own_node_has(addresses), inspection.members[number])):
+        return True
     return bool(addresses) and all(
         inspection.lets_in(inspection.class_of_address(address), number, protocol, port) for address in addresses
     )

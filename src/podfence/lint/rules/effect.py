@@ -17,9 +17,12 @@ from podfence.lint.peers import peer_text, peers_of_pods
 from podfence.manifests.manual.rule import Severity
 from podfence.model.labels import Selector
 from podfence.model.net import parse_cidr, subtract, union
-from podfence.model.policy import AddressPeer, Direction, Peer, PodPeer, Policy, Rule, Tier
+from podfence.model.policy import AddressPeer, Direction, Peer, PodPeer, Policy, Rule, Tier, Unreadable
 
 _Other = tuple[Rule, int, Peer]
+
+_MOST_ORDERED = 1_000
+"""How many rules of an ordered tier are held against those before them; nobody has more on purpose."""
 
 
 def exclusion_void(inspection: Inspection) -> Iterator[Found]:
@@ -99,6 +102,45 @@ def without_effect(inspection: Inspection) -> Iterator[Found]:
             spaces[placed.policy.ref.namespace].append(placed)
     for listed in spaces.values():
         yield from _without_effect_in(listed)
+    yield from shadowed(inspection)
+
+
+def shadowed(inspection: Inspection) -> Iterator[Found]:
+    """Find rules of the ordered tiers that come after one that decides everything they speak of."""
+    tiers: dict[tuple[Tier, Direction], list[Placed]] = defaultdict(list)
+    for policy in sorted(inspection.policies, key=lambda policy: policy.order):
+        for direction in Direction:
+            for rule in policy.rules(direction) or ():
+                if policy.tier is not Tier.NETWORK_POLICY:
+                    tiers[policy.tier, direction].append(Placed(policy, direction, rule))
+    for listed in tiers.values():
+        for number, placed in enumerate(listed[:_MOST_ORDERED]):
+            before = next((other for other in listed[:number] if _decides(other, placed)), None)
+            if before is not None:
+                yield _shadowed_by(placed, before)
+
+
+def _decides(before: Placed, placed: Placed) -> bool:
+    """Tell whether an earlier rule decides all that a later one speaks of, whatever pods there will be."""
+    if before.policy is not placed.policy and before.policy.priority == placed.policy.priority:
+        return False  # nobody has said which comes first
+    wide, narrow = before.policy.subject, placed.policy.subject
+    if isinstance(wide, Unreadable) or isinstance(narrow, Unreadable) or not peer_covers(wide, narrow):
+        return False
+    return rule_covers(before.rule, placed.rule)
+
+
+def _shadowed_by(placed: Placed, before: Placed) -> Found:
+    where = "" if before.policy is placed.policy else f" of {before.policy.ref.kind} {before.policy.ref}"
+    action = before.rule.action.value
+    return Found(
+        WITHOUT_EFFECT,
+        placed.policy.ref,
+        placed.rule.path,
+        f"{rule_number(placed)} never decides anything: {rule_number(before).lower()}{where} comes before it and says "
+        f"{action} to everything that it speaks of.",
+        mends=(Mend(placed.policy.ref, (Drop(placed.rule.path),), opens=False),),
+    )
 
 
 def _without_effect_in(listed: list[Placed]) -> Iterator[Found]:
