@@ -10,7 +10,6 @@ from podfence.lint.inspection import Inspection, Placed
 from podfence.lint.mend import Mend
 from podfence.manifests.manual.rule import Rule, Severity
 from podfence.model.objects import ObjectRef
-from podfence.model.policy import Policy
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -36,7 +35,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """A rule with the function that finds where it is broken."""
+    """A rule with the function that finds where it is broken; ``by_profile``: which may differ between clusters."""
 
     rule: Rule
     find: Callable[[Inspection], Iterator[Found]]
@@ -47,8 +46,3 @@ def rule_number(placed: Placed) -> str:
     """Say which rule of its direction is meant, counted from 1 as people do."""
     number = placed.rule.path.rpartition("[")[2].removesuffix("]")
     return f"{placed.direction.value.capitalize()} rule {int(number) + 1}" if number.isdigit() else placed.rule.path
-
-
-def policy_name(policy: Policy) -> str:
-    """Name a policy."""
-    return str(policy.ref)

@@ -23,7 +23,7 @@ from podfence.lint.names import Names, pods_text
 from podfence.lint.profiles import Profile
 from podfence.manifests.loaded import Identity
 from podfence.model.labels import Labels, Selector
-from podfence.model.net import PRIVATE_IPV4, Protocol
+from podfence.model.net import PRIVATE_IPV4, AddressRange, Protocol, intersect, union
 from podfence.model.objects import Namespace, ObjectRef, Pod, Service, ServicePort
 from podfence.model.policy import Action, Direction, PodPeer, Policy, PortName, PortRange, Rule, Tier, Unreadable
 from podfence.model.snapshot import Snapshot
@@ -287,6 +287,13 @@ class Inspection:
             return []
         wanted = set(service.selector)
         return [pod for pod in self.pods_in.get(service.namespace, ()) if wanted.issubset(pod.labels)]
+
+    def classes_within(self, ranges: Iterable[AddressRange]) -> int:
+        """Give the classes of the addresses of which some lie in ranges."""
+        wanted = union(ranges)
+        atoms = enumerate(self.frame.classes.addresses.atoms.atoms)
+        found = [self.frame.classes.first_atom + number for number, atom in atoms if intersect(atom.ranges, wanted)]
+        return bitset.make(found)
 
     def is_in_mesh(self, pod: Pod) -> bool:
         """Tell whether a pod is in Istio's ambient mesh: by its label, its namespace's, or the profile."""

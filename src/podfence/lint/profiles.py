@@ -29,7 +29,7 @@ class Profile(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     ``api_ports`` are the ports on which the API server's own addresses listen, behind port 443 of its Service;
     ``api_cidrs`` where these addresses are, empty when every cluster has others. ``resolvers`` are addresses that
     pods ask instead of the DNS pods: node-local caches and resolvers of the cloud. ``pods_answer`` tells whether
-    DNS pods are asked at all. ``pod_cidr`` and ``node_cidrs`` are empty where every cluster has others.
+    DNS pods are asked at all. ``pod_cidr`` is empty where every cluster has another.
     ``cloud`` tells whether 169.254.169.254 gives out credentials, ``probes_from`` the address that probes come
     from where that is not the node's.
     """
@@ -41,7 +41,6 @@ class Profile(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     pods_answer: bool = True
     resolvers: tuple[str, ...] = ()
     pod_cidr: str = ""
-    node_cidrs: tuple[str, ...] = ()
     plugin: str = ""
     cloud: bool = False
     ambient: bool = False

@@ -58,8 +58,9 @@ def find_relations(
         inspection = Inspection(snapshot, surroundings, documents, profile, refused, clusters.limit)
         name = profile.name if profile is not None else ""
         inspections[name] = inspection
-        for item in _found(inspection):
-            found.setdefault(item.key, (item, []))[1].append(name)
+        for item, depends in _found(inspection, first=len(inspections) == 1):
+            held = [name] if depends else [profile.name for profile in profiles] or [""]
+            found.setdefault(item.key, (item, []))[1].extend(held)
     fixes = dict(_proved(inspections, list(found.values())))
     for key, (item, names) in found.items():
         # What holds everywhere that was asked about does not depend on the cluster.
@@ -76,13 +77,14 @@ def _with_plugins(item: Found, plugins: Mapping[str, str]) -> Found:
     return msgspec.structs.replace(item, hint=f"{item.hint}; here that is {told}")
 
 
-def _found(inspection: Inspection) -> Iterator[Found]:
+def _found(inspection: Inspection, *, first: bool) -> Iterator[tuple[Found, bool]]:
+    """Yield what rules find, and whether that depends on the profile; what does not is looked for once."""
     if not inspection.snapshot.policies:
         return
     for check in CHECKS:
-        for item in check.find(inspection):
+        for item in check.find(inspection) if first or check.by_profile else ():
             if item.ref.identity not in inspection.refused:
-                yield item
+                yield item, check.by_profile
 
 
 def _proved(

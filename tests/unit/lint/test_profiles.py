@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
+
 import pytest
 
-from podfence.lint.profiles import PROFILES, find_profile
+from podfence.lint.profiles import PROFILES, Profile, find_profile
 from podfence.model.error import PodfenceError
 from podfence.model.net import parse_address, parse_cidr
 
@@ -57,3 +61,60 @@ def test_a_profile_that_cannot_be_read_is_refused_by_name(word: str, text: str |
     with pytest.raises(PodfenceError, match=message) as caught:
         find_profile(word, text)
     assert str(caught.value).startswith("--profile ")
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "profiles.md"
+INTRODUCTION = """\
+# Cluster profiles
+
+`podfence check --profile NAME` fills in what manifests do not say: where DNS answers, on which port the API server
+listens, who enforces. Give several, and one chart is checked against all of them; a finding says in which it holds.
+What stands in the input wins over a profile: DNS pods and their Service, the EndpointSlice of the API server, the
+addresses of pods and nodes.
+
+A YAML file is a profile as well. It may extend another and then says only what differs:
+
+```yaml
+extends: kubeadm
+name: ours
+apiPorts: [6443]
+apiCidrs: [10.0.0.0/28]
+resolvers: [169.254.20.10]
+podCidr: 10.32.0.0/14
+cloud: true
+```
+
+| profile | API server's ports | DNS pods | DNS addresses | pods' addresses | plugin | cloud | ambient mesh |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+"""
+
+
+def page() -> str:
+    return INTRODUCTION + "".join(map(row, PROFILES.values()))
+
+
+def row(profile: Profile) -> str:
+    labels = ", ".join(f"{key}={value}" for key, value in profile.dns.labels.items())
+    dns = f"{profile.dns.namespace}, {labels}, port {profile.dns.port}" if profile.pods_answer else ""
+    cells = (
+        profile.name,
+        ", ".join(map(str, profile.api_ports)),
+        dns,
+        ", ".join(profile.resolvers),
+        profile.pod_cidr,
+        profile.plugin,
+        "yes" if profile.cloud else "",
+        "yes" if profile.ambient else "",
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
+def test_the_page_of_the_documentation_says_what_the_profiles_are() -> None:
+    if os.environ.get("PODFENCE_UPDATE"):
+        PAGE.write_text(page(), "utf-8")
+    assert PAGE.read_text("utf-8") == page()
+
+
+def test_the_file_in_the_documentation_is_a_profile() -> None:
+    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    assert find_profile("ours.yaml", text).pod_cidr == "10.32.0.0/14"

@@ -17,6 +17,7 @@ from podfence.lint.peers import peers_of_pods
 from podfence.lint.scrapes import scrapers, scrapes
 from podfence.manifests.loaded import Identity
 from podfence.manifests.manual.rule import Rule, Severity
+from podfence.manifests.write import cidrs
 from podfence.model.net import Protocol, format_address
 from podfence.model.objects import Pod
 from podfence.model.policy import Direction, PodPeer, Policy
@@ -58,6 +59,9 @@ def _reaches_server(inspection: Inspection, number: int, server: ApiServer) -> b
     if server.addresses:
         classes = [inspection.class_of_address(address) for address in server.addresses]
         return all(inspection.leaving(number, Protocol.TCP, port) >> c & 1 for port in server.ports for c in classes)
+    if server.ranges:
+        within = inspection.classes_within(server.ranges)
+        return all(within & ~inspection.leaving(number, Protocol.TCP, port) == 0 for port in server.ports)
     rules = [placed.rule for placed in inspection.accepts(number, Direction.EGRESS)]
     to_addresses = [rule for rule in rules if _names_more_than_pods(rule)]
     if not server.ports:
@@ -78,6 +82,8 @@ def _no_server(policy: Policy, pods: list[Pod], role: str, server: ApiServer) ->
         if server.addresses:
             to = [{"ipBlock": {"cidr": _host(address)}} for address in server.addresses]
             rule = {"to": to, **rule}
+        elif server.ranges:
+            rule = {"to": [{"ipBlock": {"cidr": text}} for text in cidrs(server.ranges)], **rule}
         mends = (Mend(policy.ref, (Add("spec.egress", (rule,)),)),)
     return Found(
         API_SERVER_EGRESS,

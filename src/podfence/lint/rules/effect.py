@@ -17,7 +17,7 @@ from podfence.lint.peers import peer_text, peers_of_pods
 from podfence.manifests.manual.rule import Severity
 from podfence.model.labels import Selector
 from podfence.model.net import parse_cidr, subtract, union
-from podfence.model.policy import AddressPeer, Direction, Peer, PodPeer, Policy, Rule, Tier, Unreadable
+from podfence.model.policy import Action, AddressPeer, Direction, Peer, PodPeer, Policy, Rule, Tier, Unreadable
 
 _Other = tuple[Rule, int, Peer]
 
@@ -133,13 +133,16 @@ def _decides(before: Placed, placed: Placed) -> bool:
 def _shadowed_by(placed: Placed, before: Placed) -> Found:
     where = "" if before.policy is placed.policy else f" of {before.policy.ref.kind} {before.policy.ref}"
     action = before.rule.action.value
+    void = placed.rule.action is Action.DENY and before.rule.action is not Action.DENY
     return Found(
         WITHOUT_EFFECT,
         placed.policy.ref,
         placed.rule.path,
         f"{rule_number(placed)} never decides anything: {rule_number(before).lower()}{where} comes before it and says "
         f"{action} to everything that it speaks of.",
-        mends=(Mend(placed.policy.ref, (Drop(placed.rule.path),), opens=False),),
+        felt="nothing; what should be denied is let through." if void else "",
+        mends=() if void else (Mend(placed.policy.ref, (Drop(placed.rule.path),), opens=False),),
+        severity=Severity.WARNING if void else None,
     )
 
 
