@@ -200,9 +200,8 @@ class Inspection:
         """List every rule of every policy that lint judges, and that can be read in all its parts."""
         for policy in self.policies:
             for direction in directions or tuple(Direction):
-                for rule in policy.rules(direction) or ():
-                    if not any(isinstance(part, Unreadable) for part in (*(rule.peers or ()), *(rule.ports or ()))):
-                        yield Placed(policy, direction, rule)
+                for rule in readable_rules(policy, direction):
+                    yield Placed(policy, direction, rule)
 
     def pods(self, classes: int) -> list[Pod]:
         """List the pods of the input in some classes, in the order of the snapshot."""
@@ -329,6 +328,13 @@ class Inspection:
     @cached_property
     def _namespaces_of(self) -> dict[Selector, list[str]]:
         return {}
+
+
+def readable_rules(policy: Policy, direction: Direction) -> Iterator[Rule]:
+    """List the rules of a policy that can be read in all their parts."""
+    for rule in policy.rules(direction) or ():
+        if not any(isinstance(part, Unreadable) for part in (*(rule.peers or ()), *(rule.ports or ()))):
+            yield rule
 
 
 def target_ports(port: ServicePort, pods: Iterable[Pod]) -> dict[tuple[Protocol, int], list[Pod]]:

@@ -9,11 +9,12 @@ _API = deployment("api")
 _PROBE = deployment("probe", namespace="guests")
 
 
-def _rule(action: str, name: str, priority: int) -> str:
-    text = cluster_network_policy(
-        f"ingress:\n- action: {action}\n  from:\n  - namespaces: {{matchLabels: {{trust: none}}}}", f"name: {name}"
-    )
-    return text.replace("priority: 10", f"priority: {priority}")
+_HTTP = "\n  protocols:\n  - tcp: {destinationPort: {number: 80}}"
+
+
+def _rule(action: str, name: str, priority: int, ports: str = "") -> str:
+    peers = f"ingress:\n- action: {action}\n  from:\n  - namespaces: {{matchLabels: {{trust: none}}}}"
+    return cluster_network_policy(peers + ports, f"name: {name}").replace("priority: 10", f"priority: {priority}")
 
 
 PRIORITY_TIE = warning(
@@ -22,8 +23,8 @@ PRIORITY_TIE = warning(
     what="Two policies of one tier and priority say opposite things about the same connections.",
     why="The API leaves open which of them comes first. Podfence goes by name; a plugin may choose otherwise, and "
     "choose anew after a restart.",
-    example=documents(_SPACES, _API, _PROBE, _rule("Deny", "guard", 10), _rule("Accept", "monitoring", 10)),
-    fix=documents(_SPACES, _API, _PROBE, _rule("Deny", "guard", 10), _rule("Accept", "monitoring", 9)),
+    example=documents(_SPACES, _API, _PROBE, _rule("Deny", "guard", 10), _rule("Accept", "web", 10, _HTTP)),
+    fix=documents(_SPACES, _API, _PROBE, _rule("Deny", "guard", 10), _rule("Accept", "web", 9, _HTTP)),
 )
 
 DENY_BY_NAME = warning(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from podfence.engine import bitset
 from podfence.lint.exposure import classes_of
 from podfence.lint.found import Check, Found, rule_number
-from podfence.lint.inspection import Inspection, Placed, speaks_of, target_ports
+from podfence.lint.inspection import Inspection, Placed, readable_rules, speaks_of, target_ports
 from podfence.lint.manual.addresses import (
     ANY_DESTINATION,
     BLOCK_OVER_PODS,
@@ -122,7 +122,8 @@ def any_destination(inspection: Inspection) -> Iterator[Found]:
 def return_traffic(inspection: Inspection) -> Iterator[Found]:
     """Find ranges of ephemeral ports for those who are talked to in the other direction anyway."""
     for placed in inspection.rules():
-        back = placed.policy.rules(Direction.INGRESS if placed.direction is Direction.EGRESS else Direction.EGRESS)
+        other_way = Direction.INGRESS if placed.direction is Direction.EGRESS else Direction.EGRESS
+        back = list(readable_rules(placed.policy, other_way))
         ranges = [item for item in placed.rule.ports or () if isinstance(item, PortRange) and _is_ephemeral(item)]
         if not ranges or len(ranges) < len(placed.rule.ports or ()) or not back:
             continue

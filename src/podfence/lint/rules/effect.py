@@ -9,7 +9,7 @@ from typing import Any
 from podfence.engine import bitset
 from podfence.lint.found import Check, Found, rule_number
 from podfence.lint.implied import excludes, peer_covers, ports_cover, rule_covers, selector_covers
-from podfence.lint.inspection import Inspection, Placed
+from podfence.lint.inspection import Inspection, Placed, readable_rules
 from podfence.lint.manual.effect import EXCLUSION_VOID, ONE_SIDE_ONLY, WITHOUT_EFFECT
 from podfence.lint.mend import Add, Drop, Mend
 from podfence.lint.names import and_more
@@ -32,7 +32,7 @@ def exclusion_void(inspection: Inspection) -> Iterator[Found]:
             continue
         others = [
             (rule, index, peer)
-            for rule in placed.policy.rules(placed.direction) or ()
+            for rule in readable_rules(placed.policy, placed.direction)
             if ports_cover(rule.ports, placed.rule.ports)
             for index, peer in enumerate(rule.peers or ())
         ]
@@ -110,7 +110,7 @@ def shadowed(inspection: Inspection) -> Iterator[Found]:
     tiers: dict[tuple[Tier, Direction], list[Placed]] = defaultdict(list)
     for policy in sorted(inspection.policies, key=lambda policy: policy.order):
         for direction in Direction:
-            for rule in policy.rules(direction) or ():
+            for rule in readable_rules(policy, direction):
                 if policy.tier is not Tier.NETWORK_POLICY:
                     tiers[policy.tier, direction].append(Placed(policy, direction, rule))
     for listed in tiers.values():

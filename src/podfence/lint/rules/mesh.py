@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from podfence.engine import bitset
 from podfence.lint.found import Check, Found, rule_number
-from podfence.lint.inspection import Inspection, Placed, speaks_of
+from podfence.lint.inspection import Inspection, Placed, readable_rules, speaks_of
 from podfence.lint.manual.mesh import AMBIENT_CUT_OFF, AMBIENT_OPEN
 from podfence.lint.mend import Add, Mend
 from podfence.lint.names import is_one, pods_text, ports_text
@@ -93,7 +93,7 @@ def _rules_for(inspection: Inspection, policy: Policy, direction: Direction, oth
     """List the rules that should hold the tunnel's port: those that name the other pods, else those for everybody."""
     rules = [
         rule
-        for rule in policy.rules(direction) or ()
+        for rule in readable_rules(policy, direction)
         if rule.ports is not None and not speaks_of(rule, Protocol.TCP, HBONE)
     ]
     naming = [rule for rule in rules if rule.peers is not None and inspection.peers(rule) & others]

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from podfence.lint.found import Check, Found
-from podfence.lint.inspection import Inspection
+from podfence.lint.inspection import Inspection, readable_rules
 from podfence.lint.manual.tiers import DENY_BY_NAME, PRIORITY_TIE
 from podfence.lint.names import and_more, ports_text
 from podfence.model.policy import Direction, Policy, Rule, Tier
@@ -37,8 +37,8 @@ def _disagreement(inspection: Inspection, first: Policy, second: Policy) -> Foun
     if not subjects:
         return None
     for direction in Direction:
-        for one in first.rules(direction) or ():
-            for other in second.rules(direction) or ():
+        for one in readable_rules(first, direction):
+            for other in readable_rules(second, direction):
                 shared = _shared(inspection, one, other)
                 if shared:
                     return _tie(inspection, first, second, one, other, subjects, shared)
