@@ -17,12 +17,13 @@ import msgspec
 from podfence.engine import bitset
 from podfence.engine.compile import Program
 from podfence.engine.frame import Frame
+from podfence.engine.index import LabelIndex
 from podfence.engine.reach import Reach
 from podfence.lint.dns import KnownDns, known_dns
 from podfence.lint.names import Names, pods_text
 from podfence.lint.profiles import Profile
 from podfence.manifests.loaded import Identity
-from podfence.model.labels import Labels, Selector
+from podfence.model.labels import Labels, Selector, selector
 from podfence.model.net import PRIVATE_IPV4, AddressRange, Protocol, intersect, union
 from podfence.model.objects import Namespace, ObjectRef, Pod, Service, ServicePort
 from podfence.model.policy import Action, Direction, PodPeer, Policy, PortName, PortRange, Rule, Tier, Unreadable
@@ -125,19 +126,14 @@ class Inspection:
         return found
 
     @cached_property
-    def label_sets_in(self) -> dict[str, list[Labels]]:
-        """List the distinct label sets of pods by namespace."""
-        return {name: list(dict.fromkeys(pod.labels for pod in pods)) for name, pods in self.pods_in.items()}
+    def pods_by_labels(self) -> dict[str, dict[Labels, list[Pod]]]:
+        """List the pods by namespace and labels, in the order of the snapshot."""
+        return {name: _by_labels(pods) for name, pods in self.pods_in.items()}
 
     @cached_property
     def host_pods(self) -> dict[str, dict[Labels, list[Pod]]]:
         """List the hostNetwork pods by namespace and labels."""
-        found: dict[str, dict[Labels, list[Pod]]] = {}
-        for name, pods in self.pods_in.items():
-            for pod in pods:
-                if pod.host_network:
-                    found.setdefault(name, {}).setdefault(pod.labels, []).append(pod)
-        return found
+        return {name: _by_labels(pod for pod in pods if pod.host_network) for name, pods in self.pods_in.items()}
 
     @cached_property
     def namespaces(self) -> dict[str, Namespace]:
@@ -282,10 +278,52 @@ class Inspection:
 
     def behind(self, service: Service) -> list[Pod]:
         """List the pods behind a Service."""
-        if service.selector is None:
+        if service.selector is None or service.namespace not in self.pods_by_labels:
             return []
-        wanted = set(service.selector)
-        return [pod for pod in self.pods_in.get(service.namespace, ()) if wanted.issubset(pod.labels)]
+        return self.pods_with(service.namespace, selector(dict(service.selector)))
+
+    def pods_with(self, namespace: str, wanted: Selector) -> list[Pod]:
+        """List the pods of a namespace that have the labels which a selector asks for."""
+        groups = list(self.pods_by_labels.get(namespace, {}).values())
+        index = self._label_index.get(namespace)
+        if index is None:
+            index = self._label_index[namespace] = LabelIndex([pods[0].labels for pods in groups])
+        return [pod for number in bitset.members(index.select(wanted)) for pod in groups[number]]
+
+    def services_with(self, namespace: str, wanted: Selector) -> list[Service]:
+        """List the Services of a namespace that have the labels which a selector asks for."""
+        services = self.services_in.get(namespace, [])
+        index = self._service_index.get(namespace)
+        if index is None:
+            known = self.surroundings.services
+            labels = [
+                known[namespace, item.name].labels if (namespace, item.name) in known else () for item in services
+            ]
+            index = self._service_index[namespace] = LabelIndex(labels)
+        return [services[number] for number in bitset.members(index.select(wanted))]
+
+    @cached_property
+    def _label_index(self) -> dict[str, LabelIndex]:
+        return {}
+
+    @cached_property
+    def _service_index(self) -> dict[str, LabelIndex]:
+        return {}
+
+    def services_of(self, pod: Pod) -> list[Service]:
+        """List the Services that a pod is behind, remembered for all pods with its labels."""
+        key = (pod.namespace, pod.labels)
+        known = self._services_of.get(key)
+        if known is None:
+            mine = set(pod.labels)
+            services = self.services_in.get(pod.namespace, ())
+            known = [item for item in services if item.selector and mine.issuperset(item.selector)]
+            self._services_of[key] = known
+        return known
+
+    @cached_property
+    def _services_of(self) -> dict[tuple[str, Labels], list[Service]]:
+        return {}
 
     def classes_within(self, ranges: Iterable[AddressRange]) -> int:
         """Give the classes of the addresses of which some lie in ranges."""
@@ -318,16 +356,23 @@ class Inspection:
         """List the namespaces that a peer looks into."""
         if peer.namespace is not None:
             return [peer.namespace]
-        selector = peer.namespace_selector or Selector()
-        known = self._namespaces_of.get(selector)
+        wanted = peer.namespace_selector or Selector()
+        known = self._namespaces_of.get(wanted)
         if known is None:
-            known = [name for name, item in self.namespaces.items() if selector.matches(dict(item.labels))]
-            self._namespaces_of[selector] = known
+            known = [name for name, item in self.namespaces.items() if wanted.matches(dict(item.labels))]
+            self._namespaces_of[wanted] = known
         return known
 
     @cached_property
     def _namespaces_of(self) -> dict[Selector, list[str]]:
         return {}
+
+
+def _by_labels(pods: Iterable[Pod]) -> dict[Labels, list[Pod]]:
+    found: dict[Labels, list[Pod]] = {}
+    for pod in pods:
+        found.setdefault(pod.labels, []).append(pod)
+    return found
 
 
 def readable_rules(policy: Policy, direction: Direction) -> Iterator[Rule]:

@@ -35,6 +35,17 @@ def peers_of_pods(inspection: Inspection, pods: list[Pod], namespace: str) -> li
     for name in dict.fromkeys(pod.namespace for pod in pods):
         mine = [pod for pod in pods if pod.namespace == name and not pod.host_network]
         space = {} if name == namespace else {"namespaceSelector": {"matchLabels": {NAMESPACE_NAME_LABEL: name}}}
-        selectors = selectors_for(mine, inspection.pods_in[name]) if mine else ()
+        selectors = _selectors(inspection, name, mine) if mine else ()
         found.extend({**space, "podSelector": item} if item or not space else dict(space) for item in selectors)
     return found
+
+
+def _selectors(inspection: Inspection, namespace: str, pods: list[Pod]) -> list[dict[str, Any]]:
+    """Select pods among those of their namespace; one pod of each set of labels stands for all that have it."""
+    kept: dict[object, list[dict[str, Any]]] = inspection.kept.setdefault("selectors", {})
+    alike = list({pod.labels: pod for pod in pods}.values())
+    key = (namespace, tuple(pod.labels for pod in alike))
+    if key not in kept:
+        neighbours = [group[0] for group in inspection.pods_by_labels[namespace].values()]
+        kept[key] = selectors_for(alike, neighbours)
+    return kept[key]

@@ -23,8 +23,9 @@ from podfence.model.snapshot import Snapshot
 from podfence.synthesis.proof import owned_atoms
 
 _NAMED = 3
-_MOST_PROVED = 400
-"""How many mends are proved: whoever has more findings begins with the worst."""
+_MOST_PROVED = 300
+_MOST_POLICIES = 30_000
+"""How many mends are proved, and how many policies compiled for that: whoever has more begins with the worst."""
 
 
 ANY_POD = "any pod"
@@ -58,7 +59,7 @@ class Prover:
 
     def __init__(self, inspection: Inspection, mends: Sequence[Mend]) -> None:
         snapshot = with_somebody_everywhere(inspection.snapshot)
-        self._mended = {id(mend): carried_out(mend, inspection.documents) for mend in mends[:_MOST_PROVED]}
+        self._mended = {id(mend): carried_out(mend, inspection.documents) for mend in _affordable(snapshot, mends)}
         more = [item.policy for item in self._mended.values() if item is not None]
         self._frame = Frame(snapshot, more, inspection.limit)
         self._replacing = Replacing(self._frame)
@@ -127,3 +128,15 @@ class Prover:
     def _name(self, number: int, outside: set[int]) -> str:
         """Name a class; the pieces into which blocks cut the outside, where several differ, are all of it."""
         return "outside addresses" if number in outside and len(outside) > 1 else self._names.of(number)
+
+
+def _affordable(snapshot: Snapshot, mends: Sequence[Mend]) -> Iterator[Mend]:
+    """List the first mends, as many as can be proved in a second or so."""
+    policies = Counter(policy.ref.namespace for policy in snapshot.policies)
+    left = _MOST_POLICIES
+    for mend in mends[:_MOST_PROVED]:
+        namespace = mend.ref.namespace if mend.ref is not None else None
+        left -= policies[None] + policies[namespace] if namespace is not None else policies.total()
+        yield mend
+        if left < 0:
+            return

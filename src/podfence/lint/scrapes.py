@@ -62,10 +62,7 @@ def _wanted(inspection: Inspection, monitor: Monitor) -> Iterator[tuple[Pod, int
 
 
 def _by_services(inspection: Inspection, monitor: Monitor, namespace: str) -> Iterator[tuple[Pod, int]]:
-    for service in inspection.services_in.get(namespace, ()):
-        known = inspection.surroundings.services.get((namespace, service.name))
-        if known is None or not monitor.selector.matches(dict(known.labels)):
-            continue
+    for service in inspection.services_with(namespace, monitor.selector):
         pods = [pod for pod in inspection.behind(service) if not pod.host_network]
         for port in service.ports:
             if port.name in monitor.ports or port.target in monitor.ports:
@@ -75,8 +72,8 @@ def _by_services(inspection: Inspection, monitor: Monitor, namespace: str) -> It
 
 
 def _by_pods(inspection: Inspection, monitor: Monitor, namespace: str) -> Iterator[tuple[Pod, int]]:
-    for pod in inspection.pods_in.get(namespace, ()):
-        if pod.host_network or not monitor.selector.matches(dict(pod.labels)):
+    for pod in inspection.pods_with(namespace, monitor.selector):
+        if pod.host_network:
             continue
         for port in monitor.ports:
             numbers = [named.number for named in pod.named_ports if named.name == port]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from podfence.engine import bitset
@@ -15,7 +15,7 @@ from podfence.lint.mend import Add, Drop, Mend
 from podfence.lint.names import and_more
 from podfence.lint.peers import peer_text, peers_of_pods
 from podfence.manifests.manual.rule import Severity
-from podfence.model.labels import Selector
+from podfence.model.labels import Operator, Requirement, Selector
 from podfence.model.net import parse_cidr, subtract, union
 from podfence.model.policy import Action, AddressPeer, Direction, Peer, PodPeer, Policy, Rule, Tier, Unreadable
 
@@ -151,10 +151,7 @@ def _without_effect_in(listed: list[Placed]) -> Iterator[Found]:
     by_subject: dict[tuple[Selector, Direction], list[Placed]] = defaultdict(list)
     for placed in listed:
         by_subject[_selector(placed.policy), placed.direction].append(placed)
-    wider: dict[tuple[Selector, Direction], list[list[Placed]]] = {
-        key: [rules for other, rules in by_subject.items() if other[1] is key[1] and selector_covers(other[0], key[0])]
-        for key in by_subject
-    }
+    wider = _wider(by_subject)
     gone: set[int] = set()
     found: list[tuple[Placed, Placed]] = []
     for placed in reversed(listed):
@@ -165,6 +162,27 @@ def _without_effect_in(listed: list[Placed]) -> Iterator[Found]:
                 found.append((placed, by))
                 break
     yield from (_idle(placed, by) for placed, by in reversed(found))
+
+
+def _wider(
+    by_subject: Mapping[tuple[Selector, Direction], list[Placed]],
+) -> dict[tuple[Selector, Direction], list[list[Placed]]]:
+    """List, for each subject, the rules of those that cover it, found by a label that both must name."""
+    named: dict[tuple[Direction, Requirement | None], list[tuple[Selector, list[Placed]]]] = defaultdict(list)
+    for (subject, direction), rules in by_subject.items():
+        exact = next(
+            (item for item in subject.requirements if item.operator is Operator.IN and len(item.values) == 1), None
+        )
+        named[direction, exact].append((subject, rules))
+    return {
+        (subject, direction): [
+            rules
+            for label in (None, *subject.requirements)
+            for other, rules in named.get((direction, label), ())
+            if selector_covers(other, subject)
+        ]
+        for subject, direction in by_subject
+    }
 
 
 def _selector(policy: Policy) -> Selector:

@@ -129,26 +129,30 @@ def service_port(inspection: Inspection) -> Iterator[Found]:
 
 def _translated(inspection: Inspection, placed: Placed, item: PortRange, pods: list[Pod]) -> tuple[Service, int] | None:
     """Find the Service whose port a rule gives for its pods', if none of these pods has a use for the number."""
-    if any((item.protocol, item.first) in _listening(inspection, pod) for pod in pods):
-        return None
     meant: tuple[Service, int] | None = None
-    for pod in pods:
-        there = False
-        for service in inspection.services_in.get(pod.namespace, ()):
-            if service.selector is None or not set(service.selector).issubset(pod.labels):
-                continue
-            for port in service.ports:
-                targets = target_ports(port, [pod])
-                if (item.protocol, item.first) in targets:
-                    return None
-                if service.headless or port.protocol is not item.protocol or port.port != item.first or not targets:
-                    continue
-                there = True
-                meant = meant or (service, next(iter(targets))[1])
-        if not there:
+    for pod in {(pod.namespace, pod.workload, pod.labels): pod for pod in pods}.values():
+        if (item.protocol, item.first) in _listening(inspection, pod):
             return None
+        found = _behind(inspection, item, pod)
+        if found is None:
+            return None
+        meant = meant or found
     if meant is None or _lets_target_through(inspection, placed, item.protocol, meant[1], pods):
         return None
+    return meant
+
+
+def _behind(inspection: Inspection, item: PortRange, pod: Pod) -> tuple[Service, int] | None:
+    """Find the Service that sends a port to another one of a pod, ``None`` when one sends something to that port."""
+    meant: tuple[Service, int] | None = None
+    for service in inspection.services_of(pod):
+        for port in service.ports:
+            targets = target_ports(port, [pod])
+            if (item.protocol, item.first) in targets:
+                return None
+            same = port.protocol is item.protocol and port.port == item.first
+            if same and targets and not service.headless:
+                meant = meant or (service, next(iter(targets))[1])
     return meant
 
 
@@ -161,13 +165,10 @@ def _listening(inspection: Inspection, pod: Pod) -> set[tuple[Protocol, int]]:
 def _lets_target_through(
     inspection: Inspection, placed: Placed, protocol: Protocol, port: int, pods: list[Pod]
 ) -> bool:
-    """Tell whether another rule for the same pods speaks of the pods' real port."""
+    """Tell whether the policy, or another one for the same peers, speaks of the pods' real port."""
     return any(
-        other.policy is placed.policy and speaks_of(other.rule, protocol, port, pods)
-        for number in bitset.members(inspection.subjects(placed.policy) & inspection.known)
-        for other in inspection.accepts(number, placed.direction)
-    ) or any(
-        speaks_of(other.rule, protocol, port, pods) and _same_peers(inspection, placed, other)
+        (other.policy is placed.policy or _same_peers(inspection, placed, other))
+        and speaks_of(other.rule, protocol, port, pods)
         for number in bitset.members(inspection.subjects(placed.policy) & inspection.known)
         for other in inspection.accepts(number, placed.direction)
     )

@@ -233,7 +233,7 @@ def hosts_matching(inspection: Inspection, peer: PodPeer) -> list[Pod]:
 
 def _labels_in(inspection: Inspection, spaces: list[str]) -> Iterator[Labels]:
     for name in spaces:
-        yield from inspection.label_sets_in[name]
+        yield from inspection.pods_by_labels[name]
 
 
 def _none_of(count: int) -> str:
