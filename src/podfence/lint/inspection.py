@@ -23,6 +23,7 @@ from podfence.lint.dns import KnownDns, known_dns
 from podfence.lint.names import Names, pods_text
 from podfence.lint.profiles import Profile
 from podfence.manifests.loaded import Identity
+from podfence.manifests.write import cidrs
 from podfence.model.labels import Labels, Selector, selector
 from podfence.model.net import PRIVATE_IPV4, AddressRange, Protocol, intersect, union
 from podfence.model.objects import Namespace, ObjectRef, Pod, Service, ServicePort
@@ -270,6 +271,12 @@ class Inspection:
         """Give the details of a pod: its own, or those of its workload."""
         known = self.surroundings.details
         return known.get((pod.namespace, "Pod", pod.name)) or known.get((pod.namespace, *pod.workload))
+
+    def blocks_of_hosts(self, pods: Iterable[Pod]) -> list[dict[str, Any]]:
+        """Write the nodes of hostNetwork pods as ``ipBlock`` peers, nothing where a node's address is not known."""
+        nodes = {node.name: node for node in self.snapshot.nodes}
+        addresses = {a for pod in pods if pod.node in nodes for a in nodes[pod.node].addresses}
+        return [{"ipBlock": {"cidr": text}} for text in cidrs(union(AddressRange(a, a) for a in addresses))]
 
     def ref_of(self, pod: Pod) -> ObjectRef | None:
         """Give the object that a pod comes from, with its text."""

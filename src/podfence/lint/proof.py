@@ -65,6 +65,8 @@ class Prover:
         self._replacing = Replacing(self._frame)
         self._names = Names(self._frame)
         self._owned = owned_atoms(self._frame, snapshot)
+        pods = zip(snapshot.pods, self._frame.classes.of_pod, strict=True)
+        self._assumed = bitset.make({number for pod, number in pods if inspection.dns.is_assumed(pod)})
 
     def prove(self, mend: Mend) -> Fix | None:
         """Prove one of the mends; ``None`` when it does not do what it is meant to, or does more."""
@@ -113,6 +115,8 @@ class Prover:
             for destination in bitset.members(change.destinations):
                 key = (change.source, destination)
                 merged[key] = merged.get(key, 0) | change.ports
+        told = {pair: ports for pair, ports in merged.items() if not any(self._assumed >> end & 1 for end in pair)}
+        merged = told or merged
         count: Counter[tuple[str, int]] = Counter()
         by_ports: dict[tuple[str, int], dict[str, None]] = {}
         outside = {number for pair in merged for number in pair if number >= self._frame.classes.first_atom}
@@ -122,7 +126,7 @@ class Prover:
             count[end] += 1
         total = self._frame.classes.total
         for (name, ports), sources in by_ports.items():
-            listed = list(sources) if count[name, ports] < total - 1 else ["anybody"]
+            listed = list(sources) if count[name, ports] < total - 1 - self._assumed.bit_count() else ["anybody"]
             yield f"{and_more(listed, _NAMED)} → {name} {ports_text(self._frame, ports)}"
 
     def _name(self, number: int, outside: set[int]) -> str:

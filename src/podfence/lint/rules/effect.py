@@ -16,7 +16,7 @@ from podfence.lint.names import and_more
 from podfence.lint.peers import peer_text, peers_of_pods
 from podfence.manifests.manual.rule import Severity
 from podfence.model.labels import Operator, Requirement, Selector
-from podfence.model.net import parse_cidr, subtract, union
+from podfence.model.net import intersect, parse_cidr, subtract, union
 from podfence.model.policy import Action, AddressPeer, Direction, Peer, PodPeer, Policy, Rule, Tier, Unreadable
 
 _Other = tuple[Rule, int, Peer]
@@ -38,42 +38,50 @@ def exclusion_void(inspection: Inspection) -> Iterator[Found]:
         ]
         for index, peer in enumerate(placed.rule.peers):
             mine = [item for item in others if not (item[0] is placed.rule and item[1] == index)]
-            found = _letting_in(peer, mine) if excludes(peer) else None
-            if found is not None:
+            found = _letting_in(peer, mine) if excludes(peer) else []
+            if found:
                 yield _void(placed, index, peer, found)
             elif not excludes(peer):
                 yield from _covered(placed, index, peer, mine)
 
 
-def _letting_in(peer: Peer, others: Sequence[_Other]) -> _Other | None:
-    """Find the peer that lets in what this one leaves out."""
+def _letting_in(peer: Peer, others: Sequence[_Other]) -> list[_Other]:
+    """Find the peer that lets in what this one leaves out, or the blocks that do so together."""
     for item in others:
         if peer_covers(item[2], peer):
-            return item
+            return [item]
     if not isinstance(peer, AddressPeer):
-        return None
+        return []
     holes = subtract((parse_cidr(peer.text.partition(" except ")[0]),), peer.ranges)
-    blocks = [item for item in others if isinstance(item[2], AddressPeer)]
+    blocks = [item for item in others if isinstance(item[2], AddressPeer) and intersect(item[2].ranges, holes)]
+    for item in blocks:
+        if isinstance(item[2], AddressPeer) and not subtract(holes, item[2].ranges):
+            return [item]
     filled = union(piece for item in blocks if isinstance(item[2], AddressPeer) for piece in item[2].ranges)
-    return blocks[0] if blocks and holes and not subtract(holes, filled) else None
+    return blocks if holes and not subtract(holes, filled) else []
 
 
-def _void(placed: Placed, index: int, peer: Peer, by: _Other) -> Found:
-    rule, position, wide = by
-    path = f"{rule.path}.{rule.peers_field}[{position}]"
-    where = f"peer {position + 1}" if rule is placed.rule else f"{rule.path}, peer {position + 1}"
+def _void(placed: Placed, index: int, peer: Peer, by: list[_Other]) -> Found:
+    names = and_more([_where(placed, *item) for item in by])
+    rule, position, _ = by[0]
     mends: tuple[Mend, ...] = ()
-    if len(rule.peers or ()) > 1:
+    if len(by) == 1 and len(rule.peers or ()) > 1:
+        path = f"{rule.path}.{rule.peers_field}[{position}]"
         mends = (Mend(placed.policy.ref, (Drop(path),), opens=False, closes=True),)
     return Found(
         EXCLUSION_VOID,
         placed.policy.ref,
         f"{placed.rule.path}.{placed.rule.peers_field}[{index}]",
-        f"{rule_number(placed)}, peer {index + 1} ({peer_text(peer)}) leaves somebody out, and {where} "
-        f"({peer_text(wide)}) lets them in: peers are joined by OR, so the exclusion has no effect.",
+        f"{rule_number(placed)}, peer {index + 1} ({peer_text(peer)}) leaves somebody out, and {names} "
+        f"let{'s' if len(by) == 1 else ''} them in: peers are joined by OR, so the exclusion has no effect.",
         felt="nothing; those who should be kept out are let through.",
         mends=mends,
     )
+
+
+def _where(placed: Placed, rule: Rule, position: int, peer: Peer) -> str:
+    place = f"peer {position + 1}" if rule is placed.rule else f"{rule.path}, peer {position + 1}"
+    return f"{place} ({peer_text(peer)})"
 
 
 def _covered(placed: Placed, index: int, peer: Peer, others: Sequence[_Other]) -> Iterator[Found]:
@@ -239,9 +247,15 @@ def _one_side(inspection: Inspection, placed: Placed, index: int, near: int, far
     other = Direction.INGRESS if egress else Direction.EGRESS
     sources, destinations = (near, far) if egress else (far, near)
     blamed = inspection.to_blame([n for n in bitset.members(far) if inspection.is_isolated(n, other)], other)
-    policies = and_more([str(policy.ref) for policy, _ in blamed], 3)
-    because = f"{policies} isolate{'s' if len(blamed) == 1 else ''} " if blamed else "policies of another tier deny "
     start, end = inspection.text(sources), inspection.text(destinations)
+    subject = end if egress else start
+    policies = and_more([str(policy.ref) for policy, _ in blamed], 3)
+    one = len(blamed) == 1
+    because = (
+        f"{policies} isolate{'s' if one else ''} {subject} for {other.value} and let{'s' if one else ''} none of it"
+    )
+    if not blamed:
+        because = f"on the {other.value} side of {subject} {_denying(inspection, far, other)}"
     doing = "leave for" if egress else "enter"
     mends: tuple[Mend, ...] = ()
     if len(blamed) == 1 and len(blamed[0][1]) == far.bit_count():
@@ -255,12 +269,24 @@ def _one_side(inspection: Inspection, placed: Placed, index: int, near: int, far
         ONE_SIDE_ONLY,
         placed.policy.ref,
         f"{placed.rule.path}.{placed.rule.peers_field}[{index}]",
-        f"{rule_number(placed)} lets {start} {doing} {end}, but {because}"
-        f"{end if egress else start} for {other.value} and lets none of that through.",
+        f"{rule_number(placed)} lets {start} {doing} {end}, but {because} through.",
         felt=f"connections from {_short(inspection, sources)} to {_short(inspection, destinations)} time out.",
         hint="a connection needs both sides: egress of the source, ingress of the destination",
         mends=mends,
     )
+
+
+def _denying(inspection: Inspection, classes: int, direction: Direction) -> str:
+    """Name the cluster-scoped policies that deny something to some classes."""
+    found = {
+        f"{policy.ref.kind} {policy.ref}": None
+        for number in bitset.members(classes)
+        if number < inspection.frame.classes.pods
+        for policy in inspection.selecting[direction][number]
+        if any(rule.action is Action.DENY for rule in policy.rules(direction) or ())
+    }
+    verb = "lets" if len(found) == 1 else "let"
+    return f"{and_more(list(found), 3)} {verb} none of it" if found else "nothing lets it"
 
 
 def _ports(inspection: Inspection, placed: Placed) -> list[Any]:

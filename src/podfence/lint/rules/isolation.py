@@ -153,8 +153,10 @@ def _cut_off(inspection: Inspection, behind: list[Exposure], policy: Policy, num
     pods = inspection.pods(bitset.make(numbers))
     rule: dict[str, Any] = {"ports": [{"protocol": exposure.protocol.value, "port": exposure.port}]}
     if exposure.controllers:
-        spaces = dict.fromkeys(pod.namespace for n in exposure.controllers for pod in inspection.members[n])
+        controllers = [pod for number in exposure.controllers for pod in inspection.members[number]]
+        spaces = dict.fromkeys(pod.namespace for pod in controllers if not pod.host_network)
         peers = [{"namespaceSelector": {"matchLabels": {NAMESPACE_NAME_LABEL: name}}} for name in spaces]
+        peers += inspection.blocks_of_hosts(pod for pod in controllers if pod.host_network)
         rule = {"from": peers, **rule}
     known = exposure.controllers or exposure.direct
     mends = (Mend(policy.ref, (Add("spec.ingress", (rule,)),)),) if known and policy.ref.namespace else ()

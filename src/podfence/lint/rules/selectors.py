@@ -17,13 +17,12 @@ from podfence.lint.manual.selectors import (
     PEER_MATCHES_NOTHING,
     POLICY_SELECTS_NOTHING,
 )
-from podfence.lint.mend import Drop, Mend, Put
+from podfence.lint.mend import Add, Drop, Mend, Put
 from podfence.lint.names import and_more, plural, pods_text
 from podfence.manifests.manual.rule import Severity
 from podfence.manifests.write import selector_object
 from podfence.model.labels import NAMESPACE_NAME_LABEL, Labels, Operator, Selector
 from podfence.model.labels import selector as make_selector
-from podfence.model.net import format_address
 from podfence.model.objects import Pod
 from podfence.model.policy import AddressPeer, PodPeer, Policy
 
@@ -186,17 +185,21 @@ def host_network_peer(inspection: Inspection) -> Iterator[Found]:
         pods = hosts_matching(inspection, peer)
         if not pods or inspection.frame.classes.select(peer):
             continue
-        nodes = [address for node in inspection.snapshot.nodes for address in node.addresses]
-        where = and_more([format_address(address) for address in nodes], 3) or "the nodes' range"
+        blocks = inspection.blocks_of_hosts(pods)
+        where = and_more([block["ipBlock"]["cidr"] for block in blocks], 3) or "the nodes' range"
+        path = f"{placed.rule.path}.{placed.rule.peers_field}"
+        changes = (Put(f"{path}[{index}]", blocks[0]), Add(path, tuple(blocks[1:]))) if blocks else ()
+        by_block = bool(changes) and placed.policy.ref.kind == "NetworkPolicy"
         yield Found(
             HOST_NETWORK_PEER,
             placed.policy.ref,
-            f"{placed.rule.path}.{placed.rule.peers_field}[{index}]",
+            f"{path}[{index}]",
             f"{rule_number(placed)} selects only pods on the host network, {pods_text(pods)}: their traffic carries "
             f"the address of their node, so the peer matches nothing.",
             felt="connections time out, or work from the same node only.",
             hint=f"depends on the plugin, the API leaves it undefined; name an ipBlock for the nodes ({where}), or "
             f"take the pods off the host network",
+            mends=(Mend(placed.policy.ref, changes),) if by_block else (),
         )
 
 
