@@ -7,7 +7,7 @@ others are not shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -117,17 +117,19 @@ class Prover:
                 merged[key] = merged.get(key, 0) | change.ports
         told = {pair: ports for pair, ports in merged.items() if not any(self._assumed >> end & 1 for end in pair)}
         merged = told or merged
-        count: Counter[tuple[str, int]] = Counter()
-        by_ports: dict[tuple[str, int], dict[str, None]] = {}
         outside = {number for pair in merged for number in pair if number >= self._frame.classes.first_atom}
+        sources_of: dict[tuple[str, int], dict[int, None]] = {}
         for (source, destination), ports in merged.items():
-            end = self._name(destination, outside), ports
-            by_ports.setdefault(end, {})[self._name(source, outside)] = None
-            count[end] += 1
-        total = self._frame.classes.total
-        for (name, ports), sources in by_ports.items():
-            listed = list(sources) if count[name, ports] < total - 1 - self._assumed.bit_count() else ["anybody"]
+            sources_of.setdefault((self._name(destination, outside), ports), {})[source] = None
+        for (name, ports), sources in sources_of.items():
+            starts = dict.fromkeys(self._name(source, outside) for source in sources)
+            listed = ["anybody"] if self._is_anybody(sources) else list(starts)
             yield f"{and_more(listed, _NAMED)} → {name} {ports_text(self._frame, ports)}"
+
+    def _is_anybody(self, sources: Collection[int]) -> bool:
+        """Tell whether sources are all ends that there are, but for the destination itself and assumed pods."""
+        everybody = self._frame.classes.total - 1 - self._assumed.bit_count()
+        return len(sources) >= everybody and max(sources) >= self._frame.classes.first_atom
 
     def _name(self, number: int, outside: set[int]) -> str:
         """Name a class; the pieces into which blocks cut the outside, where several differ, are all of it."""
