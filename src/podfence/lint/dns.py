@@ -38,10 +38,6 @@ class KnownDns(msgspec.Struct, frozen=True):
     assumed: bool = False
     namespace: Namespace | None = None
 
-    def is_assumed(self, pod: Pod) -> bool:
-        """Tell whether a pod stands for what the input lacks."""
-        return pod.workload[0] == _ASSUMED
-
     def completed(self, snapshot: Snapshot) -> Snapshot:
         """Add the assumed pods and their namespace to a snapshot."""
         if not self.assumed:
@@ -52,6 +48,11 @@ class KnownDns(msgspec.Struct, frozen=True):
             spaces.setdefault(self.namespace.name, self.namespace)
         namespaces = tuple(spaces[name] for name in sorted(spaces))
         return msgspec.structs.replace(snapshot, pods=tuple(pods), namespaces=namespaces)
+
+
+def is_assumed(pod: Pod) -> bool:
+    """Tell whether a pod stands for what the input lacks."""
+    return pod.workload[0] == _ASSUMED
 
 
 def known_dns(snapshot: Snapshot, profile: Profile | None) -> KnownDns:

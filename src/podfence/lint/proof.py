@@ -14,6 +14,7 @@ import msgspec
 from podfence.engine import bitset
 from podfence.engine.compare import Change
 from podfence.engine.frame import Frame
+from podfence.lint.dns import is_assumed
 from podfence.lint.inspection import Inspection
 from podfence.lint.mend import Mend, carried_out
 from podfence.lint.names import Names, and_more, ports_text
@@ -66,7 +67,7 @@ class Prover:
         self._names = Names(self._frame)
         self._owned = owned_atoms(self._frame, snapshot)
         pods = zip(snapshot.pods, self._frame.classes.of_pod, strict=True)
-        self._assumed = bitset.make({number for pod, number in pods if inspection.dns.is_assumed(pod)})
+        self._assumed = bitset.make({number for pod, number in pods if is_assumed(pod)})
 
     def prove(self, mend: Mend) -> Fix | None:
         """Prove one of the mends; ``None`` when it does not do what it is meant to, or does more."""

@@ -11,7 +11,7 @@ from podfence.lint.found import Check, Found, rule_number
 from podfence.lint.inspection import Inspection, Placed, speaks_of, target_ports
 from podfence.lint.manual.ports import NAMED_PORT_AMBIGUOUS, NAMED_PORT_UNKNOWN, SERVICE_PORT
 from podfence.lint.mend import Mend, Put
-from podfence.lint.names import and_more, plural, pods_text
+from podfence.lint.names import and_more, pods_text
 from podfence.model.net import Protocol
 from podfence.model.objects import NamedPort, Pod, Service
 from podfence.model.policy import Action, AddressPeer, Direction, PortName, PortRange
@@ -200,7 +200,7 @@ def _service_finding(
         path,
         message,
         felt=f"connections to {name}:{item.first} time out.",
-        hint=f"{plural(len(pods), 'workload')} behind the Service; a few plugins also look before translation",
+        hint="this depends on the plugin: a few also look before translation",
         mends=mends,
     )
 

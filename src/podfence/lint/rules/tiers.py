@@ -78,10 +78,13 @@ def deny_by_name(inspection: Inspection) -> Iterator[Found]:
     for policy in inspection.policies:
         document = inspection.documents.get(policy.ref.identity, {})
         spec = document.get("spec")
-        rules = spec.get("egress") if isinstance(spec, Mapping) and policy.tier is not Tier.NETWORK_POLICY else None
-        for number, rule in enumerate(rules or ()):
+        if policy.tier is Tier.NETWORK_POLICY or not isinstance(spec, Mapping):
+            continue
+        for number, rule in enumerate(spec.get("egress") or ()):
+            if not isinstance(rule, Mapping) or rule.get("action") not in _NOT_ACCEPTING:
+                continue
             for index, peer in enumerate(rule.get("to") or ()):
-                if rule.get("action") in _NOT_ACCEPTING and isinstance(peer, Mapping) and peer.get("domainNames"):
+                if isinstance(peer, Mapping) and peer.get("domainNames"):
                     yield _by_name(policy, rule["action"], f"spec.egress[{number}].to[{index}].domainNames", peer)
 
 
