@@ -7,7 +7,6 @@ said to be untried, never passed over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import ip_address
 from typing import Final
 
 import msgspec
@@ -16,19 +15,19 @@ from podfence.engine.assertions import Flaw, Outcome
 from podfence.engine.decide import is_own_node
 from podfence.engine.directory import Directory
 from podfence.engine.judge import Domain, Outside, Party
-from podfence.engine.question import parse_port, ports_at
+from podfence.engine.question import Asked, parse_port, ports_at
 from podfence.engine.resolve import Resolved, resolve
+from podfence.lab.comparing import read_ends, try_patiently
+from podfence.lab.folder import LabFolder
 from podfence.lab.outside import HOSTS, addresses
 from podfence.lab.truth import NOBODY_LISTENS, Cell, Ends, Port, Question, name_of
 from podfence.model.assertion import Assertion
-from podfence.model.error import PodfenceError
 from podfence.model.net import family_of, format_address, parse_address
-from podfence.model.objects import Node, Pod
+from podfence.model.objects import Node, Pod, ServicePort
 from podfence.model.verdict import End
 
 OUTSIDE: Final = "outside"
 """The place where all hosts outside the cluster are."""
-_UNTRIED_SHOWN: Final = 3
 
 
 class Spot(msgspec.Struct, frozen=True):
@@ -90,21 +89,13 @@ class Assertions:
         if service is None or service.headless or not destination.parties:
             return
         asked = [parse_port(text) for text in assertion.ports]
-        ports = [
-            (item.protocol, item.port)
-            for item in service.ports
-            if not asked
-            or any(
-                (one.name == item.name if one.name else one.number == item.port)
-                and one.protocol in (None, item.protocol)
-                for one in asked
-            )
-        ]
-        for address in service.cluster_ips:
-            target = Spot(destination.parties[0], "", destination.display, address)
+        meant = [item for item in service.ports if not asked or any(_means(one, item) for one in asked)]
+        for address in service.addresses:
+            behind = [Spot(party, "", destination.display, address) for party in destination.parties]
             for source in inside:
-                if family_of(source.address) is family_of(address):
-                    yield from (_question(source, target, port, expected=expected) for port in ports)
+                if all(_differ(source, target, expected=expected) for target in behind):
+                    for item in meant:
+                        yield _question(source, behind[0], (item.protocol, item.port), expected=expected)
 
     def _ports(self, assertion: Assertion, destination: Resolved, party: Party) -> list[Port]:
         """Give the ports to try at one end; without any those that it declares stand for all traffic."""
@@ -140,13 +131,18 @@ class Assertions:
             yield from (Spot(party, OUTSIDE, format_address(one), one) for one in _hosts(party))
 
 
+def _means(asked: Asked, item: ServicePort) -> bool:
+    is_it = asked.name == item.name if asked.name else asked.number == item.port
+    return is_it and asked.protocol in (None, item.protocol)
+
+
 def _hosts(party: Outside | Domain) -> list[int]:
     """Give the addresses of the lab's outside that are among a party's."""
     if isinstance(party, Domain):
         named = {name: host for host in HOSTS for name in host.names}
         found = named.get(party.name)
         return [parse_address(address) for address in found.addresses] if found is not None else []
-    known = (parse_address(address) for address in addresses() if not ip_address(address).is_link_local)
+    known = map(parse_address, addresses())
     return [one for one in known if any(piece.first <= one <= piece.last for piece in party.ranges)]
 
 
@@ -176,14 +172,24 @@ def _question(source: Spot, target: Spot, port: Port, *, expected: bool) -> Ques
     )
 
 
-def with_packets(outcome: Outcome, attempted: Attempted, cells: Iterable[Cell]) -> Outcome:
-    """Add to what the engine says of an assertion what the packets said."""
-    tried = list(cells)
-    wrong = [cell for cell in tried if not cell.agrees]
-    flaws = tuple(_flaw(cell) for cell in _one_each(wrong))
-    return msgspec.structs.replace(
-        outcome, flaws=(*outcome.flaws, *flaws), tried=len(tried), untried=attempted.untried
-    )
+def hold(folder: LabFolder, outcomes: Sequence[Outcome], namespace: str | None, timeout_s: float) -> list[Outcome]:
+    """Try what some assertions speak of with packets, and add what they said to what the engine says.
+
+    Those that could not be judged are left as they are. Raises ``PodfenceError`` when nothing can be tried.
+    """
+    assertions = Assertions(read_ends(folder), namespace)
+    attempted = [Attempted((), ()) if one.error else assertions.attempted(one.assertion) for one in outcomes]
+    asked = list(dict.fromkeys(question for one in attempted for question in one.questions))
+    cells = dict(zip(asked, try_patiently(folder, asked, timeout_s), strict=True))
+    return [
+        _with_packets(outcome, one.untried, [cells[question] for question in one.questions])
+        for outcome, one in zip(outcomes, attempted, strict=True)
+    ]
+
+
+def _with_packets(outcome: Outcome, untried: tuple[str, ...], cells: Sequence[Cell]) -> Outcome:
+    flaws = tuple(_flaw(cell) for cell in _one_each(cell for cell in cells if not cell.agrees))
+    return msgspec.structs.replace(outcome, flaws=(*outcome.flaws, *flaws), tried=len(cells), untried=untried)
 
 
 def _one_each(cells: Iterable[Cell]) -> list[Cell]:
@@ -197,8 +203,3 @@ def _flaw(cell: Cell) -> Flaw:
     came = "arrived, expected denied" if cell.arrived else f"did not arrive ({cell.outcome}), expected allowed"
     port = f"{asked.protocol.value} {asked.port}"
     return Flaw(asked.source, f"{asked.destination} ({asked.address})", port, packets=f"packets {came}")
-
-
-def cannot_resolve(error: PodfenceError) -> Attempted:
-    """Stand for an assertion that names nothing; the engine has said so already."""
-    return Attempted((), (str(error),))
