@@ -26,7 +26,7 @@ _RETRY_S = 1.0
 _log = logging.getLogger(__name__)
 
 WaitEnforced = Callable[[Object], Awaitable[None]]
-"""Waits until the nodes' agents have a pod, as it is stored, in the kernel; raises ``PodfenceError`` when they do not."""
+"""Waits until the nodes' agents have a pod, as it is stored, in the kernel; ``PodfenceError`` when they do not."""
 
 
 class Kubelet:

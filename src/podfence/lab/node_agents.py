@@ -75,7 +75,7 @@ class NodeAgents:
             ) from None
 
     async def _shared_answer(self, node: str) -> dict[str, str]:
-        """Ask an agent what it enforces; all who wait at the same time, hundreds of pods perhaps, share one question."""
+        """Ask an agent what it enforces; all who wait at the same time, perhaps hundreds, share one question."""
         asked = self._asked.get(node)
         if asked is None or asked.done():
             asked = self._asked[node] = asyncio.create_task(self._enforced(node))
