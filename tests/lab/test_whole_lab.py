@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import time
@@ -15,6 +16,7 @@ import pytest
 from podfence.lab.comparing import compare
 from podfence.lab.folder import LabFolder
 from podfence.lab.options import LabOptions
+from tests.documents import ROOT
 from tests.lab.whole import Whole, decoded, lab
 
 pytestmark = pytest.mark.lab
@@ -254,3 +256,24 @@ def descendants(root: int) -> list[int]:
         waiting = waiting[1:] + children
         found += children
     return found
+
+
+def test_assertions_are_held_against_packets(whole: Whole, tmp_path: Path) -> None:
+    whole.apply(ROOT / "examples" / "packets")
+    whole.ready()
+    file = tmp_path / "books.test.yaml"
+    text = """\
+apiVersion: podfence/v1
+kind: ConnectivityTest
+tests:
+- {name: read, from: [default/client], to: [default/service/books], ports: [80], expect: allow, only: true}
+- {name: ask nobody, from: [default/books], to: [internet, default/client], expect: deny}
+"""
+    file.write_text(text, "utf-8")
+    held = whole.podfence("test", str(file), "--against", f"lab:{whole.folder.name}")
+    assert (held.returncode, held.stderr) == (0, "")
+    assert re.match(r"PASSED  2 tests, with [0-9]{2,} connections of real packets\.$", held.stdout.splitlines()[0])
+    file.write_text(text.replace("expect: deny", "expect: allow"), "utf-8")
+    refuted = whole.podfence("test", str(file), "--against", f"lab:{whole.folder.name}")
+    assert refuted.returncode == 1
+    assert "packets did not arrive (TIMEOUT), expected allowed" in refuted.stdout

@@ -97,7 +97,8 @@ def _apply(folder: LabFolder, files: tuple[str, ...], namespace: str) -> bool:
     from podfence.model.text import one_line
 
     readings = list(read_inputs(files, stdin=sys.stdin.buffer))
-    applied = Applier(connection(str(folder.kubeconfig)).server, namespace).apply(readings)
+    with Applier(connection(str(folder.kubeconfig)).server, namespace) as applier:
+        applied = applier.apply(readings)
     for line in lines(applied):
         click.echo(one_line(line), err=True)
     if not applied.objects and not applied.faults:

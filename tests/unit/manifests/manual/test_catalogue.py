@@ -24,8 +24,10 @@ SOURCE = Path(__file__).parents[4] / "src" / "podfence" / "manifests"
 
 
 def findings(text: str, rule: Rule) -> tuple[Finding, ...]:
+    """Give the findings in a text, without what is merely worth knowing where that is not the rule's own point."""
     regime = CidrRegime.LENIENT if rule.kubernetes_version else CidrRegime.STRICT
-    return check(read_data(text.encode(), "example.yaml"), Server(regime)).findings
+    found = check(read_data(text.encode(), "example.yaml"), Server(regime)).findings
+    return tuple(item for item in found if item.severity is not Severity.INFO or item.rule == rule.id)
 
 
 @pytest.mark.parametrize("rule", FOUND_IN_MANIFESTS, ids=lambda rule: rule.id)
@@ -56,7 +58,10 @@ def test_what_the_server_says_has_the_ids_up_to_99_and_nothing_else_has() -> Non
 
 
 def test_every_rule_that_validation_names_is_in_the_catalogue() -> None:
-    texts = [path.read_text() for path in [*SOURCE.glob("validation/*.py"), SOURCE / "judge.py"]]
+    # Kinds that are no policies have no rules in the catalogue; these modules speak of nothing else.
+    without_rules = {"go_types.py", "go_values.py", "pod_admission.py", "strategy.py"}
+    paths = [path for path in SOURCE.glob("validation/*.py") if path.name not in without_rules]
+    texts = [path.read_text() for path in [*paths, SOURCE / "judge.py"]]
     named = {name for text in texts for name in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', text)}
     only_on_update = {"metadata-immutable"}  # check sees no updates
     assert named - only_on_update - set(BY_NAME) == set()
