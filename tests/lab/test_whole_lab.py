@@ -172,6 +172,37 @@ def test_an_agent_that_is_killed_comes_back_and_leaves_no_gap(whole: Whole) -> N
         whole.ready()
 
 
+SHORT = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: short, namespace: fresh}
+spec:
+  restartPolicy: Never
+  containers: [{name: c, image: agnhost, args: [connect, "ADDRESS:80", --timeout=500ms]}]
+"""
+
+
+@needs_kubectl
+def test_a_pod_starts_once_its_agents_know_it_so_that_its_first_packet_passes(whole: Whole) -> None:
+    whole.apply_text(SHOP.replace("shop", "fresh"))
+    whole.ready()
+    web = whole.kubectl("get", "pods", "-n", "fresh", "-l", "app=web", "-o", "jsonpath={.items[0].status.podIP}")
+    main = next(pid for pid in pids_of(whole.folder.name) if "podfence.lab.daemon" in command_of(pid))
+    agents = [pid for pid in descendants(main) if "podfence agent" in command_of(pid)]
+    assert agents
+    for pid in agents:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        whole.apply_text(SHORT.replace("ADDRESS", web))
+        whole.kubectl("wait", "-n", "fresh", "pod/short", "--for=jsonpath={.status.podIP}", "--timeout=20s")
+    finally:
+        for pid in agents:
+            os.kill(pid, signal.SIGCONT)
+    ended = "--for=jsonpath={.status.containerStatuses[0].state.terminated.reason}"
+    whole.kubectl("wait", "-n", "fresh", "pod/short", ended, "--timeout=20s")
+    assert whole.kubectl("get", "pod", "short", "-n", "fresh", "-o", "jsonpath={.status.phase}") == "Succeeded"
+
+
 def test_two_labs_run_beside_each_other_and_know_nothing_of_each_other() -> None:
     with lab() as one, lab() as other:
         one.apply_text(SHOP)

@@ -53,6 +53,9 @@ VERSION: Final = "v1.36.3"
 _RESOLVERS: Final = ("8.8.8.8", "1.1.1.1")
 """The outside's own DNS servers, whom cluster DNS asks for other names."""
 
+_POD_ENFORCED_TIMEOUT_S: Final = 5.0
+"""How long a pod's containers wait for agents that do not answer; one that runs takes some hundredths of a second."""
+
 _ENFORCED: Final = (
     Resource("", "namespaces"),
     Resource("", "pods"),
@@ -109,7 +112,7 @@ class Lab:
             for number, name in enumerate(self.node_names):
                 await self._add_node(name, group, is_first=number == 0)
             group.create_task(outside.serve(await self._open_outside()))
-            group.create_task(kubelet.run(self.pods))
+            group.create_task(kubelet.run(self.pods, self._wait_pod_enforced))
             group.create_task(run_all(self._store_of, self._surroundings()))
             group.create_task(services.run(self._store_of("kube-proxy")))
             group.create_task(DnsPods(self.zygote, self.store, _RESOLVERS).run())
@@ -179,6 +182,13 @@ class Lab:
         """Wait until every node enforces the cluster as it is; raises ``PodfenceError`` when that takes too long."""
         versions = self._versions()
         await asyncio.gather(*(self.agents.wait_enforced(name, versions, timeout_s) for name in self.node_names))
+
+    async def _wait_pod_enforced(self, pod: Object) -> None:
+        """Wait until every node knows a pod, since any of them may have a policy that names it."""
+        versions = {"pods": int(pod["metadata"]["resourceVersion"])}
+        await asyncio.gather(
+            *(self.agents.wait_enforced(name, versions, _POD_ENFORCED_TIMEOUT_S) for name in self.node_names)
+        )
 
     def _versions(self) -> Mapping[str, int]:
         """Give the version of the last write to each resource that agents watch."""
