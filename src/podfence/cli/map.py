@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from podfence.manifests.loaded import Loaded
     from podfence.report.overview import Asked
 
-FORMATS = ("text", "json", "csv", "md", "dot")
+FORMATS = ("text", "json", "csv", "md", "dot", "mermaid", "html")
 
 
 @click.command(short_help="Who can reach whom, on which ports.")
@@ -77,6 +77,8 @@ def command(
 
     if depth is not None and not focus:
         raise click.UsageError("--depth has no effect without --focus ENDPOINT")
+    if by == "namespace" and any(output.format == "html" for output in outputs):
+        raise click.UsageError("-o html folds workloads into namespaces itself; leave out --by namespace")
     shown = None if all_namespaces else namespace
     with Progress(wanted=not quiet) as progress:
         progress.step("reading")
@@ -94,7 +96,7 @@ def command(
         progress.step("finding connections")
         focused = _focused(connectivity, focus, namespace, paths)
         excerpt = _excerpt(connectivity, focused, depth or 1, shown, exposed=exposed)
-        asked = Asked(focus=focus, focused=focused, exposed=exposed, namespace=shown)
+        asked = Asked(focus=focus, focused=focused, exposed=exposed, namespace=shown, depth=depth or 1)
         for output in outputs:
             _write(output, progress.over("writing", _text(output, excerpt, asked, color), len(connectivity.endpoints)))
     return 2 if strict and loaded.problems else 0
@@ -157,6 +159,14 @@ def _text(output: Output, excerpt: Excerpt, asked: Asked, color: str) -> Iterato
             from podfence.report.map_dot import map_dot
 
             return map_dot(excerpt)
+        case "mermaid":
+            from podfence.report.map_mermaid import map_mermaid
+
+            return map_mermaid(excerpt)
+        case "html":
+            from podfence.report.map_html import map_html
+
+            return map_html(excerpt, asked)
         case _:
             from podfence.report.map_text import map_text
             from podfence.report.term import Terminal, terminal_for
