@@ -12,9 +12,12 @@ from collections.abc import Iterator
 import msgspec
 
 from podfence.engine import bitset
-from podfence.engine.connectivity import disjoint
+from podfence.engine.compile import Program
+from podfence.engine.connectivity import Connectivity, disjoint
+from podfence.engine.difference import Difference
 from podfence.engine.endpoints import Grouping
 from podfence.engine.excerpt import Excerpt
+from podfence.engine.frame import Frame
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -165,3 +168,10 @@ def _by_class(reached: dict[int, int]) -> list[tuple[int, int]]:
     for number, ports in ports_of.items():
         found[ports].append(number)
     return [(ports, bitset.make(numbers)) for ports, numbers in found.items()]
+
+
+def picture_after(difference: Difference, grouping: Grouping) -> Picture:
+    """Give the picture of what is allowed after a change, cut as finely as both sides ask for."""
+    after = difference.joint.after.snapshot
+    frame = Frame(after, difference.joint.before.snapshot.policies)
+    return Picture(Excerpt(Connectivity(after, grouping, Program(frame))))

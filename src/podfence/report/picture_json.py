@@ -118,10 +118,13 @@ class Files:
         return [self._known.setdefault(position.file, len(self._known)), position.line]
 
 
-def picture_json(picture: Picture) -> dict[str, Any]:
-    """Write a picture; endpoints, sets and ports are named by their position in their list."""
+def picture_json(picture: Picture, ports: PortSets | None = None, files: Files | None = None) -> dict[str, Any]:
+    """Write a picture; endpoints, sets and ports are named by their position in their list.
+
+    ``ports`` and ``files`` may hold some that something else than the picture names as well.
+    """
     dense = {group: number for number, group in enumerate(sorted(picture.members))}
-    sets, ports, files = Sets(dense), PortSets(picture.connectivity), Files()
+    sets, ports, files = Sets(dense), ports or PortSets(picture.connectivity), files or Files()
     position = picture.positions
     rows = [
         [value for part in parts for value in (ports.add(part.ports), sets.add(part.groups))]

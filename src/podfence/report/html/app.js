@@ -46,7 +46,7 @@ class Page {
     window.addEventListener("hashchange", () => { this.read(); this.redraw(); });
     document.addEventListener("keydown", (event) => this.key(event));
     this.read();
-    if (!location.hash && this.data.focus) { this.view = "focus"; this.focus = this.cluster.byId.get(this.data.focus) ?? null; this.depth = this.data.depth ?? 1; }
+    if (!location.hash && this.data.focus) { this.view = "focus"; this.focus = this.cluster.byId.get(this.data.focus) ?? null; this.depth = this.data.depth ?? 1; this.selected = this.focus && { endpoint: this.focus }; }
     if (!location.hash && this.data.view) this.view = this.data.view;
     this.redraw();
   }
@@ -86,7 +86,10 @@ class Page {
     const view = asked.get("view");
     if (this.views.some(([name]) => name === view)) this.view = view;
     const focus = this.cluster.byId.get(asked.get("focus") ?? "");
-    if (focus) this.focus = focus;
+    if (focus) {
+      this.focus = focus;
+      if (this.view === "focus") this.selected = { endpoint: focus };
+    }
     const depth = Number(asked.get("depth"));
     if (depth >= 1 && depth <= 5) this.depth = Math.floor(depth);
   }

@@ -2,8 +2,20 @@
 
 import { svg } from "./dom.js";
 
+const KINDS = ["resting", "into", "out", "opened", "closed"];
+
 export function overlay(host) {
   const layer = svg("svg", { class: "curves", "aria-hidden": "true", focusable: "false" });
+  const heads = svg("defs");
+  for (const kind of KINDS) {
+    const head = svg("marker", {
+      id: `head-${kind}`, class: kind, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8,
+      markerUnits: "userSpaceOnUse", orient: "auto",
+    });
+    head.append(svg("path", { d: "M0 0L8 4L0 8Z" }));
+    heads.append(head);
+  }
+  layer.append(heads);
   host.prepend(layer);
   return layer;
 }
@@ -29,9 +41,9 @@ export function draw(layer, host, wanted) {
   const paths = [];
   for (const { from, to, kind } of wanted) {
     const [a, b] = [box(from), box(to)];
-    if (a.drawn && b.drawn) paths.push(svg("path", { d: curve(a, b), class: `curve ${kind}` }));
+    if (a.drawn && b.drawn) paths.push(svg("path", { d: curve(a, b), class: `curve ${kind}`, "marker-end": `url(#head-${kind})` }));
   }
-  layer.replaceChildren(...paths);
+  layer.replaceChildren(layer.firstChild, ...paths);
   return paths.length;
 }
 

@@ -53,11 +53,22 @@ export class Focus {
           if (level === 0 ? other !== focus || focus.repeated : !seen.has(other)) if (!next.has(other)) next.set(other, ports);
         }
       }
+      if (level === 0) this.addClosed(next, forward);
       for (const other of next.keys()) seen.add(other);
       if (next.size || level === 0) found.push(next);
       edge = [...next.keys()].filter((endpoint) => !endpoint.outside);
     }
     return found;
+  }
+
+  // Of a change, what closed is shown as well.
+  addClosed(level, forward) {
+    const { changes, focus } = this.page;
+    for (const change of changes?.all ?? []) {
+      if (change.opened || (forward ? change.from : change.to) !== focus) continue;
+      const other = forward ? change.to : change.from;
+      if (!level.has(other)) level.set(other, change.ports);
+    }
   }
 
   bar() {
@@ -143,7 +154,7 @@ export class Focus {
   }
 
   lines(left, right) {
-    if (!this.host.isConnected || mobile()) { this.layer.replaceChildren(); return; }
+    if (!this.host.isConnected || mobile()) { draw(this.layer, this.host, []); return; }
     const wanted = new Map();
     const add = (from, to, kind) => {
       const id = `${key(from)} ${key(to)}`;

@@ -11,6 +11,7 @@ const MOST_OPEN = 120;
 const MOST_LINES = 60;
 const MOST_LAYERED = 40;
 const STEP = 60;
+const MOST_CHANGES = 400;
 
 export class Islands {
   constructor(page) {
@@ -49,6 +50,7 @@ export class Islands {
     return h("div", { class: "legend" },
       ...Object.entries(REACHED).map(([kind, text]) => h("span", { class: `key ${kind}` }, text)),
       h("span", { class: "key leaves" }, "can leave the cluster"),
+      ...(this.page.changes ? [h("span", { class: "key opened" }, "opens"), h("span", { class: "key closed" }, "closes (dashed)")] : []),
       h("button", { class: "quiet", "data-key": "fold-all", onclick: () => this.foldAll(!all) }, all ? "Fold all" : "Unfold all"));
   }
 
@@ -162,8 +164,20 @@ export class Islands {
 
   restingLines() {
     const visible = [...this.chips.keys()];
-    if (visible.length > MOST_LINES || mobile()) return [];
+    if (mobile()) return [];
+    if (this.page.changes) return this.changedLines();
+    if (visible.length > MOST_LINES) return [];
     return this.edgesWithin(visible).map(([a, b]) => ({ from: this.chips.get(a), to: this.chips.get(b), kind: "resting" }));
+  }
+
+  // Of a change, only what it opens and closes.
+  changedLines() {
+    const lines = new Map();
+    for (const { from, to, opened } of this.page.changes.all.slice(0, MOST_CHANGES)) {
+      const ends = [this.nodeOf(from), this.nodeOf(to)];
+      if (ends[0] !== ends[1]) lines.set(`${opened} ${from.place} ${this.chips.has(from) && from.index} ${to.place} ${this.chips.has(to) && to.index}`, { from: ends[0], to: ends[1], kind: opened ? "opened" : "closed" });
+    }
+    return [...lines.values()];
   }
 
   nodeOf(endpoint) {
