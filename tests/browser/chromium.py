@@ -12,8 +12,9 @@ import re
 import shutil
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
@@ -38,19 +39,37 @@ def executable() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-class Chromium:
-    """One browser with one page; a context manager that ends the process that it started."""
+@contextmanager
+def started(profile: Path) -> Iterator[Chromium]:
+    """Start a browser with one page, and end it."""
+    program = executable()
+    assert program is not None
+    command = [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            with connect(_address(process), max_size=None, proxy=None) as socket:
+                yield Chromium(socket)
+        finally:
+            process.terminate()
+            process.wait(ANSWER_S)
 
-    def __init__(self, profile: Path) -> None:
-        program = executable()
-        assert program is not None
-        self._process = subprocess.Popen(
-            [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._socket = self._attach()
+
+def _address(process: subprocess.Popen[str]) -> str:
+    """Wait for the address at which a browser listens."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if found := re.search(r"DevTools listening on (ws://127\.0\.0\.1\S+)", line):
+            # Whatever else it says must be read, or it waits for a reader.
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            return found.group(1)
+    raise AssertionError("Chromium ended before it listened")
+
+
+class Chromium:
+    """A page of a browser, over the socket to it. ``requests`` and ``errors`` are those of the page that is open."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
         self._count = 0
         self._session: str | None = None
         self.requests: list[str] = []
@@ -59,14 +78,6 @@ class Chromium:
         self._session = self("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log", "Accessibility"):
             self(f"{domain}.enable")
-
-    def __enter__(self) -> Chromium:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._socket.close()
-        self._process.terminate()
-        self._process.wait(ANSWER_S)
 
     def __call__(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Call a method of the protocol and give its result; what is told meanwhile is kept."""
@@ -127,15 +138,6 @@ class Chromium:
     def picture(self, path: Path) -> None:
         """Take a picture of what is in sight."""
         path.write_bytes(base64.b64decode(self("Page.captureScreenshot", format="png")["data"]))
-
-    def _attach(self) -> ClientConnection:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            if found := re.search(r"DevTools listening on (ws://127\.0\.0\.1\S+)", line):
-                # Whatever else it says must be read, or it waits for a reader.
-                threading.Thread(target=self._process.stderr.read, daemon=True).start()
-                return connect(found.group(1), max_size=None, proxy=None)
-        raise AssertionError("Chromium ended before it listened")
 
     def _hear(self, event: dict[str, Any]) -> None:
         told = event.get("params", {})

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -64,9 +64,9 @@ def json_in_html(data: Mapping[str, Any]) -> str:
     return _ESCAPED.sub(lambda match: _ESCAPES[match.group()], msgspec.json.encode(data).decode())
 
 
-def joined_script() -> str:
-    """Join the modules into one script; each keeps its own names to itself, but for those that it exports."""
-    return "\n" + "\n".join(_scope(_read(f"{name}.js")) for name in MODULES)
+def joined_script(modules: Sequence[str] = MODULES) -> str:
+    """Join modules into one script; each keeps its own names to itself, but for those that it exports."""
+    return "\n" + "\n".join(_scope(_read(f"{name}.js")) for name in modules)
 
 
 def _scope(module: str) -> str:

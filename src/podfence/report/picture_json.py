@@ -131,10 +131,12 @@ def picture_json(picture: Picture, ports: PortSets | None = None, files: Files |
         for _, parts in picture.rows()
     ]
     connectivity = picture.connectivity
+    endpoints = [connectivity.endpoints[number] for number in picture.numbers]
+    places = sum(endpoint.kind == "External" for endpoint in endpoints)
     sides = Attribution(connectivity.program).sides(connectivity.snapshot.policies)
     policies = _policies(picture, sides, sets, ports, files)
     return {
-        "endpoints": [endpoint_row(connectivity.endpoints[number]) for number in picture.numbers],
+        "endpoints": [endpoint_row(endpoint, places) for endpoint in endpoints],
         "groups": [[position[number] for number in picture.members[group]] for group in dense],
         "rows": rows,
         "near": [[position[source], [position[number] for number in found]] for source, found in picture.near()],
@@ -145,12 +147,15 @@ def picture_json(picture: Picture, ports: PortSets | None = None, files: Files |
     }
 
 
-def endpoint_row(endpoint: Endpoint) -> dict[str, Any]:
-    """Write an endpoint with no field that says nothing."""
+def endpoint_row(endpoint: Endpoint, places: int) -> dict[str, Any]:
+    """Write an endpoint with no field that says nothing; ``places`` is how many blocks outside are shown."""
     row: dict[str, Any] = {"id": endpoint.id, "kind": endpoint.kind, "name": endpoint.name}
     if endpoint.kind == "External":
         addresses = ranges_text(endpoint.ranges)
-        row["name"] = "everywhere else" if " except " in addresses else addresses
+        if places == 1:
+            row["name"] = "anywhere"
+        else:
+            row["name"] = "everywhere else" if " except " in addresses else addresses
         row["labels"] = [addresses]
     if endpoint.namespace is not None:
         row["namespace"] = endpoint.namespace

@@ -5,7 +5,7 @@ import { Cluster, nameOf } from "./data.js";
 import { Changes } from "./changes.js";
 import { Degrees } from "./degrees.js";
 import { detail } from "./detail.js";
-import { h, replace, say } from "./dom.js";
+import { h, mobile, replace, say } from "./dom.js";
 import { Exposed } from "./exposed.js";
 import { Focus } from "./focus.js";
 import { Islands } from "./islands.js";
@@ -19,13 +19,13 @@ class Page {
     this.cluster = new Cluster(data.picture);
     this.degrees = new Degrees(this.cluster);
     this.noun = data.noun;
-    this.hint = "Choose a workload or a connection to see which policies decide. Keys: / searches, 1 to 5 change the view, Esc goes back.";
     this.changes = data.changes ? new Changes(this, data.changes) : null;
     this.views = [
       ...(this.changes ? [["changes", "Changes", this.changes]] : []),
       ["map", "Map", new Islands(this)], ["focus", "Focus", new Focus(this)], ["exposed", "Exposed", new Exposed(this)],
       ["matrix", "Matrix", new Matrix(this)], ["table", "Table", new Table(this)],
     ];
+    this.hint = `Choose a workload or a connection to see which policies decide. Keys: / searches, 1 to ${this.views.length} change the view, t turns the colours, Esc goes back.`;
     this.view = this.views[0][0];
     this.focus = null;
     this.depth = 1;
@@ -46,7 +46,7 @@ class Page {
     window.addEventListener("hashchange", () => { this.read(); this.redraw(); });
     document.addEventListener("keydown", (event) => this.key(event));
     this.read();
-    if (!location.hash && this.data.focus) { this.view = "focus"; this.focus = this.cluster.byId.get(this.data.focus) ?? null; this.depth = this.data.depth ?? 1; this.selected = this.focus && { endpoint: this.focus }; }
+    if (!location.hash && this.data.focus) { this.view = "focus"; this.focus = this.cluster.byId.get(this.data.focus) ?? null; this.depth = this.data.depth ?? 1; this.selected = this.startOf(this.focus); }
     if (!location.hash && this.data.view) this.view = this.data.view;
     this.redraw();
   }
@@ -69,7 +69,7 @@ class Page {
   }
 
   focusOn(endpoint) {
-    this.go({ view: "focus", focus: endpoint, selected: { endpoint } });
+    this.go({ view: "focus", focus: endpoint, selected: this.startOf(endpoint) });
     say(`${nameOf(endpoint)} in focus`);
   }
 
@@ -88,10 +88,15 @@ class Page {
     const focus = this.cluster.byId.get(asked.get("focus") ?? "");
     if (focus) {
       this.focus = focus;
-      if (this.view === "focus") this.selected = { endpoint: focus };
+      if (this.view === "focus") this.selected ??= this.startOf(focus);
     }
     const depth = Number(asked.get("depth"));
     if (depth >= 1 && depth <= 5) this.depth = Math.floor(depth);
+  }
+
+  // What is told of a focus at once; on a small screen it would hide the picture.
+  startOf(focus) {
+    return focus && !mobile() ? { endpoint: focus } : null;
   }
 
   write() {
@@ -112,8 +117,13 @@ class Page {
     else if (event.key === "f" && this.selected) this.focusOn(this.selected.endpoint ?? this.selected.to);
   }
 
+  unselect() {
+    this.selected = null;
+    this.redraw();
+  }
+
   back() {
-    if (this.selected) { this.selected = null; this.redraw(); }
+    if (this.selected) this.unselect();
     else if (this.view === "focus") this.go({ view: "map", focus: null });
   }
 

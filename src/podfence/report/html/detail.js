@@ -9,7 +9,8 @@ const MOST = 12;
 export function detail(page) {
   const { selected } = page;
   if (!selected) return [h("p", { class: "hint" }, page.hint)];
-  return selected.to ? connection(page, selected.from, selected.to) : endpoint(page, selected.endpoint);
+  const close = h("button", { class: "quiet close", "data-key": "close", "aria-label": "Close the details", onclick: () => page.unselect() }, "✕");
+  return [close, ...(selected.to ? connection(page, selected.from, selected.to) : endpoint(page, selected.endpoint))];
 }
 
 function endpoint(page, found) {
@@ -18,7 +19,7 @@ function endpoint(page, found) {
   return [
     h("h2", { class: "name" }, nameOf(found)),
     h("p", { class: "facts" }, facts.map((fact) => h("span", { class: "fact" }, fact))),
-    h("p", {}, h("button", { class: "primary", "data-key": "focus", onclick: () => page.focusOn(found) }, "Focus on it")),
+    page.view === "focus" && page.focus === found ? "" : h("p", {}, h("button", { class: "primary", "data-key": "focus", onclick: () => page.focusOn(found) }, "Focus on it")),
     ...(found.hasPods ? [isolation(cluster, found, true), isolation(cluster, found, false)] : []),
     peers(page, "Reached from", cluster.reachedFrom(found), (other) => [other, found]),
     peers(page, "Reaches", cluster.reaches(found), (other) => [found, other]),

@@ -4,6 +4,8 @@ import { count, groupBy, nameOf, push } from "./data.js";
 import { h, replace } from "./dom.js";
 
 const MOST_NAMES = 24;
+const MOST_OF_PLACE = 200;
+const MOST_PLACES = 300;
 const MOST_ROWS = 60;
 
 export class Exposed {
@@ -77,16 +79,23 @@ export class Exposed {
     const isAll = rights.some(([ports, places]) => places.startsWith("anywhere") && ports === "all");
     return h("div", { class: `crossing ${isAll ? "everyone" : "outside"}` },
       h("div", { class: "rights" }, rights.map(([ports, places]) => h("p", {}, h("span", { class: "ports" }, ports), ` ${way} `, h("span", { class: "name" }, places)))),
-      h("div", { class: "who" }, [...groupBy(members, (endpoint) => endpoint.place)].slice(0, MOST_NAMES).map(([place, found]) => this.place(place, found, members.length))));
+      h("div", { class: "who" }, [...groupBy(members, (endpoint) => endpoint.place)].slice(0, MOST_PLACES).map(([place, found]) => this.place(place, found, members.length))));
   }
 
   place(place, found, all) {
-    const most = all > MOST_NAMES ? 3 : MOST_NAMES;
+    const title = h("b", { class: "name" }, place);
+    if (all <= MOST_NAMES) return h("div", { class: "of-place" }, title, this.names(found, place));
     const total = this.page.cluster.places.get(place).length;
-    const names = found.slice(0, most).map((endpoint) => h("button", { class: "chip plain", "data-key": `x ${endpoint.id}`, onclick: () => this.page.select({ endpoint }), ondblclick: () => this.page.focusOn(endpoint) }, h("span", { class: "name" }, nameOf(endpoint, place))));
-    const rest = found.length - names.length;
-    return h("div", { class: "of-place" }, h("b", { class: "name" }, place),
-      found.length === total && total > most ? h("small", {}, `all ${total}`) : "", names, rest > 0 ? h("small", {}, `and ${rest} more`) : "");
+    const fold = h("details", { class: "of-many", ontoggle: () => {
+      if (fold.open && fold.children.length === 1) fold.append(h("div", { class: "of-place" }, this.names(found, place)));
+    } }, h("summary", {}, title, " ", h("small", {}, found.length === total ? `all ${total}` : `${found.length} of ${total}`)));
+    return fold;
+  }
+
+  names(found, place) {
+    const chips = found.slice(0, MOST_OF_PLACE).map((endpoint) => h("button", { class: "chip plain", "data-key": `x ${endpoint.id}`, onclick: () => this.page.select({ endpoint }), ondblclick: () => this.page.focusOn(endpoint) }, h("span", { class: "name" }, nameOf(endpoint, place))));
+    const rest = found.length - chips.length;
+    return rest > 0 ? [...chips, h("small", {}, `and ${rest} more`)] : chips;
   }
 }
 

@@ -71,7 +71,7 @@ export class Islands {
     }, h("span", { class: "twist", "aria-hidden": "true" }, open ? "▾" : "▸"), h("b", { class: "name" }, place),
       h("small", {}, this.about(members, pods)));
     this.heads.set(place, head);
-    const section = h("section", { class: `island ${kind}`, "aria-label": `${kind === "namespace" ? "Namespace " : ""}${place}` }, head);
+    const section = h("section", { class: `island ${kind} ${open ? "open" : ""}`, "aria-label": `${kind === "namespace" ? "Namespace " : ""}${place}` }, head);
     if (!open && pods.length) section.append(this.bar(pods));
     if (open) section.append(this.body(place, members));
     return section;
@@ -142,12 +142,16 @@ export class Islands {
     return chip;
   }
 
-  // Connections that policies single out: not those of anyone into what lets anyone in, or out of what may go anywhere.
+  // Connections that policies single out: not those of anyone into what lets anyone in, or out of what goes nearly
+  // anywhere. A line that half of all have tells nothing.
   tells(source, destination) {
-    const { degrees } = this.page;
-    if (destination.outside) return degrees.leaves(source) === "some";
+    const { degrees, cluster } = this.page;
+    const few = cluster.addresses.length / 2;
+    if (destination.outside) return degrees.outAddresses[source.group] <= few;
     if (!destination.hasPods || source.kind === "Node") return false;
-    return (source.isolated & 1) > 0 || !degrees.letsAnyoneIn(destination);
+    if (source.outside) return degrees.inAddresses[destination.group] <= few;
+    if (source.isolated & 1) return true;
+    return destination.isolated & 2 ? !degrees.letsAnyoneIn(destination) : degrees.inFree[destination.group] <= degrees.free / 2;
   }
 
   edgesWithin(members) {
@@ -166,7 +170,7 @@ export class Islands {
     const visible = [...this.chips.keys()];
     if (mobile()) return [];
     if (this.page.changes) return this.changedLines();
-    if (visible.length > MOST_LINES) return [];
+    if (!this.host.classList.contains("few") || visible.length > MOST_LINES) return [];
     return this.edgesWithin(visible).map(([a, b]) => ({ from: this.chips.get(a), to: this.chips.get(b), kind: "resting" }));
   }
 

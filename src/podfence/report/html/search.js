@@ -69,6 +69,7 @@ export function searchBox(page) {
     input.value = "";
     show();
     page.focusOn(endpoint);
+    page.main.focus();
   }
 
   return h("div", { class: "search", role: "search" }, input, list);
