@@ -79,7 +79,7 @@ class Chromium:
         for domain in ("Page", "Runtime", "Network", "Log", "Accessibility"):
             self(f"{domain}.enable")
 
-    def __call__(self, method: str, **parameters: Any) -> dict[str, Any]:
+    def __call__(self, method: str, **parameters: object) -> dict[str, Any]:
         """Call a method of the protocol and give its result; what is told meanwhile is kept."""
         self._count += 1
         message: dict[str, Any] = {"id": self._count, "method": method, "params": parameters}

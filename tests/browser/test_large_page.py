@@ -68,7 +68,7 @@ def test_unfolding_everything_still_draws_a_part_of_each(browser: Chromium, larg
     browser.open(large.as_uri())
     browser.run("document.querySelector('[data-key=fold-all]').click()")
     chips = browser.run("document.querySelectorAll('.chip').length")
-    assert 0 < chips <= 61 * 101
+    assert 101 < chips <= 12 * 101
     assert browser.run("document.querySelectorAll('.curve').length") == 0
 
 

@@ -1,4 +1,4 @@
-"""The page of ``map -o html`` in a browser: it folds, focuses, searches, names the policies, and asks nobody anything."""
+"""The page of ``map -o html`` in a browser: it folds, focuses, searches, names policies, and asks nobody anything."""
 
 from __future__ import annotations
 
@@ -118,11 +118,11 @@ def test_the_matrix_is_read_and_opened_by_keyboard(browser: Chromium, shop: str)
     browser.run("document.querySelector('.matrix').focus()")
     for key in ("ArrowDown", "ArrowDown", "ArrowDown", "ArrowRight"):
         browser.press(key)
-    assert texts(browser, ".matrix-said") == ["shop → kube-system: 10 of 12 pairs connect"]
+    assert texts(browser, ".matrix-said") == ["shop → kube-system: 10 of 12 pairs connect on TCP 53; UDP 53 or all"]
     browser.press("Enter")
     assert texts(browser, ".matrix-said")[0].startswith("ad → coredns")
     browser.press("Escape")
-    assert texts(browser, ".matrix-said") == ["shop → kube-system: 10 of 12 pairs connect"]
+    assert texts(browser, ".matrix-said") == ["shop → kube-system: 10 of 12 pairs connect on TCP 53; UDP 53 or all"]
 
 
 def test_dark_colours_follow_the_system_and_a_key_turns_them(browser: Chromium, shop: str) -> None:
@@ -169,7 +169,11 @@ def test_names_out_of_manifests_stay_text(browser: Chromium, tmp_path: Path) -> 
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": HOSTILE, "namespace": f"<!--{HOSTILE}", "labels": {"a": "\u2028]]><script>", HOSTILE: "&lt;"}},
+        "metadata": {
+            "name": HOSTILE,
+            "namespace": f"<!--{HOSTILE}",
+            "labels": {"a": "\u2028]]><script>", HOSTILE: "&lt;"},
+        },
         "spec": {"containers": []},
     }
     policy = {

@@ -10,14 +10,14 @@ from podfence.engine.connectivity import Connectivity
 from podfence.engine.endpoints import Grouping
 from podfence.engine.excerpt import Excerpt
 from podfence.engine.picture import Picture
-from podfence.report.html_page import json_in_html, joined_script
+from podfence.report.html_page import joined_script, json_in_html
 from podfence.report.map_json import map_json
 from podfence.report.picture_json import picture_json
 from podfence.report.ports import ports_text
 from tests.browser.chromium import Chromium
 from tests.properties.test_connectivity import cluster
 
-SEEDS = range(0, 60)
+SEEDS = range(60)
 
 READ = """
 (() => {

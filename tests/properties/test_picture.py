@@ -62,7 +62,9 @@ def test_a_picture_shows_what_the_map_lists(first: int, grouping: Grouping) -> N
             listed = {(source, to): ports for source, outgoing in excerpt.connections() for to, ports in outgoing}
             picture = Picture(excerpt)
             assert of_picture(picture) == listed, f"seed {seed}, excerpt {number}"
-            inside = [excerpt.connectivity.endpoints[end].has_pods for end in range(len(excerpt.connectivity.endpoints))]
+            inside = [
+                excerpt.connectivity.endpoints[end].has_pods for end in range(len(excerpt.connectivity.endpoints))
+            ]
             assert picture.pairs() == sum(a != b and inside[a] and inside[b] for a, b in listed), f"seed {seed}"
 
 
@@ -86,7 +88,10 @@ def _is_named(side: SideVerdict, sides: list[SideOfPolicy], ports: int, subject:
     return side.rule is None or any(
         found.policy.ref == (side.policy and side.policy.ref)
         and listed.rule.path == side.rule.path
-        and any(match.ports & ports and match.subjects >> subject & 1 and match.peers >> peer & 1 for match in listed.matches)
+        and any(
+            match.ports & ports and match.subjects >> subject & 1 and match.peers >> peer & 1
+            for match in listed.matches
+        )
         for found in here
         for listed in found.rules
     )

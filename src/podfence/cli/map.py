@@ -155,24 +155,29 @@ def _text(output: Output, excerpt: Excerpt, asked: Asked, color: str) -> Iterato
             from podfence.report.map_md import map_md
 
             return map_md(excerpt, asked)
-        case "dot":
-            from podfence.report.map_dot import map_dot
-
-            return map_dot(excerpt)
-        case "mermaid":
-            from podfence.report.map_mermaid import map_mermaid
-
-            return map_mermaid(excerpt)
-        case "html":
-            from podfence.report.map_html import map_html
-
-            return map_html(excerpt, asked)
+        case "dot" | "mermaid" | "html":
+            return _picture(output.format, excerpt, asked)
         case _:
             from podfence.report.map_text import map_text
             from podfence.report.term import Terminal, terminal_for
 
             terminal = terminal_for(sys.stdout, color) if output.file is None else Terminal()
             return (f"{line}\n" for line in map_text(excerpt, terminal, asked))
+
+
+def _picture(wanted: str, excerpt: Excerpt, asked: Asked) -> Iterator[str]:
+    """Draw the excerpt."""
+    if wanted == "dot":
+        from podfence.report.map_dot import map_dot
+
+        return map_dot(excerpt)
+    if wanted == "mermaid":
+        from podfence.report.map_mermaid import map_mermaid
+
+        return map_mermaid(excerpt)
+    from podfence.report.map_html import map_html
+
+    return map_html(excerpt, asked)
 
 
 def _write(output: Output, chunks: Iterable[str]) -> None:

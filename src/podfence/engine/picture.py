@@ -114,14 +114,19 @@ class Picture:
         """Count the connections to what runs on a pod's node that no row has."""
         group_of = {number: group for group, members in self.members.items() for number in members}
         return sum(
-            number != source and self.connectivity.endpoints[number].has_pods and not reached[group_of[source]] >> group_of[number] & 1
+            number != source
+            and self.connectivity.endpoints[number].has_pods
+            and not reached[group_of[source]] >> group_of[number] & 1
             for source, found in self.near()
             if group_of[source] in reached
             for number in found
         )
 
     def _parts(self, variant: Variant, reached: list[tuple[int, int]]) -> Iterator[Part]:
-        shown = [present if variant.may_reach(other) else 0 for other, present in zip(self._variants, self._present, strict=True)]
+        shown = [
+            present if variant.may_reach(other) else 0
+            for other, present in zip(self._variants, self._present, strict=True)
+        ]
         for ports, classes in reached:
             groups = 0
             for number, present in enumerate(shown):

@@ -19,7 +19,8 @@ _MOST_NAMES = 3
 class Asked(msgspec.Struct, frozen=True):
     """What was asked, for the first line and for what is suggested in the last.
 
-    ``focus`` is as typed, ``focused`` the endpoints that it means, ``depth`` how many connections in a row are followed.
+    ``focus`` is as typed, ``focused`` the endpoints that it means, ``depth`` how many connections in a row are
+    followed from them.
     """
 
     focus: tuple[str, ...] = ()

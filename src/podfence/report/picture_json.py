@@ -186,7 +186,7 @@ def _policies(
                 if (groups := picture.spread(match.subjects)) and (peers := picture.spread(match.peers))
             ]
             if matches:
-                rule = {"number": number, "action": found.rule.action.value, "matches": matches}
+                rule: dict[str, Any] = {"number": number, "action": found.rule.action.value, "matches": matches}
                 rule["at"] = files.place(source, found.rule.path)
                 rules.append(rule | ({"name": found.rule.name} if found.rule.name else {}))
         ref = side.policy.ref

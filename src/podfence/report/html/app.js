@@ -22,8 +22,11 @@ class Page {
     this.changes = data.changes ? new Changes(this, data.changes) : null;
     this.views = [
       ...(this.changes ? [["changes", "Changes", this.changes]] : []),
-      ["map", "Map", new Islands(this)], ["focus", "Focus", new Focus(this)], ["exposed", "Exposed", new Exposed(this)],
-      ["matrix", "Matrix", new Matrix(this)], ["table", "Table", new Table(this)],
+      ["map", "Map", new Islands(this)],
+      ["focus", "Focus", new Focus(this)],
+      ["exposed", "Exposed", new Exposed(this)],
+      ["matrix", "Matrix", new Matrix(this)],
+      ["table", "Table", new Table(this)],
     ];
     this.hint = `Choose a workload or a connection to see which policies decide. Keys: / searches, 1 to ${this.views.length} change the view, t turns the colours, Esc goes back.`;
     this.view = this.views[0][0];
@@ -38,23 +41,61 @@ class Page {
     this.main = h("main", { id: "main", tabindex: "-1" });
     this.side = h("aside", { "aria-label": "Details", "aria-live": "polite" });
     root.append(
-      h("a", { class: "skip", href: "#main", onclick: (event) => { event.preventDefault(); this.main.focus(); } }, "Skip to the picture"),
-      h("header", {}, h("div", { class: "title" }, h("h1", {}, this.data.title), h("p", { class: "answer" }, this.data.summary)),
-        searchBox(this), this.tabs, this.themeButton()),
+      h(
+        "a",
+        {
+          class: "skip",
+          href: "#main",
+          onclick: (event) => {
+            event.preventDefault();
+            this.main.focus();
+          },
+        },
+        "Skip to the picture",
+      ),
+      h(
+        "header",
+        {},
+        h("div", { class: "title" }, h("h1", {}, this.data.title), h("p", { class: "answer" }, this.data.summary)),
+        searchBox(this),
+        this.tabs,
+        this.themeButton(),
+      ),
       h("div", { class: "body" }, this.main, this.side),
-      h("div", { id: "said", class: "hidden", role: "status", "aria-live": "polite" }));
-    window.addEventListener("hashchange", () => { this.read(); this.redraw(); });
+      h("div", { id: "said", class: "hidden", role: "status", "aria-live": "polite" }),
+    );
+    window.addEventListener("hashchange", () => {
+      this.read();
+      this.redraw();
+    });
     document.addEventListener("keydown", (event) => this.key(event));
     this.read();
-    if (!location.hash && this.data.focus) { this.view = "focus"; this.focus = this.cluster.byId.get(this.data.focus) ?? null; this.depth = this.data.depth ?? 1; this.selected = this.startOf(this.focus); }
+    if (!location.hash && this.data.focus) {
+      this.view = "focus";
+      this.focus = this.cluster.byId.get(this.data.focus) ?? null;
+      this.depth = this.data.depth ?? 1;
+      this.selected = this.startOf(this.focus);
+    }
     if (!location.hash && this.data.view) this.view = this.data.view;
     this.redraw();
   }
 
   redraw() {
-    replace(this.tabs, this.views.map(([name, title], index) => h("button", {
-      "aria-current": this.view === name ? "page" : null, "data-key": `view ${name}`, title: `Press ${index + 1}`, onclick: () => this.go({ view: name }),
-    }, title)));
+    replace(
+      this.tabs,
+      this.views.map(([name, title], index) =>
+        h(
+          "button",
+          {
+            "aria-current": this.view === name ? "page" : null,
+            "data-key": `view ${name}`,
+            title: `Press ${index + 1}`,
+            onclick: () => this.go({ view: name }),
+          },
+          title,
+        ),
+      ),
+    );
     this.main.className = `view-${this.view}`;
     this.views.find(([name]) => name === this.view)[2].draw(this.main);
     replace(this.side, detail(this));
@@ -101,14 +142,21 @@ class Page {
 
   write() {
     const asked = new URLSearchParams({ view: this.view });
-    if (this.focus && this.view === "focus") { asked.set("focus", this.focus.id); asked.set("depth", this.depth); }
+    if (this.focus && this.view === "focus") {
+      asked.set("focus", this.focus.id);
+      asked.set("depth", this.depth);
+    }
     history.replaceState(null, "", `#${asked}`);
   }
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = ["INPUT", "TEXTAREA", "SELECT"].includes(document.activeElement?.tagName);
-    if (event.key === "/" && !typing) { event.preventDefault(); document.getElementById("search").focus(); return; }
+    if (event.key === "/" && !typing) {
+      event.preventDefault();
+      document.getElementById("search").focus();
+      return;
+    }
     if (typing) return;
     const number = Number(event.key);
     if (number >= 1 && number <= this.views.length) this.go({ view: this.views[number - 1][0] });
@@ -128,13 +176,25 @@ class Page {
   }
 
   themeButton() {
-    this.theme = h("button", { class: "quiet theme", "data-key": "theme", "aria-label": "Light or dark", title: "Light or dark (t)", onclick: () => this.turnTheme() }, "◐");
+    this.theme = h(
+      "button",
+      {
+        class: "quiet theme",
+        "data-key": "theme",
+        "aria-label": "Light or dark",
+        title: "Light or dark (t)",
+        onclick: () => this.turnTheme(),
+      },
+      "◐",
+    );
     return this.theme;
   }
 
   turnTheme() {
     const root = document.documentElement;
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : window.matchMedia("(prefers-color-scheme: dark)").matches;
+    const dark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : window.matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
     say(`${root.dataset.theme} colours`);
     this.redraw();

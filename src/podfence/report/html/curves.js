@@ -9,8 +9,15 @@ export function overlay(host) {
   const heads = svg("defs");
   for (const kind of KINDS) {
     const head = svg("marker", {
-      id: `head-${kind}`, class: kind, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8,
-      markerUnits: "userSpaceOnUse", orient: "auto",
+      id: `head-${kind}`,
+      class: kind,
+      viewBox: "0 0 8 8",
+      refX: 7,
+      refY: 4,
+      markerWidth: 8,
+      markerHeight: 8,
+      markerUnits: "userSpaceOnUse",
+      orient: "auto",
     });
     head.append(svg("path", { d: "M0 0L8 4L0 8Z" }));
     heads.append(head);
@@ -41,7 +48,8 @@ export function draw(layer, host, wanted) {
   const paths = [];
   for (const { from, to, kind } of wanted) {
     const [a, b] = [box(from), box(to)];
-    if (a.drawn && b.drawn) paths.push(svg("path", { d: curve(a, b), class: `curve ${kind}`, "marker-end": `url(#head-${kind})` }));
+    if (a.drawn && b.drawn)
+      paths.push(svg("path", { d: curve(a, b), class: `curve ${kind}`, "marker-end": `url(#head-${kind})` }));
   }
   layer.replaceChildren(layer.firstChild, ...paths);
   return paths.length;

@@ -102,9 +102,10 @@ export class Cluster {
       map.set(this.endpoints[member], ports);
     }
     // What runs on a node is reached from it on all ports, whatever the row says.
-    for (const [member, ports] of found) if (ports === this.allPorts) {
-      if (map.has(this.endpoints[member])) map.set(this.endpoints[member], ports);
-    }
+    for (const [member, ports] of found)
+      if (ports === this.allPorts) {
+        if (map.has(this.endpoints[member])) map.set(this.endpoints[member], ports);
+      }
     return map;
   }
 

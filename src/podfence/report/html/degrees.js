@@ -93,7 +93,8 @@ export class Degrees {
 
   leaves(endpoint) {
     if (!this.outOutside[endpoint.group]) return "no";
-    const everywhere = this.cluster.addresses.length && this.outAddresses[endpoint.group] >= this.cluster.addresses.length;
+    const everywhere =
+      this.cluster.addresses.length && this.outAddresses[endpoint.group] >= this.cluster.addresses.length;
     return everywhere ? "anywhere" : "some";
   }
 }

@@ -11,6 +11,8 @@ const MOST_OPEN = 120;
 const MOST_LINES = 60;
 const MOST_LAYERED = 40;
 const STEP = 60;
+const MANY = 12;
+const STEP_OF_MANY = 12;
 const MOST_CHANGES = 400;
 
 export class Islands {
@@ -47,11 +49,20 @@ export class Islands {
 
   legend() {
     const all = this.unfolded.size >= this.page.cluster.places.size;
-    return h("div", { class: "legend" },
+    return h(
+      "div",
+      { class: "legend" },
       ...Object.entries(REACHED).map(([kind, text]) => h("span", { class: `key ${kind}` }, text)),
       h("span", { class: "key leaves" }, "can leave the cluster"),
-      ...(this.page.changes ? [h("span", { class: "key opened" }, "opens"), h("span", { class: "key closed" }, "closes (dashed)")] : []),
-      h("button", { class: "quiet", "data-key": "fold-all", onclick: () => this.foldAll(!all) }, all ? "Fold all" : "Unfold all"));
+      ...(this.page.changes
+        ? [h("span", { class: "key opened" }, "opens"), h("span", { class: "key closed" }, "closes (dashed)")]
+        : []),
+      h(
+        "button",
+        { class: "quiet", "data-key": "fold-all", onclick: () => this.foldAll(!all) },
+        all ? "Fold all" : "Unfold all",
+      ),
+    );
   }
 
   foldAll(open) {
@@ -63,15 +74,31 @@ export class Islands {
     const open = this.unfolded.has(place);
     const pods = members.filter((endpoint) => endpoint.hasPods);
     const kind = pods.length ? "namespace" : place === "Nodes" ? "nodes" : "outside";
-    const head = h("button", {
-      class: "island-head", "aria-expanded": String(open), "data-key": `place ${place}`,
-      onclick: () => this.toggle(place),
-      onmouseenter: () => this.lines(() => this.placeLines(place)), onmouseleave: () => this.lines(),
-      onfocus: () => this.lines(() => this.placeLines(place)), onblur: () => this.lines(),
-    }, h("span", { class: "twist", "aria-hidden": "true" }, open ? "▾" : "▸"), h("b", { class: "name" }, place),
-      h("small", {}, this.about(members, pods)));
+    const head = h(
+      "button",
+      {
+        class: "island-head",
+        "aria-expanded": String(open),
+        "data-key": `place ${place}`,
+        onclick: () => this.toggle(place),
+        onmouseenter: () => this.lines(() => this.placeLines(place)),
+        onmouseleave: () => this.lines(),
+        onfocus: () => this.lines(() => this.placeLines(place)),
+        onblur: () => this.lines(),
+      },
+      h("span", { class: "twist", "aria-hidden": "true" }, open ? "▾" : "▸"),
+      h("b", { class: "name" }, place),
+      h("small", {}, this.about(members, pods)),
+    );
     this.heads.set(place, head);
-    const section = h("section", { class: `island ${kind} ${open ? "open" : ""}`, "aria-label": `${kind === "namespace" ? "Namespace " : ""}${place}` }, head);
+    const section = h(
+      "section",
+      {
+        class: `island ${kind} ${open ? "open" : ""}`,
+        "aria-label": `${kind === "namespace" ? "Namespace " : ""}${place}`,
+      },
+      head,
+    );
     if (!open && pods.length) section.append(this.bar(pods));
     if (open) section.append(this.body(place, members));
     return section;
@@ -87,7 +114,10 @@ export class Islands {
   bar(pods) {
     const counts = { everyone: 0, outside: 0, some: 0, nobody: 0 };
     for (const endpoint of pods) counts[this.page.degrees.reachedBy(endpoint)]++;
-    const text = Object.entries(counts).filter(([, n]) => n).map(([kind, n]) => `${n} ${REACHED[kind]}`).join("; ");
+    const text = Object.entries(counts)
+      .filter(([, n]) => n)
+      .map(([kind, n]) => `${n} ${REACHED[kind]}`)
+      .join("; ");
     const bar = h("div", { class: "bar", role: "img", "aria-label": text, title: text });
     for (const [kind, number] of Object.entries(counts)) {
       if (!number) continue;
@@ -105,20 +135,34 @@ export class Islands {
   }
 
   body(place, members) {
-    const shown = this.shown.get(place) ?? STEP;
+    const shown = this.shown.get(place) ?? (this.unfolded.size > MANY ? STEP_OF_MANY : STEP);
     const inLayers = members.length <= MOST_LAYERED && members.length > 2 && members[0].hasPods && !mobile();
     const body = h("div", { class: inLayers ? "layers" : "list", role: "group", "aria-label": `In ${place}` });
     if (inLayers) {
       for (const layer of layers(members, this.edgesWithin(members))) {
-        body.append(h("div", { class: "layer" }, layer.map((endpoint) => this.chip(endpoint, place))));
+        body.append(
+          h(
+            "div",
+            { class: "layer" },
+            layer.map((endpoint) => this.chip(endpoint, place)),
+          ),
+        );
       }
       return body;
     }
     body.append(...members.slice(0, shown).map((endpoint) => this.chip(endpoint, place)));
     if (members.length > shown) {
-      const more = () => { this.shown.set(place, shown + STEP); this.page.redraw(); };
-      body.append(h("button", { class: "quiet more", "data-key": `more ${place}`, onclick: more },
-        `${count(members.length - shown, "more")}`.replace(/s$/, "")));
+      const more = () => {
+        this.shown.set(place, shown + STEP);
+        this.page.redraw();
+      };
+      body.append(
+        h(
+          "button",
+          { class: "quiet more", "data-key": `more ${place}`, onclick: more },
+          `${(members.length - shown).toLocaleString("en")} more`,
+        ),
+      );
     }
     return body;
   }
@@ -129,15 +173,29 @@ export class Islands {
     const said = endpoint.hasPods
       ? `${nameOf(endpoint, home)}: ${REACHED[reached]}, ${leaves === "no" ? "cannot leave the cluster" : "can leave the cluster"}`
       : nameOf(endpoint, home);
-    const chip = h("button", {
-      class: `chip ${endpoint.hasPods ? reached : "plain"} ${endpoint.hasPods && leaves !== "no" ? "leaves" : ""}`,
-      "data-key": endpoint.id, title: said, "aria-label": said,
-      onclick: () => this.page.select({ endpoint }),
-      ondblclick: () => this.page.focusOn(endpoint),
-      onkeydown: (event) => { if (event.key === "Enter" && event.shiftKey) { event.preventDefault(); this.page.focusOn(endpoint); } },
-      onmouseenter: () => this.lines(() => this.endpointLines(endpoint)), onmouseleave: () => this.lines(),
-      onfocus: () => this.lines(() => this.endpointLines(endpoint)), onblur: () => this.lines(),
-    }, h("span", { class: "name" }, nameOf(endpoint, home)), endpoint.pods > 1 ? h("small", {}, `×${endpoint.pods}`) : "");
+    const chip = h(
+      "button",
+      {
+        class: `chip ${endpoint.hasPods ? reached : "plain"} ${endpoint.hasPods && leaves !== "no" ? "leaves" : ""}`,
+        "data-key": endpoint.id,
+        title: said,
+        "aria-label": said,
+        onclick: () => this.page.select({ endpoint }),
+        ondblclick: () => this.page.focusOn(endpoint),
+        onkeydown: (event) => {
+          if (event.key === "Enter" && event.shiftKey) {
+            event.preventDefault();
+            this.page.focusOn(endpoint);
+          }
+        },
+        onmouseenter: () => this.lines(() => this.endpointLines(endpoint)),
+        onmouseleave: () => this.lines(),
+        onfocus: () => this.lines(() => this.endpointLines(endpoint)),
+        onblur: () => this.lines(),
+      },
+      h("span", { class: "name" }, nameOf(endpoint, home)),
+      endpoint.pods > 1 ? h("small", {}, `×${endpoint.pods}`) : "",
+    );
     this.chips.set(endpoint, chip);
     return chip;
   }
@@ -151,14 +209,20 @@ export class Islands {
     if (!destination.hasPods || source.kind === "Node") return false;
     if (source.outside) return degrees.inAddresses[destination.group] <= few;
     if (source.isolated & 1) return true;
-    return destination.isolated & 2 ? !degrees.letsAnyoneIn(destination) : degrees.inFree[destination.group] <= degrees.free / 2;
+    return destination.isolated & 2
+      ? !degrees.letsAnyoneIn(destination)
+      : degrees.inFree[destination.group] <= degrees.free / 2;
   }
 
   edgesWithin(members) {
     const found = [];
     for (const source of members) {
       for (const destination of members) {
-        if (source !== destination && this.tells(source, destination) && this.page.cluster.between(source, destination) >= 0) {
+        if (
+          source !== destination &&
+          this.tells(source, destination) &&
+          this.page.cluster.between(source, destination) >= 0
+        ) {
           found.push([source, destination]);
         }
       }
@@ -171,7 +235,11 @@ export class Islands {
     if (mobile()) return [];
     if (this.page.changes) return this.changedLines();
     if (!this.host.classList.contains("few") || visible.length > MOST_LINES) return [];
-    return this.edgesWithin(visible).map(([a, b]) => ({ from: this.chips.get(a), to: this.chips.get(b), kind: "resting" }));
+    return this.edgesWithin(visible).map(([a, b]) => ({
+      from: this.chips.get(a),
+      to: this.chips.get(b),
+      kind: "resting",
+    }));
   }
 
   // Of a change, only what it opens and closes.
@@ -179,7 +247,11 @@ export class Islands {
     const lines = new Map();
     for (const { from, to, opened } of this.page.changes.all.slice(0, MOST_CHANGES)) {
       const ends = [this.nodeOf(from), this.nodeOf(to)];
-      if (ends[0] !== ends[1]) lines.set(`${opened} ${from.place} ${this.chips.has(from) && from.index} ${to.place} ${this.chips.has(to) && to.index}`, { from: ends[0], to: ends[1], kind: opened ? "opened" : "closed" });
+      if (ends[0] !== ends[1])
+        lines.set(
+          `${opened} ${from.place} ${this.chips.has(from) && from.index} ${to.place} ${this.chips.has(to) && to.index}`,
+          { from: ends[0], to: ends[1], kind: opened ? "opened" : "closed" },
+        );
     }
     return [...lines.values()];
   }
@@ -194,7 +266,9 @@ export class Islands {
     const out = new Set([...cluster.reaches(endpoint).keys()].map((other) => this.nodeOf(other)));
     const into = new Set([...cluster.reachedFrom(endpoint).keys()].map((other) => this.nodeOf(other)));
     const lines = [...into].map((from) => ({ from, to: here, kind: "into" }));
-    return [...lines, ...[...out].map((to) => ({ from: here, to, kind: "out" }))].filter((line) => line.from !== line.to);
+    return [...lines, ...[...out].map((to) => ({ from: here, to, kind: "out" }))].filter(
+      (line) => line.from !== line.to,
+    );
   }
 
   placeLines(place) {

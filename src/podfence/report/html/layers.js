@@ -26,7 +26,9 @@ export function layers(nodes, edges) {
 
 // An order in which most edges point forward: depth first from those whom the fewest reach.
 function topological(nodes, next, incoming) {
-  const starts = [...nodes].sort((a, b) => incoming.get(a) - incoming.get(b) || next.get(b).length - next.get(a).length);
+  const starts = [...nodes].sort(
+    (a, b) => incoming.get(a) - incoming.get(b) || next.get(b).length - next.get(a).length,
+  );
   const seen = new Set();
   const found = [];
   for (const start of starts) {
@@ -35,7 +37,10 @@ function topological(nodes, next, incoming) {
       const top = stack[stack.length - 1];
       const [node, at] = top;
       if (at === 0) {
-        if (seen.has(node)) { stack.pop(); continue; }
+        if (seen.has(node)) {
+          stack.pop();
+          continue;
+        }
         seen.add(node);
       }
       const children = next.get(node);
@@ -43,7 +48,10 @@ function topological(nodes, next, incoming) {
       while (index < children.length && seen.has(children[index])) index++;
       top[1] = index + 1;
       if (index < children.length) stack.push([children[index], 0]);
-      else { found.push(node); stack.pop(); }
+      else {
+        found.push(node);
+        stack.pop();
+      }
     }
   }
   return found.reverse();

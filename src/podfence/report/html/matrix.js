@@ -6,6 +6,7 @@ import { h, replace, say } from "./dom.js";
 
 const CELL = 22;
 const HEAD = 150;
+const MOST_PORTS = 4;
 
 export class Matrix {
   constructor(page) {
@@ -16,24 +17,69 @@ export class Matrix {
 
   draw(host) {
     const { degrees } = this.page;
-    if (!degrees.cells) { replace(host, h("p", { class: "hint" }, "There are too many namespaces for a matrix.")); return; }
-    [this.rows, this.columns] = this.open ? [this.members(this.open[0]), this.members(this.open[1])] : [degrees.placeNames, degrees.placeNames];
+    if (!degrees.cells) {
+      replace(host, h("p", { class: "hint" }, "There are too many namespaces for a matrix."));
+      return;
+    }
+    [this.rows, this.columns] = this.open
+      ? [this.members(this.open[0]), this.members(this.open[1])]
+      : [degrees.placeNames, degrees.placeNames];
     this.cursor = [Math.min(this.cursor[0], this.rows.length - 1), Math.min(this.cursor[1], this.columns.length - 1)];
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.size = h("div", { class: "matrix-size" }, this.canvas);
     this.said = h("p", { class: "matrix-said", "aria-live": "polite" }, "");
-    this.pane = h("div", {
-      class: "matrix", tabindex: "0", role: "application", "aria-label": `${this.title()}. Arrow keys move, Enter opens, Escape goes back.`, "data-key": "matrix",
-      onscroll: () => this.paint(),
-      onkeydown: (event) => this.key(event),
-      onmousemove: (event) => this.point(event),
-      onclick: (event) => { if (this.point(event)) this.enter(); },
-    }, this.size);
+    this.pane = h(
+      "div",
+      {
+        class: "matrix",
+        tabindex: "0",
+        role: "application",
+        "aria-label": `${this.title()}. Arrow keys move, Enter opens, Escape goes back.`,
+        "data-key": "matrix",
+        onscroll: () => this.paint(),
+        onkeydown: (event) => this.key(event),
+        onmousemove: (event) => this.point(event),
+        onclick: (event) => {
+          if (this.point(event)) this.enter();
+        },
+      },
+      this.size,
+    );
     this.size.style.width = `${HEAD + this.columns.length * CELL + 20}px`;
     this.size.style.height = `${HEAD + this.rows.length * CELL + 20}px`;
-    const back = this.open ? h("button", { class: "quiet", "data-key": "matrix back", onclick: () => this.back() }, "Back to namespaces (Esc)") : "";
-    replace(host, h("div", { class: "sheet" }, h("div", { class: "legend" }, h("b", { class: "name" }, this.title()), back,
-      h("span", {}, "rows reach columns"), h("span", { class: "scale" }, h("i", { class: "s0" }), h("i", { class: "s1" }), h("i", { class: "s2" }), h("i", { class: "s3" }), h("i", { class: "s4" }), " none to all pairs")), this.said, this.pane));
+    const back = this.open
+      ? h(
+          "button",
+          { class: "quiet", "data-key": "matrix back", onclick: () => this.back() },
+          "Back to namespaces (Esc)",
+        )
+      : "";
+    replace(
+      host,
+      h(
+        "div",
+        { class: "sheet" },
+        h(
+          "div",
+          { class: "legend" },
+          h("b", { class: "name" }, this.title()),
+          back,
+          h("span", {}, "rows reach columns"),
+          h(
+            "span",
+            { class: "scale" },
+            h("i", { class: "s0" }),
+            h("i", { class: "s1" }),
+            h("i", { class: "s2" }),
+            h("i", { class: "s3" }),
+            h("i", { class: "s4" }),
+            " none to all pairs",
+          ),
+        ),
+        this.said,
+        this.pane,
+      ),
+    );
     this.watch?.disconnect();
     this.watch = new ResizeObserver(() => this.paint());
     this.watch.observe(this.pane);
@@ -81,7 +127,10 @@ export class Matrix {
     brush.clearRect(0, 0, width, height);
     const [left, top] = [this.pane.scrollLeft, this.pane.scrollTop];
     const first = [Math.floor(top / CELL), Math.floor(left / CELL)];
-    const last = [Math.min(this.rows.length, first[0] + Math.ceil(height / CELL) + 1), Math.min(this.columns.length, first[1] + Math.ceil(width / CELL) + 1)];
+    const last = [
+      Math.min(this.rows.length, first[0] + Math.ceil(height / CELL) + 1),
+      Math.min(this.columns.length, first[1] + Math.ceil(width / CELL) + 1),
+    ];
     this.painted = 0;
     for (let row = first[0]; row < last[0]; row++) {
       for (let column = first[1]; column < last[1]; column++) {
@@ -109,7 +158,10 @@ export class Matrix {
     brush.textBaseline = "middle";
     for (let row = first[0]; row < last[0]; row++) {
       const y = HEAD + row * CELL - top + CELL / 2;
-      if (y > HEAD) { brush.textAlign = "right"; brush.fillText(shorten(this.label(this.rows[row])), HEAD - 8, y); }
+      if (y > HEAD) {
+        brush.textAlign = "right";
+        brush.fillText(shorten(this.label(this.rows[row])), HEAD - 8, y);
+      }
     }
     brush.textAlign = "left";
     for (let column = first[1]; column < last[1]; column++) {
@@ -143,12 +195,20 @@ export class Matrix {
     if (moves[event.key]) {
       event.preventDefault();
       const [row, column] = moves[event.key];
-      this.cursor = [clamp(this.cursor[0] + row, this.rows.length), clamp(this.cursor[1] + column, this.columns.length)];
+      this.cursor = [
+        clamp(this.cursor[0] + row, this.rows.length),
+        clamp(this.cursor[1] + column, this.columns.length),
+      ];
       this.keepInSight();
       this.paint();
       this.tell();
-    } else if (event.key === "Enter") { event.preventDefault(); this.enter(); }
-    else if (event.key === "Escape" && this.open) { event.stopPropagation(); this.back(); }
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      this.enter();
+    } else if (event.key === "Escape" && this.open) {
+      event.stopPropagation();
+      this.back();
+    }
   }
 
   keepInSight() {
@@ -168,12 +228,33 @@ export class Matrix {
       return;
     }
     const pairs = this.page.degrees.cells[row * this.columns.length + column];
-    this.said.textContent = `${ends}: ${pairs.toLocaleString("en")} of ${this.possible(row, column).toLocaleString("en")} pairs connect`;
+    const most = this.possible(row, column).toLocaleString("en");
+    const on = pairs ? ` on ${this.portsOf(row, column)}` : "";
+    this.said.textContent = `${ends}: ${pairs.toLocaleString("en")} of ${most} pairs connect${on}`;
+  }
+
+  // The ports of all connections of a cell, the first of them when there are many.
+  portsOf(row, column) {
+    const { cluster, degrees } = this.page;
+    const found = new Set();
+    cluster.rows.forEach((parts, group) => {
+      if (!degrees.placesOf[group].some(([place]) => place === row)) return;
+      for (let index = 0; index < parts.length; index += 2) {
+        if (degrees.totals(parts[index + 1]).has(column)) found.add(cluster.portsText(parts[index]));
+      }
+    });
+    const texts = [...found].sort();
+    return texts.length > MOST_PORTS
+      ? `${texts.slice(0, MOST_PORTS).join(" or ")} and ${texts.length - MOST_PORTS} more sets of ports`
+      : texts.join(" or ");
   }
 
   enter() {
     const [row, column] = this.cursor;
-    if (this.open) { this.page.select({ from: this.rows[row], to: this.columns[column] }); return; }
+    if (this.open) {
+      this.page.select({ from: this.rows[row], to: this.columns[column] });
+      return;
+    }
     this.before = this.cursor;
     this.open = [this.rows[row], this.columns[column]];
     this.cursor = [0, 0];

@@ -15,7 +15,8 @@ export function reasons(cluster, source, destination, portsNumber, ingress) {
   if (cluster.near.get(source.index)?.has(destination.index)) {
     return [{ text: "traffic from a pod's own node always enters it" }];
   }
-  if (!subject.hasPods) return [{ text: `${subject.outside ? "outside the cluster" : "a node"}: no policy selects it` }];
+  if (!subject.hasPods)
+    return [{ text: `${subject.outside ? "outside the cluster" : "a node"}: no policy selects it` }];
   const speaking = cluster.policies.filter(
     (policy) => policy.ingress === ingress && cluster.holds(policy.subjects, subject.group),
   );
@@ -70,7 +71,12 @@ function named(policy, rule, ports) {
   return { text: `${policy.name}, ${title}`, policy, at: rule.at, ports };
 }
 
-const EVERYTHING = [["TCP", 1, 65535], ["UDP", 1, 65535], ["SCTP", 1, 65535], ["other", 0, 0]];
+const EVERYTHING = [
+  ["TCP", 1, 65535],
+  ["UDP", 1, 65535],
+  ["SCTP", 1, 65535],
+  ["other", 0, 0],
+];
 
 export function common(left, right) {
   const found = [];

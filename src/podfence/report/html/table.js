@@ -17,22 +17,67 @@ export class Table {
   draw(host) {
     const found = this.rows();
     const body = found.rows.map(([source, destination, ports]) => this.row(source, destination, ports));
-    replace(host, h("div", { class: "sheet" },
-      h("div", { class: "legend", role: "group", "aria-label": "Narrow the table" },
-        this.filter("from", "From"), this.filter("to", "To"),
-        h("span", {}, `${count(found.total, "connection")}${found.total > ROWS ? `, ${this.at + 1} to ${this.at + found.rows.length} shown` : ""}`),
-        this.turn("Previous", this.at - ROWS, this.at > 0), this.turn("Next", this.at + ROWS, this.at + ROWS < found.total)),
-      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Connections" },
-        h("table", {}, h("caption", { class: "hidden" }, "Who reaches whom, on which ports, and why"),
-          h("thead", {}, h("tr", {}, ["From", "To", "Ports", "Leaving: why", "Entering: why"].map((text) => h("th", { scope: "col" }, text)))),
-          h("tbody", {}, body)))));
+    replace(
+      host,
+      h(
+        "div",
+        { class: "sheet" },
+        h(
+          "div",
+          { class: "legend", role: "group", "aria-label": "Narrow the table" },
+          this.filter("from", "From"),
+          this.filter("to", "To"),
+          h(
+            "span",
+            {},
+            `${count(found.total, "connection")}${found.total > ROWS ? `, ${this.at + 1} to ${this.at + found.rows.length} shown` : ""}`,
+          ),
+          this.turn("Previous", this.at - ROWS, this.at > 0),
+          this.turn("Next", this.at + ROWS, this.at + ROWS < found.total),
+        ),
+        h(
+          "div",
+          { class: "scroll", tabindex: "0", role: "region", "aria-label": "Connections" },
+          h(
+            "table",
+            {},
+            h("caption", { class: "hidden" }, "Who reaches whom, on which ports, and why"),
+            h(
+              "thead",
+              {},
+              h(
+                "tr",
+                {},
+                ["From", "To", "Ports", "Leaving: why", "Entering: why"].map((text) => h("th", { scope: "col" }, text)),
+              ),
+            ),
+            h("tbody", {}, body),
+          ),
+        ),
+      ),
+    );
   }
 
   filter(which, title) {
-    return h("label", {}, `${title} `, h("input", {
-      type: "search", value: this[which], "data-key": `filter ${which}`, autocomplete: "off", spellcheck: "false", placeholder: "part of a name",
-      oninput: (event) => { this[which] = event.target.value; this.at = 0; this.page.redraw(); event.target.isConnected || this.restore(which); },
-    }));
+    return h(
+      "label",
+      {},
+      `${title} `,
+      h("input", {
+        type: "search",
+        value: this[which],
+        "data-key": `filter ${which}`,
+        autocomplete: "off",
+        spellcheck: "false",
+        placeholder: "part of a name",
+        oninput: (event) => {
+          this[which] = event.target.value;
+          this.at = 0;
+          this.page.redraw();
+          event.target.isConnected || this.restore(which);
+        },
+      }),
+    );
   }
 
   restore(which) {
@@ -42,7 +87,20 @@ export class Table {
   }
 
   turn(text, at, possible) {
-    return h("button", { class: "quiet", "data-key": `turn ${text}`, disabled: !possible, onclick: () => { this.at = at; this.page.redraw(); say(`From row ${at + 1}`); } }, text);
+    return h(
+      "button",
+      {
+        class: "quiet",
+        "data-key": `turn ${text}`,
+        disabled: !possible,
+        onclick: () => {
+          this.at = at;
+          this.page.redraw();
+          say(`From row ${at + 1}`);
+        },
+      },
+      text,
+    );
   }
 
   // One page of connections and how many there are; sources before the page are counted, not listed.
@@ -90,15 +148,30 @@ export class Table {
   }
 
   row(source, destination, ports) {
-    return h("tr", { class: this.page.changes?.kindOf(source, destination) ?? "" },
-      h("th", { scope: "row" }, h("button", { class: "link", onclick: () => this.page.select({ from: source, to: destination }) }, h("span", { class: "name" }, nameOf(source)))),
-      h("td", { class: "name" }, nameOf(destination)), h("td", { class: "ports" }, this.page.cluster.portsText(ports)),
-      h("td", {}, this.why(source, destination, ports, false)), h("td", {}, this.why(source, destination, ports, true)));
+    return h(
+      "tr",
+      { class: this.page.changes?.kindOf(source, destination) ?? "" },
+      h(
+        "th",
+        { scope: "row" },
+        h(
+          "button",
+          { class: "link", onclick: () => this.page.select({ from: source, to: destination }) },
+          h("span", { class: "name" }, nameOf(source)),
+        ),
+      ),
+      h("td", { class: "name" }, nameOf(destination)),
+      h("td", { class: "ports" }, this.page.cluster.portsText(ports)),
+      h("td", {}, this.why(source, destination, ports, false)),
+      h("td", {}, this.why(source, destination, ports, true)),
+    );
   }
 
   why(source, destination, ports, ingress) {
     const { cluster } = this.page;
-    const texts = reasons(cluster, source, destination, ports, ingress).map(({ text, at }) => (at ? `${text} (${cluster.files[at[0]]}:${at[1]})` : text));
+    const texts = reasons(cluster, source, destination, ports, ingress).map(({ text, at }) =>
+      at ? `${text} (${cluster.files[at[0]]}:${at[1]})` : text,
+    );
     return [...new Set(texts)].slice(0, 4).join("; ");
   }
 }
