@@ -152,10 +152,10 @@ def endpoint_row(endpoint: Endpoint, places: int) -> dict[str, Any]:
     row: dict[str, Any] = {"id": endpoint.id, "kind": endpoint.kind, "name": endpoint.name}
     if endpoint.kind == "External":
         addresses = ranges_text(endpoint.ranges)
-        if places == 1:
-            row["name"] = "anywhere"
-        else:
-            row["name"] = "everywhere else" if " except " in addresses else addresses
+        is_rest = places == 1 or " except " in addresses
+        row["name"] = addresses if not is_rest else "anywhere" if places == 1 else "everywhere else"
+        if is_rest:
+            row["rest"] = 1
         row["labels"] = [addresses]
     if endpoint.namespace is not None:
         row["namespace"] = endpoint.namespace

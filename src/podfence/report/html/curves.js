@@ -4,6 +4,8 @@ import { svg } from "./dom.js";
 
 const KINDS = ["resting", "into", "out", "opened", "closed"];
 
+const MANY = 40;
+
 export function overlay(host) {
   const layer = svg("svg", { class: "curves", "aria-hidden": "true", focusable: "false" });
   const heads = svg("defs");
@@ -30,6 +32,9 @@ export function overlay(host) {
 // Draw curves {from, to, kind}; gives how many were drawn.
 export function draw(layer, host, wanted) {
   const frame = host.getBoundingClientRect();
+  layer.setAttribute("width", 0);
+  layer.setAttribute("height", 0);
+  layer.classList.toggle("many", wanted.length > MANY);
   layer.setAttribute("width", host.scrollWidth);
   layer.setAttribute("height", host.scrollHeight);
   const boxes = new Map();

@@ -30,6 +30,7 @@ export class Cluster {
     this.places = groupBy(this.endpoints, (endpoint) => endpoint.place);
     this.inside = this.endpoints.filter((endpoint) => endpoint.hasPods);
     this.addresses = this.endpoints.filter((endpoint) => endpoint.kind === "External");
+    this.rest = this.addresses.find((endpoint) => endpoint.rest);
     this.byId = new Map(this.endpoints.map((endpoint) => [endpoint.id, endpoint]));
   }
 

@@ -200,14 +200,13 @@ export class Islands {
     return chip;
   }
 
-  // Connections that policies single out: not those of anyone into what lets anyone in, or out of what goes nearly
-  // anywhere. A line that half of all have tells nothing.
+  // Connections that policies single out: not those of anyone into what lets anyone in, or of what has to do with all
+  // the rest of the world anyway. A line that half of all have tells nothing.
   tells(source, destination) {
     const { degrees, cluster } = this.page;
-    const few = cluster.addresses.length / 2;
-    if (destination.outside) return degrees.outAddresses[source.group] <= few;
+    if (destination.outside) return !cluster.rest || cluster.between(source, cluster.rest) < 0;
     if (!destination.hasPods || source.kind === "Node") return false;
-    if (source.outside) return degrees.inAddresses[destination.group] <= few;
+    if (source.outside) return !cluster.rest || cluster.between(cluster.rest, destination) < 0;
     if (source.isolated & 1) return true;
     return destination.isolated & 2
       ? !degrees.letsAnyoneIn(destination)
@@ -291,7 +290,14 @@ export class Islands {
     if (!this.host.isConnected) return;
     const chosen = this.page.selected?.endpoint;
     const strong = pointed ? pointed() : chosen && this.nodeOf(chosen) ? this.endpointLines(chosen) : [];
-    draw(this.layer, this.host, strong.length ? strong : this.resting);
+    // Where lines would hide each other, both ends are marked instead.
+    const marked = strong.length > MOST_LINES ? strong : [];
+    draw(this.layer, this.host, marked.length ? [] : strong.length ? strong : this.resting);
+    for (const node of this.host.querySelectorAll(".peer")) node.classList.remove("peer", "to-it", "from-it");
+    for (const { from, to, kind } of marked) {
+      if (kind === "into") from.classList.add("peer", "to-it");
+      else to.classList.add("peer", "from-it");
+    }
     for (const [endpoint, chip] of this.chips) chip.setAttribute("aria-pressed", String(endpoint === chosen));
   }
 }

@@ -7,6 +7,7 @@ import { h, replace, say } from "./dom.js";
 const CELL = 22;
 const HEAD = 150;
 const MOST_PORTS = 4;
+const SOME_PORTS = 0.35;
 
 export class Matrix {
   constructor(page) {
@@ -73,7 +74,7 @@ export class Matrix {
             h("i", { class: "s2" }),
             h("i", { class: "s3" }),
             h("i", { class: "s4" }),
-            " none to all pairs",
+            this.open ? " no, some or all ports" : " none to all pairs",
           ),
         ),
         this.said,
@@ -101,7 +102,10 @@ export class Matrix {
 
   // How much of a cell connects, from 0 to 1.
   share(row, column) {
-    if (this.open) return this.page.cluster.between(this.rows[row], this.columns[column]) >= 0 ? 1 : 0;
+    if (this.open) {
+      const ports = this.page.cluster.between(this.rows[row], this.columns[column]);
+      return ports < 0 ? 0 : ports === this.page.cluster.allPorts ? 1 : SOME_PORTS;
+    }
     const { degrees } = this.page;
     const pairs = this.possible(row, column);
     return pairs ? Math.min(degrees.cells[row * this.columns.length + column] / pairs, 1) : 0;

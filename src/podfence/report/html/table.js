@@ -141,10 +141,11 @@ export class Table {
 
   matching(text) {
     const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-    return this.page.cluster.endpoints.filter((endpoint) => {
+    const found = this.page.cluster.endpoints.filter((endpoint) => {
       const all = `${endpoint.id} ${endpoint.name}`.toLowerCase();
       return words.every((word) => all.includes(word));
     });
+    return [...found.filter((endpoint) => endpoint.hasPods), ...found.filter((endpoint) => !endpoint.hasPods)];
   }
 
   row(source, destination, ports) {
