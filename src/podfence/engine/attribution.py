@@ -16,11 +16,15 @@ from podfence.model.policy import Direction, Policy, Rule
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
-    """Connections that a rule matches: on ``ports`` (atoms) between ``subjects`` and ``peers`` (classes)."""
+    """Connections that a rule matches: on ``ports`` (atoms) between ``subjects`` and ``peers`` (classes).
+
+    It matches those of ``surely`` whatever address they have, the other peers with some of their addresses.
+    """
 
     ports: int
     subjects: int
     peers: int
+    surely: int
 
 
 class RuleMatches(msgspec.Struct, frozen=True):
@@ -67,19 +71,23 @@ class Attribution:
                     yield SideOfPolicy(policy, direction, subjects, tuple(matches))
 
     def _matches(self, rule: Rule, subjects: int, direction: Direction) -> Iterator[Match]:
-        peers = self._peers(rule)
+        surely, peers = self._peers(rule)
         for ports, destinations in self._frame.port_pieces(rule):
             if direction is Direction.INGRESS:
-                match = Match(ports, subjects & destinations, peers)
+                match = Match(ports, subjects & destinations, peers, surely)
             else:
-                match = Match(ports, subjects, peers & destinations)
+                match = Match(ports, subjects, peers & destinations, surely & destinations)
             if match.subjects and match.peers:
                 yield match
 
-    def _peers(self, rule: Rule) -> int:
+    def _peers(self, rule: Rule) -> tuple[int, int]:
+        """Give the peers that a rule matches in any case, and those that it may match."""
+        everything = self._classes.everything
         if rule.peers is None:
-            return self._classes.everything
-        found = 0
+            return everything, everything
+        surely, found = everything, 0
+        for classes in self._frame.peers_of(rule):
+            surely &= classes
         for classes in self._frame.peers_of(rule, unsure=True):
             found |= classes
         atoms = self._frame.atoms_of_peers(rule)
@@ -87,4 +95,4 @@ class Attribution:
             for area, ends in self._unknown:
                 if area & atoms:
                     found |= ends
-        return found
+        return surely, found

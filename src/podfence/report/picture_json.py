@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from podfence.engine import bitset
-from podfence.engine.attribution import Attribution, SideOfPolicy
+from podfence.engine.attribution import Attribution, Match, SideOfPolicy
 from podfence.engine.connectivity import Connectivity
 from podfence.engine.endpoints import Endpoint
 from podfence.engine.picture import Picture
@@ -169,6 +169,19 @@ def endpoint_row(endpoint: Endpoint, places: int) -> dict[str, Any]:
     return row
 
 
+def _match(picture: Picture, match: Match, sets: Sets, ports: PortSets) -> list[int]:
+    """Write ports, subjects and peers, and last the peers that are sure where those are others; else nothing."""
+    subjects, peers, surely = (picture.spread(found) for found in (match.subjects, match.peers, match.surely))
+    if not subjects or not peers:
+        return []
+    return [
+        ports.add(match.ports),
+        sets.add(subjects),
+        sets.add(peers),
+        *([sets.add(surely)] if surely != peers else ()),
+    ]
+
+
 def _policies(
     picture: Picture, sides: Iterable[SideOfPolicy], sets: Sets, ports: PortSets, files: Files
 ) -> list[dict[str, Any]]:
@@ -180,11 +193,7 @@ def _policies(
         source = side.policy.ref.source
         rules = []
         for number, found in enumerate(side.rules, start=1):
-            matches = [
-                [ports.add(match.ports), sets.add(groups), sets.add(peers)]
-                for match in found.matches
-                if (groups := picture.spread(match.subjects)) and (peers := picture.spread(match.peers))
-            ]
+            matches = [row for match in found.matches if (row := _match(picture, match, sets, ports))]
             if matches:
                 rule: dict[str, Any] = {"number": number, "action": found.rule.action.value, "matches": matches}
                 rule["at"] = files.place(source, found.rule.path)

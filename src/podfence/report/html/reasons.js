@@ -48,7 +48,8 @@ function walk(cluster, policies, tier, subject, peer, ports, found) {
     for (const rule of policy.rules) {
       const hit = matched(cluster, rule, subject, peer, open);
       if (!hit.length || rule.action === "Deny") continue;
-      open = without(open, hit);
+      // A rule that matches only some addresses of an end leaves the rest of them to the rules behind it.
+      open = without(open, matched(cluster, rule, subject, peer, hit, true));
       if (rule.action === "Pass") passed = [...passed, ...hit];
       found.push({ ...named(policy, rule, hit), action: rule.action });
     }
@@ -56,9 +57,10 @@ function walk(cluster, policies, tier, subject, peer, ports, found) {
   return [...open, ...passed];
 }
 
-function matched(cluster, rule, subject, peer, ports) {
+function matched(cluster, rule, subject, peer, ports, surely = false) {
   const found = [];
-  for (const [number, subjects, peers] of rule.matches) {
+  for (const [number, subjects, some, sure = some] of rule.matches) {
+    const peers = surely ? sure : some;
     if (cluster.holds(subjects, subject.group) && cluster.holds(peers, peer.group)) {
       found.push(...common(cluster.ports[number].ranges ?? EVERYTHING, ports));
     }
@@ -68,7 +70,7 @@ function matched(cluster, rule, subject, peer, ports) {
 
 function named(policy, rule, ports) {
   const title = rule.name ? `rule ${rule.number} "${rule.name}"` : `rule ${rule.number}`;
-  return { text: `${policy.name}, ${title}`, policy, at: rule.at, ports };
+  return { text: `${policy.name}, ${title}`, policy, number: rule.number, at: rule.at, ports };
 }
 
 const EVERYTHING = [
