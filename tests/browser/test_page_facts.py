@@ -12,7 +12,7 @@ from podfence.engine.endpoints import Grouping
 from podfence.engine.excerpt import Excerpt
 from podfence.engine.picture import Picture
 from podfence.model.verdict import DecidedIn, SideVerdict
-from podfence.report.html_page import json_in_html, joined_script
+from podfence.report.html_page import joined_script, json_in_html
 from podfence.report.picture_json import picture_json
 from podfence.report.ports import ports_text
 from tests.browser.chromium import Chromium

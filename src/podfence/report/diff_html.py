@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+import msgspec
 
 from podfence.engine.causes import Cause
 from podfence.engine.difference import Difference
 from podfence.engine.endpoints import Endpoint, Grouping
 from podfence.engine.picture import Picture, picture_after
 from podfence.model.net import intersect
+from podfence.model.policy import PortRange
 from podfence.report.diff_entries import Entry, summary
 from podfence.report.html_page import html_page
-from podfence.report.picture_json import Files, PortSets, picture_json
+from podfence.report.picture_json import Files, PortSets, picture_json, runs
 from podfence.report.words import NOUNS
 
 TITLE = "What the change opens and closes"
@@ -23,7 +27,7 @@ def diff_html(difference: Difference, found: Sequence[Entry], grouping: Grouping
     picture = picture_after(difference, grouping)
     ports, files = PortSets(picture.connectivity), Files()
     links = _Links(picture, ports, files)
-    written = [link for entry in found for link in links.of(entry)]
+    written = links.of(found)
     yield from html_page(
         f"{TITLE} · Podfence",
         {
@@ -41,8 +45,18 @@ def diff_html(difference: Difference, found: Sequence[Entry], grouping: Grouping
     )
 
 
+class _Key(msgspec.Struct, frozen=True):
+    """What entries have in common that are written as one."""
+
+    opened: bool
+    from_outside: bool
+    destination: int
+    ports: tuple[PortRange, ...] | None
+    causes: tuple[Cause, ...]
+
+
 class _Links:
-    """Writes entries as ``[opened, source, destination, ports, causes]``, by the positions of a picture."""
+    """Writes entries as ``[opened, destination, ports, causes, runs of sources]``, by the positions of a picture."""
 
     def __init__(self, picture: Picture, ports: PortSets, files: Files) -> None:
         endpoints = [picture.connectivity.endpoints[number] for number in picture.numbers]
@@ -53,13 +67,26 @@ class _Links:
         self._known: dict[Cause, int] = {}
         self.causes: list[dict[str, Any]] = []
 
-    def of(self, entry: Entry) -> Iterator[list[Any]]:
-        """Write an entry; blocks that the difference has joined fall apart again into those of the picture."""
-        causes = [self._cause(cause) for cause in entry.causes]
-        ports = self._ports.add_ranges(entry.ports)
-        for source in self._places(entry.source):
+    def of(self, found: Sequence[Entry]) -> list[list[Any]]:
+        """Write entries in their order, those that differ in their sources only as one.
+
+        Blocks that the difference has joined fall apart again into those of the picture.
+        """
+        sources: dict[_Key, set[int]] = defaultdict(set)
+        for entry in found:
             for destination in self._places(entry.destination):
-                yield [int(entry.opened), source, destination, ports, causes]
+                key = _Key(entry.opened, entry.from_outside, destination, entry.ports, entry.causes)
+                sources[key].update(self._places(entry.source))
+        return [
+            [
+                int(key.opened),
+                key.destination,
+                self._ports.add_ranges(key.ports),
+                [self._cause(cause) for cause in key.causes],
+                runs(sorted(numbers)),
+            ]
+            for key, numbers in sources.items()
+        ]
 
     def _places(self, endpoint: Endpoint) -> list[int]:
         if endpoint.kind == "External":

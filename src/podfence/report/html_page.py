@@ -36,7 +36,7 @@ MODULES = (
 """The modules in an order in which each finds what it imports before it."""
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?=(?:class|function|const) (\w+))", re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=(?:class|function\*?|const) (\w+))", re.MULTILINE)
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 _ESCAPED = re.compile(f"[{''.join(_ESCAPES)}]")
 

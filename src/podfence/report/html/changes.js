@@ -1,10 +1,11 @@
 // What a change opens and closes, the riskiest first, drawn from sources to destinations with what caused it.
 
-import { groupBy, nameOf } from "./data.js";
+import { groupBy, nameOf, numbersIn } from "./data.js";
 import { policyText } from "./detail.js";
 import { h, replace } from "./dom.js";
 
 const STEP = 100;
+const MOST_NAMES = 6;
 
 export class Changes {
   constructor(page, data) {
@@ -13,18 +14,22 @@ export class Changes {
     this.came = data.added;
     this.gone = data.removed;
     this.shown = STEP;
-    this.all = data.links.map(([opened, from, to, ports, causes]) => ({
-      opened: Boolean(opened),
-      from: page.cluster.endpoints[from],
-      to: page.cluster.endpoints[to],
-      ports,
-      causes,
-    }));
-    this.byEnds = groupBy(this.all, (change) => `${change.from.index} ${change.to.index}`);
+    // Each row is a list of changes that differ in their sources only.
+    this.rows = data.links.map(([opened, to, ports, causes, runs]) =>
+      [...numbersIn(runs)].map((from) => ({
+        opened: Boolean(opened),
+        from: page.cluster.endpoints[from],
+        to: page.cluster.endpoints[to],
+        ports,
+        causes,
+      })),
+    );
+    this.all = this.rows.flat();
+    this.byDestination = groupBy(this.all, (change) => change.to);
   }
 
   between(from, to) {
-    return this.byEnds.get(`${from.index} ${to.index}`) ?? [];
+    return (this.byDestination.get(to) ?? []).filter((change) => change.from === from);
   }
 
   kindOf(from, to) {
@@ -32,18 +37,8 @@ export class Changes {
     return found.some((change) => change.opened) ? "opened" : found.length ? "closed" : "";
   }
 
-  // Changes that differ in their sources only are one row.
-  rows() {
-    return [
-      ...groupBy(
-        this.all,
-        (change) => `${change.opened} ${change.from.outside} ${change.to.index} ${change.ports} ${change.causes}`,
-      ).values(),
-    ];
-  }
-
   draw(host) {
-    const rows = (this.grouped ??= this.rows());
+    const { rows } = this;
     replace(
       host,
       h(
@@ -98,27 +93,11 @@ export class Changes {
 
   row(changes) {
     const [first] = changes;
-    const names = changes.slice(0, 6).map((change) =>
-      h(
-        "button",
-        {
-          class: "chip plain",
-          "data-key": `c ${change.opened} ${change.ports} ${change.from.id} ${change.to.id}`,
-          onclick: () => this.page.select({ from: change.from, to: change.to }),
-        },
-        h("span", { class: "name" }, nameOf(change.from)),
-      ),
-    );
     return h(
       "li",
       { class: `change ${first.opened ? "opened" : "closed"}` },
       h("b", { class: "verb" }, first.opened ? "opens" : "closes"),
-      h(
-        "span",
-        { class: "ends from" },
-        names,
-        changes.length > 6 ? h("small", {}, `and ${changes.length - 6} more`) : "",
-      ),
+      h("span", { class: "ends from" }, this.sources(changes)),
       h(
         "span",
         { class: "arrow" },
@@ -136,6 +115,27 @@ export class Changes {
       ),
       h("span", { class: "cause" }, this.because(first)),
     );
+  }
+
+  // Where changes come from: anywhere, or the first few names.
+  sources(changes) {
+    const outside = changes.filter((change) => change.from.kind === "External");
+    const isAnywhere = outside.length > 0 && outside.length === this.page.cluster.addresses.length;
+    const listed = isAnywhere ? [outside[0], ...changes.filter((change) => !outside.includes(change))] : changes;
+    const chips = listed.slice(0, MOST_NAMES).map((change, index) =>
+      h(
+        "button",
+        {
+          class: "chip plain",
+          "data-key": `c ${change.opened} ${change.ports} ${change.from.id} ${change.to.id}`,
+          onclick: () => this.page.select({ from: change.from, to: change.to }),
+        },
+        h("span", { class: "name" }, isAnywhere && !index ? "anywhere" : nameOf(change.from)),
+      ),
+    );
+    return listed.length > MOST_NAMES
+      ? [...chips, h("small", {}, `and ${(listed.length - MOST_NAMES).toLocaleString("en")} more`)]
+      : chips;
   }
 
   because(change) {

@@ -39,11 +39,7 @@ export class Cluster {
     if (this.sets[number]) return this.sets[number];
     const [base, ...runs] = this.writtenSets[number];
     const bits = base < 0 ? new Uint32Array(this.words) : this.set(base).slice();
-    let at = 0;
-    for (let index = 0; index < runs.length; index += 2) {
-      at += runs[index];
-      for (const end = at + runs[index + 1]; at < end; at++) bits[at >> 5] ^= 1 << (at & 31);
-    }
+    for (const group of numbersIn(runs)) bits[group >> 5] ^= 1 << (group & 31);
     this.sets[number] = bits;
     return bits;
   }
@@ -121,6 +117,15 @@ export class Cluster {
     if (addresses.length && addresses.length === this.addresses.length) return ["anywhere", ...names].join(", ");
     const all = [...addresses.map((endpoint) => endpoint.name), ...names];
     return all.length > 4 ? `${all.slice(0, 3).join(", ")} and ${all.length - 3} more` : all.join(", ");
+  }
+}
+
+// The numbers of runs: how many are left out, how many follow, and so on.
+export function* numbersIn(runs) {
+  let at = 0;
+  for (let index = 0; index < runs.length; index += 2) {
+    at += runs[index];
+    for (const end = at + runs[index + 1]; at < end; at++) yield at;
   }
 }
 

@@ -243,16 +243,18 @@ export class Islands {
 
   // Of a change, only what it opens and closes.
   changedLines() {
-    const lines = new Map();
-    for (const { from, to, opened } of this.page.changes.all.slice(0, MOST_CHANGES)) {
-      const ends = [this.nodeOf(from), this.nodeOf(to)];
-      if (ends[0] !== ends[1])
-        lines.set(
-          `${opened} ${from.place} ${this.chips.has(from) && from.index} ${to.place} ${this.chips.has(to) && to.index}`,
-          { from: ends[0], to: ends[1], kind: opened ? "opened" : "closed" },
-        );
+    const lines = [];
+    const drawn = { opened: new Map(), closed: new Map() };
+    for (const change of this.page.changes.all) {
+      const kind = change.opened ? "opened" : "closed";
+      const [from, to] = [this.nodeOf(change.from), this.nodeOf(change.to)];
+      const known = drawn[kind].get(from) ?? drawn[kind].set(from, new Set()).get(from);
+      if (from === to || known.has(to)) continue;
+      known.add(to);
+      lines.push({ from, to, kind });
+      if (lines.length >= MOST_CHANGES) break;
     }
-    return [...lines.values()];
+    return lines;
   }
 
   nodeOf(endpoint) {
