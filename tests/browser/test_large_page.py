@@ -81,3 +81,11 @@ def test_the_matrix_paints_only_what_is_in_sight(browser: Chromium, large: Path)
     assert said.startswith("ns-0039 → Outside the cluster:")
     size = browser.run("[document.querySelector('canvas').width, document.querySelector('.matrix-size').offsetWidth]")
     assert size[0] < size[1], json.dumps(size)
+
+
+def test_where_lines_would_hide_each_other_their_ends_are_marked_instead(browser: Chromium, large: Path) -> None:
+    browser.open(large.as_uri())
+    browser.run("document.querySelector('[data-key=\"place ns-0004\"]').click()")
+    browser.run("document.querySelector('.chip.everyone').click()")
+    assert browser.run("document.querySelectorAll('.curve').length") == 0
+    assert browser.run("document.querySelectorAll('.peer').length") > 20

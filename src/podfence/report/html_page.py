@@ -35,6 +35,9 @@ MODULES = (
 )
 """The modules in an order in which each finds what it imports before it."""
 
+STYLES = ("colors", "page", "views", "screens")
+"""The style sheets; of rules that are equally specific the later one holds."""
+
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:class|function\*?|const) (\w+))", re.MULTILINE)
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -43,7 +46,7 @@ _ESCAPED = re.compile(f"[{''.join(_ESCAPES)}]")
 
 def html_page(title: str, data: Mapping[str, Any]) -> Iterator[str]:
     """Write a page in chunks; the same data gives the same bytes."""
-    script, style = joined_script(), _read("style.css")
+    script, style = joined_script(), "\n".join(_read(f"{name}.css") for name in STYLES)
     policy = (
         f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; img-src data:; "
         "base-uri 'none'; form-action 'none'"

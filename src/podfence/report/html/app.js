@@ -37,6 +37,7 @@ class Page {
 
   start() {
     const root = document.getElementById("app");
+    if (this.changes) root.dataset.changes = "";
     this.tabs = h("nav", { "aria-label": "Views" });
     this.main = h("main", { id: "main", tabindex: "-1" });
     this.side = h("aside", { "aria-label": "Details", "aria-live": "polite" });

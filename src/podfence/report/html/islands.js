@@ -13,7 +13,8 @@ const MOST_LAYERED = 40;
 const STEP = 60;
 const MANY = 12;
 const STEP_OF_MANY = 12;
-const MOST_CHANGES = 400;
+const MOST_CHANGES = 4000;
+const MARKS = { into: "to-it", out: "from-it", opened: "opened-at", closed: "closed-at", resting: "from-it" };
 
 export class Islands {
   constructor(page) {
@@ -257,6 +258,11 @@ export class Islands {
     return lines;
   }
 
+  // Of a change, what it opens and closes at one node.
+  changedAt(node) {
+    return this.page.changes ? this.resting.filter(({ from, to }) => from === node || to === node) : [];
+  }
+
   nodeOf(endpoint) {
     return this.chips.get(endpoint) ?? this.heads.get(endpoint.place);
   }
@@ -264,6 +270,8 @@ export class Islands {
   endpointLines(endpoint) {
     const { cluster } = this.page;
     const here = this.nodeOf(endpoint);
+    const changed = this.changedAt(here);
+    if (changed.length) return changed;
     const out = new Set([...cluster.reaches(endpoint).keys()].map((other) => this.nodeOf(other)));
     const into = new Set([...cluster.reachedFrom(endpoint).keys()].map((other) => this.nodeOf(other)));
     const lines = [...into].map((from) => ({ from, to: here, kind: "into" }));
@@ -277,6 +285,8 @@ export class Islands {
     if (!degrees.cells || this.unfolded.has(place)) return [];
     const [size, at] = [degrees.placeNames.length, degrees.placeNames.indexOf(place)];
     const here = this.heads.get(place);
+    const changed = this.changedAt(here);
+    if (changed.length) return changed;
     return degrees.placeNames.flatMap((name, other) => {
       const there = this.heads.get(name);
       if (other === at || !there || this.unfolded.has(name)) return [];
@@ -292,13 +302,13 @@ export class Islands {
     if (!this.host.isConnected) return;
     const chosen = this.page.selected?.endpoint;
     const strong = pointed ? pointed() : chosen && this.nodeOf(chosen) ? this.endpointLines(chosen) : [];
-    // Where lines would hide each other, both ends are marked instead.
-    const marked = strong.length > MOST_LINES ? strong : [];
-    draw(this.layer, this.host, marked.length ? [] : strong.length ? strong : this.resting);
-    for (const node of this.host.querySelectorAll(".peer")) node.classList.remove("peer", "to-it", "from-it");
-    for (const { from, to, kind } of marked) {
-      if (kind === "into") from.classList.add("peer", "to-it");
-      else to.classList.add("peer", "from-it");
+    const wanted = strong.length ? strong : this.resting;
+    // Where lines would hide each other, their far ends are marked instead.
+    const crowded = wanted.length > MOST_LINES;
+    draw(this.layer, this.host, crowded ? [] : wanted);
+    for (const node of this.host.querySelectorAll(".peer")) node.classList.remove("peer", ...Object.values(MARKS));
+    for (const { from, to, kind } of crowded ? wanted : []) {
+      (kind === "into" ? from : to).classList.add("peer", MARKS[kind]);
     }
     for (const [endpoint, chip] of this.chips) chip.setAttribute("aria-pressed", String(endpoint === chosen));
   }
