@@ -203,6 +203,23 @@ def test_a_pod_starts_once_its_agents_know_it_so_that_its_first_packet_passes(wh
     assert whole.kubectl("get", "pod", "short", "-n", "fresh", "-o", "jsonpath={.status.phase}") == "Succeeded"
 
 
+def test_a_status_does_not_call_enforced_what_an_agent_has_not_enforced(whole: Whole) -> None:
+    whole.apply_text(SHOP.replace("shop", "late"))
+    whole.ready()
+    status = ("lab", "status", "--name", whole.folder.name)
+    assert " enforced." in whole.podfence(*status).stdout
+    main = next(pid for pid in pids_of(whole.folder.name) if "podfence.lab.daemon" in command_of(pid))
+    agent = next(pid for pid in descendants(main) if "podfence agent --node node-1" in command_of(pid))
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        whole.apply_text(DENY.replace("shop", "late"))
+        said = whole.podfence(*status).stdout
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    assert " not enforced." in said
+    assert "the agent of node node-1 does not enforce the cluster after 1 s" in said
+
+
 def test_two_labs_run_beside_each_other_and_know_nothing_of_each_other() -> None:
     with lab() as one, lab() as other:
         one.apply_text(SHOP)

@@ -110,7 +110,7 @@ def _summary(folder: LabFolder, status: dict[str, Any], took_s: float | None = N
     pods, nodes, policies = status["pods"], len(status["nodes"]), status["policies"]
     parts = [
         f"{pods} {_many('pod', pods)} on {nodes} {_many('node', nodes)}",
-        f"{policies} {'policy' if policies == 1 else 'policies'} enforced",
+        f"{policies} {'policy' if policies == 1 else 'policies'} {'not ' if status.get('behind') else ''}enforced",
     ]
     ready = f", ready in {took_s:.1f} s" if took_s is not None else ""
     return f'Lab "{folder.name}": {", ".join(parts)}{ready}.'
@@ -150,7 +150,10 @@ def status(*, name: str | None) -> int:
     names = labs() if name is None else [name]
     for one in names:
         folder = LabFolder(one)
-        click.echo(_summary(folder, ask(folder, "GET", "/status")))
+        found = ask(folder, "GET", "/status?behind")
+        click.echo(_summary(folder, found))
+        for line in found.get("behind", ()):
+            click.echo(f"  {line}")
     if not names:
         click.echo("No lab runs.")
     return 0

@@ -44,6 +44,7 @@ from podfence.lab.service_network import ServiceNetwork
 from podfence.lab.zygote_client import Zygote
 from podfence.manifests.validation.admission import Server
 from podfence.manifests.validation.cluster_policy import Channel
+from podfence.model.error import PodfenceError
 
 GROUND_ADDRESSES: Final = ("172.18.0.1", "fc00:f853:ccd:e793::1")
 """Where the ground itself is found by nodes and pods: the API server answers there, too."""
@@ -182,6 +183,16 @@ class Lab:
         """Wait until every node enforces the cluster as it is; raises ``PodfenceError`` when that takes too long."""
         versions = self._versions()
         await asyncio.gather(*(self.agents.wait_enforced(name, versions, timeout_s) for name in self.node_names))
+
+    async def behind(self, timeout_s: float) -> list[str]:
+        """Say of each node that does not enforce the cluster as it is, even after a while, why."""
+        versions = self._versions()
+        waits = (self.agents.wait_enforced(name, versions, timeout_s) for name in self.node_names)
+        found = await asyncio.gather(*waits, return_exceptions=True)
+        for one in found:
+            if isinstance(one, BaseException) and not isinstance(one, PodfenceError):
+                raise one
+        return [str(one) for one in found if one is not None]
 
     async def _wait_pod_enforced(self, pod: Object) -> None:
         """Wait until every node knows a pod, since any of them may have a policy that names it."""
