@@ -220,6 +220,23 @@ def test_a_status_does_not_call_enforced_what_an_agent_has_not_enforced(whole: W
     assert "the agent of node node-1 does not enforce the cluster after 1 s" in said
 
 
+@needs_kubectl
+def test_pods_of_nodes_that_a_kept_lab_no_longer_has_move_to_those_it_has(tmp_path: Path) -> None:
+    data = str(tmp_path / "data.db")
+    spread = SHOP.replace("shop", "spread").replace("replicas: 2", "replicas: 4")
+    with lab(LabOptions(nodes=2, data=data)) as before:
+        before.apply_text(spread)
+        before.ready()
+        assert before.kubectl("get", "nodes", "-o", "name").split() == ["node/node-1", "node/node-2"]
+    with lab(LabOptions(nodes=1, data=data)) as after:
+        after.ready()
+        assert after.kubectl("get", "nodes", "-o", "name").split() == ["node/node-1"]
+        where = after.kubectl(
+            "get", "pods", "-n", "spread", "-l", "app=web", "-o", "jsonpath={.items[*].spec.nodeName}"
+        )
+        assert where.split() == ["node-1"] * 4
+
+
 def test_two_labs_run_beside_each_other_and_know_nothing_of_each_other() -> None:
     with lab() as one, lab() as other:
         one.apply_text(SHOP)

@@ -6,6 +6,7 @@ Everything runs in this process and in the ground that its zygote makes; when th
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.streams import StreamServer
 from podfence.lab.controllers.all import Surroundings, run_all
 from podfence.lab.controllers.nodes import NodeHeartbeat, node
+from podfence.lab.controllers.placement import NODES
 from podfence.lab.controllers.pods import PODS, is_finished
 from podfence.lab.dns_pods import DnsPods
 from podfence.lab.first_objects import OWN_LABEL, create_first_objects
@@ -50,6 +52,7 @@ GROUND_ADDRESSES: Final = ("172.18.0.1", "fc00:f853:ccd:e793::1")
 """Where the ground itself is found by nodes and pods: the API server answers there, too."""
 
 API_PORT: Final = 6443
+_NODE_NAME: Final = re.compile(r"node-[0-9]+")
 VERSION: Final = "v1.36.3"
 _RESOLVERS: Final = ("8.8.8.8", "1.1.1.1")
 """The outside's own DNS servers, whom cluster DNS asks for other names."""
@@ -105,6 +108,7 @@ class Lab:
         )
         self.agents = NodeAgents(self.zygote, f"{SHARED}/{agents_kubeconfig.name}")
         services = ServiceNetwork(self.zygote, self.places)
+        self._forget_lost_nodes()
         server = serve(
             create_app(self.registry, self.pods), sockets, connection_class(StreamServer(self.store, self.pods))
         )
@@ -119,6 +123,16 @@ class Lab:
             group.create_task(DnsPods(self.zygote, self.store, _RESOLVERS).run())
             create_first_objects(self.store)
             self.started.set()
+
+    def _forget_lost_nodes(self) -> None:
+        """Delete nodes that a lab with more of them has left in its data, and their pods, which nobody would run."""
+        lost = {name for one in self.store.list(NODES) if _NODE_NAME.fullmatch(name := one["metadata"]["name"])}
+        lost -= set(self.node_names)
+        for pod in self.store.list(PODS):
+            if pod["spec"].get("nodeName") in lost:
+                self.store.delete(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"], grace_s=0)
+        for name in sorted(lost):
+            self.store.delete(NODES, None, name)
 
     def _store_of(self, component: str) -> InProcessStore:
         return InProcessStore(self.registry, component)
