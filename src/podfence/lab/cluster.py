@@ -26,6 +26,7 @@ from podfence.lab.apiserver.app import create_app, create_registry, serve
 from podfence.lab.apiserver.connection import connection_class
 from podfence.lab.apiserver.object_store import InProcessStore
 from podfence.lab.apiserver.registry import Registry
+from podfence.lab.apiserver.sqlite_journal import claim
 from podfence.lab.apiserver.streams import StreamServer
 from podfence.lab.controllers.all import Surroundings, run_all
 from podfence.lab.controllers.nodes import NodeHeartbeat, node
@@ -78,8 +79,10 @@ class Lab:
         self.options = options
         self.places = {f"node-{number + 1}": node_addresses(number) for number in range(options.nodes)}
         self.node_names = tuple(self.places)
+        data = None if options.data is None else Path(options.data)
+        self._claimed = None if data is None else claim(data)
         self.registry: Registry = create_registry(
-            data=None if options.data is None else Path(options.data),
+            data=data,
             server=Server(channel=Channel(options.crd_channel)),
         )
         self.store = InProcessStore(self.registry, "podfence-lab")
