@@ -16,6 +16,7 @@ import pytest
 from podfence.lab.comparing import compare
 from podfence.lab.folder import LabFolder
 from podfence.lab.options import LabOptions
+from podfence.model.error import PodfenceError
 from tests.documents import ROOT
 from tests.lab.whole import Whole, decoded, lab
 
@@ -235,6 +236,16 @@ def test_pods_of_nodes_that_a_kept_lab_no_longer_has_move_to_those_it_has(tmp_pa
             "get", "pods", "-n", "spread", "-l", "app=web", "-o", "jsonpath={.items[*].spec.nodeName}"
         )
         assert where.split() == ["node-1"] * 4
+
+
+def test_a_lab_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("no database, but long enough to be looked at as one" * 20, encoding="utf-8")
+    with (
+        pytest.raises(PodfenceError, match=r"could not start: .*notes\.txt cannot hold the lab's objects"),
+        lab(LabOptions(data=str(notes))),
+    ):
+        pass
 
 
 def test_two_labs_run_beside_each_other_and_know_nothing_of_each_other() -> None:
