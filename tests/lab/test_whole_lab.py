@@ -137,6 +137,22 @@ def test_every_packet_does_what_the_policies_say(whole: Whole) -> None:
 
 
 @needs_kubectl
+def test_kubectl_apply_goes_on_where_up_has_applied(whole: Whole, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(DENY.replace("shop", "edited").replace("deny-all", "both"), encoding="utf-8")
+    whole.apply_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: edited}\n")
+    whole.apply(policy)
+    text = policy.read_text(encoding="utf-8").replace("name: both", "name: both, labels: {tier: web}")
+    policy.write_text(text.replace(", policyTypes: [Ingress, Egress]", ""), encoding="utf-8")
+    done = whole.run("kubectl", "apply", "-f", str(policy))
+    assert (done.returncode, done.stderr) == (0, "")
+    policy.write_text(policy.read_text(encoding="utf-8").replace(", labels: {tier: web}", ""), encoding="utf-8")
+    whole.apply(policy)
+    found = whole.kubectl("get", "networkpolicy", "both", "-n", "edited", "-o", "jsonpath={.spec.policyTypes}")
+    assert found == '["Ingress"]'
+
+
+@needs_kubectl
 def test_exec_gives_the_commands_own_code(whole: Whole) -> None:
     whole.apply_text(SHOP)
     whole.ready()
