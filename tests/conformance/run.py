@@ -1,7 +1,8 @@
 """Hold Podfence against Kubernetes' own programs.
 
-"record" writes down anew what a real API server says about the test manifests. "e2e" and "cnp" run the suites of
-Kubernetes (NetworkPolicy) and of network-policy-api (ClusterNetworkPolicy), unmodified, against a lab of three nodes.
+"record" writes down anew what a real API server says about the test manifests. "e2e" runs Kubernetes' own suite for
+NetworkPolicy, "cnp" and "anp" those of network-policy-api for ClusterNetworkPolicy and for AdminNetworkPolicy with
+BaselineAdminNetworkPolicy: unmodified, each against a lab of three nodes, ten to fifteen minutes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ PARTS: dict[str, Callable[[], int]] = {
     "record": recording.record,
     "e2e": lambda: suites.run(suites.NETWORK_POLICY),
     "cnp": lambda: suites.run(suites.CLUSTER_NETWORK_POLICY),
+    "anp": lambda: suites.run(suites.ADMIN_NETWORK_POLICY),
 }
 
 

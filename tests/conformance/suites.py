@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from podfence.lab.control_client import environment
 from podfence.lab.options import LabOptions
@@ -75,15 +75,23 @@ NETWORK_POLICY = Suite(
     counts_in=count_specs,
 )
 
-CLUSTER_NETWORK_POLICY = Suite(
-    name="cnp",
-    title=f"ClusterNetworkPolicy, conformance suite of network-policy-api {tools.BUNDLES['v1alpha2']}",
-    tests=24,
-    build=tools.build_policy_suite,
-    arguments=("-test.run=^TestConformance$", "-test.v", "-test.timeout=1h", "-all-features"),
-    shown=re.compile(r"=== RUN|\s*--- "),
-    counts_in=count_tests,
-)
+
+def policy_api_suite(name: str, title: str, api: str) -> Suite:
+    """Describe the suite of network-policy-api that goes with one version of its API; all features are wanted."""
+    version = tools.BUNDLES[api]
+    return Suite(
+        name=name,
+        title=f"{title}, conformance suite of network-policy-api {version}",
+        tests=24,
+        build=lambda go: tools.build_policy_suite(go, version),
+        arguments=("-test.run=^TestConformance$", "-test.v", "-test.timeout=1h", "-all-features"),
+        shown=re.compile(r"=== RUN|\s*--- "),
+        counts_in=count_tests,
+    )
+
+
+CLUSTER_NETWORK_POLICY = policy_api_suite("cnp", "ClusterNetworkPolicy", "v1alpha2")
+ADMIN_NETWORK_POLICY = policy_api_suite("anp", "AdminNetworkPolicy and BaselineAdminNetworkPolicy", "v1alpha1")
 
 
 def run(suite: Suite) -> int:
@@ -95,8 +103,12 @@ def run(suite: Suite) -> int:
     log = tools.cache_folder() / f"{suite.name}.log"
     print(f"{suite.title}: {suite.tests} tests on {NODES} nodes; everything it writes: {log}", flush=True)
     began = time.monotonic()
-    with lab(LabOptions(nodes=NODES)) as whole:
-        code = follow([str(program), *suite.arguments], environment(whole.folder), log, suite.shown)
+    with (
+        log.open("w", encoding="utf-8") as kept,
+        lab(LabOptions(nodes=NODES), log_to=kept) as whole,
+        running([str(program), *suite.arguments], environment(whole.folder), log.parent) as child,
+    ):
+        code = follow(child, kept, suite.shown)
     counts = suite.counts_in(log.read_text(encoding="utf-8", errors="replace"))
     has_passed = code == 0 and counts == Counts(suite.tests)
     print(
@@ -107,14 +119,13 @@ def run(suite: Suite) -> int:
     return 0 if has_passed else 1
 
 
-def follow(command: list[str], variables: Mapping[str, str], log: Path, shown: re.Pattern[str]) -> int:
-    """Run a program, keep what it writes and show some of it; gives its exit code."""
-    with log.open("w", encoding="utf-8") as kept, running(command, variables, log.parent) as child:
-        for line in child.stdout or ():
-            kept.write(line)
-            if shown.match(line):
-                print(f"  {line.rstrip()}", flush=True)
-        return child.wait()
+def follow(child: subprocess.Popen[str], kept: TextIO, shown: re.Pattern[str]) -> int:
+    """Keep what a program writes and show some of it until it ends; gives its exit code."""
+    for line in child.stdout or ():
+        kept.write(line)
+        if shown.match(line):
+            print(f"  {line.rstrip()}", flush=True)
+    return child.wait()
 
 
 @contextmanager

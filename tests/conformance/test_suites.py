@@ -46,7 +46,7 @@ def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand in for Go and for the lab, which are tested elsewhere."""
 
     @contextmanager
-    def lab(_: object) -> Iterator[SimpleNamespace]:
+    def lab(_: object, **__: object) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(folder=SimpleNamespace(kubeconfig=tmp_path / "kubeconfig"))
 
     monkeypatch.setattr(suites, "lab", lab)
@@ -108,4 +108,4 @@ def test_a_part_that_there_is_not_is_one_line(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit) as ended:
         main(["e2f"])
     assert ended.value.code == 2
-    assert capsys.readouterr().err.endswith("no such part: e2f; there are record, e2e, cnp\n")
+    assert capsys.readouterr().err.endswith("no such part: e2f; there are record, e2e, cnp, anp\n")

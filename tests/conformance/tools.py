@@ -78,10 +78,9 @@ def build_e2e(go: str) -> Path:
     return program
 
 
-def build_policy_suite(go: str) -> Path:
-    """Build the ClusterNetworkPolicy suite, in its own module, unless the cache holds it; gives the program's path."""
-    version = BUNDLES["v1alpha2"]
-    program = cache_folder() / f"clusternetworkpolicy-{version}"
+def build_policy_suite(go: str, version: str) -> Path:
+    """Build the suite of one version of network-policy-api, in its own module, unless the cache holds it."""
+    program = cache_folder() / f"network-policy-api-{version}"
     if not program.is_file():
         print(f"building the conformance suite of network-policy-api {version}", flush=True)
         build([go, "test", "-c", *BUILD_FLAGS], program, "./conformance", policy_module(go, version))
