@@ -31,9 +31,11 @@ _ZERO: Mapping[str, object] = {
 
 
 def settle(record: RecordType, value: Mapping[str, Any]) -> Object:
-    """Drop what Go cannot tell from absent: the zero values of scalars that are no pointers."""
+    """Drop what Go cannot tell from absent: nulls, and the zero values of scalars that are no pointers."""
     settled = {}
     for name, entry in value.items():
+        if entry is None:
+            continue
         field = record.fields[name]
         inner = field.record
         if inner is not None:
