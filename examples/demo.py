@@ -63,11 +63,13 @@ class Walk:
 
     def is_it_valid(self) -> None:
         """Check the manifests, and mend what the server would refuse."""
-        self.step("Would the API server take these policies?")
+        self.step("Would the API server take these policies, and what will hurt?")
         self.podfence(NO, "check", "shop")
         self.replace("recommendation", "protcol:", "protocol:")
-        self.say("One letter is missing, and kubectl apply would refuse the policy. Mended in the copy:")
-        self.podfence(ALREADY_FINE, "check", "shop")
+        self.say(
+            "PF003 is one missing letter: kubectl apply would refuse the policy. It is mended in the copy. The others"
+            " are valid and wrong all the same; the next steps show what they do."
+        )
 
     def who_reaches_whom(self) -> None:
         """Draw the map."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from podfence.lint.finding import LAST_OF_THE_SERVER
 from podfence.manifests.documents import Item, Unparsed
 from podfence.manifests.gather import LATEST, Gathering
 from podfence.manifests.inputs import read_data, read_inputs
@@ -296,7 +297,10 @@ def _map_says_the_same(data: bytes) -> str | None:
     wanted = {
         f"-:{found['position']['line']}:{found['position']['column']}:"
         for found in ran["findings"]
-        if found["severity"] == "error" and found["ref"] and found["ref"]["kind"].endswith("NetworkPolicy")
+        if found["severity"] == "error"
+        and found["rule"] <= LAST_OF_THE_SERVER
+        and found["ref"]
+        and found["ref"]["kind"].endswith("NetworkPolicy")
     }
     told = run(["map", "-", "-o", "csv"], data).err
     missing = [place for place in sorted(wanted) if place not in told]

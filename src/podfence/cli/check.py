@@ -1,21 +1,24 @@
-"""``podfence check``: what the API server would refuse or warn about."""
+"""``podfence check``: what the API server would refuse or warn about, and what will hurt."""
 
 from __future__ import annotations
 
 import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from podfence.cli.live import read_live, searched, shown_namespace
-from podfence.cli.options import Output, inputs, outputs, talk, write_outputs
+from podfence.cli.options import Output, inputs, max_memory, outputs, pod_cidr, talk, write_outputs
 from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
     from podfence.kube.reading import ClusterReading
     from podfence.lint.finding import Findings
+    from podfence.lint.profiles import Profile
+    from podfence.lint.relations import Clusters
     from podfence.manifests.validation.admission import Server
 
 
@@ -37,7 +40,17 @@ if TYPE_CHECKING:
     default="experimental",
     help="CRDs of the cluster-scoped policies.",
 )
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Cluster to check for: kind, minikube, kubeadm, k3s, eks, gke, gke-nodelocal, gke-clouddns, aks, openshift, "
+    "ambient, or a YAML file; repeatable.",
+)
 @click.option("--show-defaults", is_flag=True, help="Print each policy as the server would store it.")
+@pod_cidr
+@max_memory
 @talk
 def command(
     *,
@@ -49,36 +62,60 @@ def command(
     fail_on: str,
     kubernetes_version: str | None,
     crd_channel: str,
+    profiles: tuple[str, ...],
+    pod_cidrs: tuple[str, ...],
+    max_memory: int | None,
     show_defaults: bool,
     color: str,
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Say what the API server would refuse or warn about, with file, line and column.
+    """Say what the API server would refuse or warn about, and what will hurt, with file, line and column.
 
     Every policy is judged as kubectl apply would have it judged, unknown and repeated fields included; of other
-    objects what decides about connections. Without PATH what the live cluster holds is judged, which may be older
-    than the server's rules. Exit codes: 0 nothing found, 1 findings at or above --fail-on, 2 the input could not be
-    read.
+    objects what decides about connections. Then all of it together: what policies mean for Services, namespaces,
+    DNS, webhooks, monitors and the rest of the input, in a cluster like each --profile. Without PATH what the live
+    cluster holds is judged, which may be older than the server's rules. Exit codes: 0 nothing found, 1 findings at
+    or above --fail-on, 2 the input could not be read.
     """
     from podfence.cli.judging import server_for
+    from podfence.cli.memory import memory_limit
+    from podfence.cli.reading import pod_ranges
+    from podfence.lint.relations import Clusters
     from podfence.manifests.manual.rule import Severity
 
+    clusters = Clusters(tuple(map(profile_for, profiles)), pod_ranges(pod_cidrs), memory_limit(max_memory))
     if paths:
-        findings, lines = _check(paths, server_for(kubernetes_version, crd_channel), namespace or "default")
+        server = server_for(kubernetes_version, crd_channel)
+        findings, lines = _check(paths, server, namespace or "default", clusters)
     else:
         live = read_live(quiet=quiet)
         shown = shown_namespace(paths, namespace, all_namespaces=all_namespaces)
-        findings, lines = _check_live(live, server_for(kubernetes_version or live.version, crd_channel), shown)
+        server = server_for(kubernetes_version or live.version, crd_channel)
+        findings, lines = _check_live(live, server, shown, clusters)
     if not findings.objects and not findings.findings:
         raise PodfenceError(f"no Kubernetes objects in {searched(paths)}{_reason(findings)}")
     _tell(findings, lines, outputs, color, show_defaults=show_defaults, quiet=quiet, verbose=verbose)
-    if strict and findings.at_least(Severity.ERROR):
+    if strict and findings.refused_anything:
         return 2
     return int(findings.at_least(None if fail_on == "never" else Severity(fail_on)))
 
 
-def _check(paths: tuple[str, ...], server: Server, namespace: str) -> tuple[Findings, Callable[[str], Sequence[str]]]:
+def profile_for(word: str) -> Profile:
+    """Find a profile by its name, or read the file of that name. Raises ``PodfenceError``."""
+    from podfence.lint.profiles import PROFILES, find_profile
+
+    if word in PROFILES or not Path(word).suffix:
+        return find_profile(word)
+    try:
+        return find_profile(word, Path(word).read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PodfenceError(f"--profile {word}: cannot be read: {error}") from error
+
+
+def _check(
+    paths: tuple[str, ...], server: Server, namespace: str, clusters: Clusters
+) -> tuple[Findings, Callable[[str], Sequence[str]]]:
     from podfence.cli.lines import line_reader
     from podfence.lint.run import check
     from podfence.manifests.collector import paused_gc
@@ -86,25 +123,20 @@ def _check(paths: tuple[str, ...], server: Server, namespace: str) -> tuple[Find
 
     stdin = sys.stdin.buffer.read() if "-" in paths else b""
     with paused_gc():
-        findings = check(read_inputs(paths, stdin=io.BytesIO(stdin)), server, namespace)
+        findings = check(read_inputs(paths, stdin=io.BytesIO(stdin)), server, namespace, clusters)
     return findings, line_reader(stdin)
 
 
 def _check_live(
-    live: ClusterReading, server: Server, namespace: str | None
+    live: ClusterReading, server: Server, namespace: str | None, clusters: Clusters
 ) -> tuple[Findings, Callable[[str], Sequence[str]]]:
-    """Judge what a cluster holds: all of it, or a namespace and what has none."""
+    """Judge all that a cluster holds, and keep what is said of a namespace and of what has none."""
     from podfence.lint.run import check
     from podfence.manifests.collector import paused_gc
-    from podfence.manifests.gather import CLUSTER_SCOPED
 
     with paused_gc():
-        shown = (
-            item
-            for item in live.items
-            if namespace is None or item.kind in CLUSTER_SCOPED or item.namespace == namespace
-        )
-        return check(shown, server), lambda _: ()
+        findings = check(iter(live.items), server, clusters=clusters)
+    return findings if namespace is None else findings.within(namespace), lambda _: ()
 
 
 def _reason(findings: Findings) -> str:

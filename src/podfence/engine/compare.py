@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from podfence.engine.reach import Reach
+from podfence.engine.reach import Reach, Row
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -26,15 +26,20 @@ def opened(before: Reach, after: Reach, sources: Iterable[int] | None = None) ->
     if before.program.frame is not after.program.frame:
         raise ValueError("programs of two frames cannot be compared")
     for row in after.rows(sources):
-        old = before.row(row.source).reached
-        if old == row.reached:
-            continue
-        for ports, destinations in row.reached.items():
-            new = ports
-            for old_ports, old_destinations in old.items():
-                shared = ports & old_ports
-                if shared and destinations & ~old_destinations:
-                    yield Change(row.source, shared, destinations & ~old_destinations)
-                new &= ~old_ports
-            if new:
-                yield Change(row.source, new, destinations)
+        yield from newly_reached(before.row(row.source), row)
+
+
+def newly_reached(before: Row, after: Row) -> Iterator[Change]:
+    """List what one source class reaches and did not before."""
+    old = before.reached
+    if old == after.reached:
+        return
+    for ports, destinations in after.reached.items():
+        new = ports
+        for old_ports, old_destinations in old.items():
+            shared = ports & old_ports
+            if shared and destinations & ~old_destinations:
+                yield Change(after.source, shared, destinations & ~old_destinations)
+            new &= ~old_ports
+        if new:
+            yield Change(after.source, new, destinations)

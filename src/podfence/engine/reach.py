@@ -88,18 +88,12 @@ class Reach:
 
     def row(self, source: int) -> Row:
         """Give the row of one source class."""
-        reached: dict[int, int] = {}
-        egress = self._egress_parts(source)
+        egress = self.leaving(source)
         if len(egress) == 1 and egress[0][1] == self._everything:
-            return Row(source, dict(merge_equal([part for part in self._ingress_parts(source) if part[1]])))
-        for ingress_ports, entered in self._ingress_parts(source):
-            for egress_ports, left in egress:
-                ports = ingress_ports & egress_ports
-                if ports and (both := entered & left):
-                    reached[both] = reached.get(both, 0) | ports
-        return Row(source, {ports: classes for classes, ports in reached.items()})
+            return Row(source, dict(merge_equal([part for part in self.entering(source) if part[1]])))
+        return both_sides(source, egress, self.entering(source))
 
-    def _ingress_parts(self, source: int) -> Parts:
+    def entering(self, source: int) -> Parts:
         """Give the destinations that let a source in."""
         found: Parts | None = None
         has_both = all(self.program.classes.areas[source])
@@ -130,7 +124,7 @@ class Reach:
             return ground.parts
         return ground.with_more(own.narrow, own.wide.get(self._all_ports, 0))
 
-    def _egress_parts(self, source: int) -> Parts:
+    def leaving(self, source: int) -> Parts:
         """Give the destinations that a source may leave for."""
         if source >= self.program.classes.pods:
             return [(self._all_ports, self._everything)]
@@ -247,6 +241,17 @@ class Reach:
                 found[area].append(number)
         first = self.program.classes.first_atom
         return [(areas[area] << first, bitset.make(ends)) for area, ends in found.items()]
+
+
+def both_sides(source: int, leaving: Parts, entering: Parts) -> Row:
+    """Give the row of a source from what its own side and what the other sides let through."""
+    reached: dict[int, int] = {}
+    for ingress_ports, entered in entering:
+        for egress_ports, left in leaving:
+            ports = ingress_ports & egress_ports
+            if ports and (both := entered & left):
+                reached[both] = reached.get(both, 0) | ports
+    return Row(source, {ports: classes for classes, ports in reached.items()})
 
 
 class _Ground:

@@ -6,30 +6,44 @@ from collections.abc import Iterable, Iterator
 
 from podfence.lint.finding import Finding, Findings
 from podfence.lint.registry import OBJECT_TWICE
+from podfence.lint.relations import ANY_CLUSTER, Clusters, find_relations
 from podfence.manifests.documents import Item, Skipped, Unparsed
 from podfence.manifests.fault import Fault
 from podfence.manifests.gather import gather
 from podfence.manifests.judge import judge_policy, judge_problem, judge_text
 from podfence.manifests.kinds import api_of
+from podfence.manifests.loaded import Identity
 from podfence.manifests.manual.rule import Severity
-from podfence.manifests.validation.admission import Server
+from podfence.manifests.surroundings import SurroundingsGathering
+from podfence.manifests.validation.admission import Api, Server
 from podfence.model.objects import ObjectRef
 
 Reading = Item | Unparsed | Skipped
 
+POLICY_KINDS = frozenset(api.kind for api in Api)
 
-def check(readings: Iterable[Reading], server: Server, namespace: str = "default") -> Findings:
+
+def check(
+    readings: Iterable[Reading], server: Server, namespace: str = "default", clusters: Clusters = ANY_CLUSTER
+) -> Findings:
     """Judge everything that was read; ``namespace`` is that of objects which name none.
 
-    Policies are judged as the API server would, other objects as far as the engine reads them. Findings come in
-    the order of the files and within a file by position; the same finding at the same place comes once.
+    Policies are judged as the API server would, other objects as far as the engine reads them, and then all of
+    them together by what they mean, in each of the ``clusters``. Findings come in the order of the files and
+    within a file by position; the same finding at the same place comes once. Raises ``TooLargeError``.
     """
     run = _Run(server, namespace)
-    loaded = gather(run.others(readings), namespace=namespace)
-    for problem in loaded.problems:
-        run.note(judge_problem(problem))
+    surroundings = SurroundingsGathering(namespace)
+    objects = run.objects(readings, surroundings)
+    loaded = gather(objects, namespace=namespace, pod_ranges=clusters.pod_ranges, server=server)
+    for problem in (*loaded.problems, *surroundings.problems):
+        if problem.ref is None or problem.ref.kind not in POLICY_KINDS:
+            run.note(judge_problem(problem))
     for duplicate in loaded.duplicates:
-        run.repeated(duplicate.lost, duplicate.kept, duplicate.lost_file)
+        if duplicate.kept.kind not in POLICY_KINDS:
+            run.repeated(duplicate.lost, duplicate.kept, duplicate.lost_file)
+    around = surroundings.surroundings()
+    run.add(find_relations(loaded.snapshot, around, loaded.documents, clusters, frozenset(run.refused)))
     return run.findings()
 
 
@@ -45,9 +59,10 @@ class _Run:
         self._stored: list[dict[str, object]] = []
         self._skipped: list[Skipped] = []
         self._objects = self._policies = self._refused = 0
+        self.refused: set[Identity] = set()
 
-    def others(self, readings: Iterable[Reading]) -> Iterator[Item]:
-        """Judge texts and policies, and yield the objects that are neither."""
+    def objects(self, readings: Iterable[Reading], surroundings: SurroundingsGathering) -> Iterator[Item]:
+        """Judge texts and policies, show the rest to ``surroundings``, and yield every object that can be read."""
         for reading in readings:
             match reading:
                 case Unparsed():
@@ -59,6 +74,9 @@ class _Run:
                     self._objects += 1
                     self._file(reading.file)
                     if not self._policy(reading):
+                        surroundings.add(reading)
+                        yield reading
+                    elif isinstance(api_of(reading.api_version, reading.kind), Api):
                         yield reading
 
     def _file(self, file: str) -> None:
@@ -73,7 +91,9 @@ class _Run:
         judgement = judge_policy(item, api, self._server, self._namespace)
         for fault in judgement.faults:
             self.note(fault)
-        self._refused += any(fault.severity is Severity.ERROR for fault in judgement.faults)
+        if any(fault.severity is Severity.ERROR for fault in judgement.faults):
+            self._refused += 1
+            self.refused.add(judgement.ref.identity)
         if judgement.stored is not None:
             self._stored.append(judgement.stored)
         if judgement.ref.name and not judgement.generated:
@@ -103,6 +123,10 @@ class _Run:
     def note(self, fault: Fault) -> None:
         """Add a fault to the findings."""
         self._faults.append(Finding.of(fault))
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        """Add findings."""
+        self._faults.extend(findings)
 
     def findings(self) -> Findings:
         """Give everything that was found."""

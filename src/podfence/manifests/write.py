@@ -44,14 +44,14 @@ _ODD_BREAK = re.compile("[\x85\u2028\u2029]")
 _ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}\Z")
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
     """Writes strings so that kubectl reads strings, and no aliases."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
         return True
 
 
-def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+def _string(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if _needs_quotes(text) else None)
 
 
@@ -67,7 +67,7 @@ _Dumper.add_representer(str, _string)
 def write_yaml(documents: Iterable[Mapping[str, Any]]) -> str:
     """Write plain objects as YAML documents, ``---`` between them and a newline at the end."""
     return "---\n".join(
-        yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31)
+        yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**30)
         for document in documents
     )
 

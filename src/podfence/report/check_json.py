@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from podfence.lint.finding import Finding, Findings
+from podfence.lint.finding import LAST_OF_THE_SERVER, Finding, Findings
 from podfence.report.positions import position_json, ref_json
 
 
@@ -22,6 +22,11 @@ def findings_json(findings: Findings) -> str:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     message = f"{finding.message}; {finding.hint}" if finding.hint else finding.message
+    if finding.rule > LAST_OF_THE_SERVER:
+        felt = f"You will see: {finding.felt}" if finding.felt else ""
+        end = "" if finding.hint.endswith("?") else "."
+        hint = f"{finding.hint[:1].upper()}{finding.hint[1:]}{end}" if finding.hint else ""
+        message = " ".join(part for part in (finding.message, felt, hint) if part)
     return {
         "rule": finding.rule,
         "name": finding.name,
@@ -31,4 +36,5 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "position": None if finding.position is None else position_json(finding.position),
         "path": finding.path,
         "fix": finding.fix,
+        **({"profiles": list(finding.profiles)} if finding.profiles else {}),
     }

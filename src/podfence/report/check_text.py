@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
-from podfence.lint.finding import Finding, Findings
+from podfence.lint.finding import LAST_OF_THE_SERVER, Finding, Findings
 from podfence.manifests.manual.rule import Severity
 from podfence.report.term import Terminal
 
@@ -45,8 +45,12 @@ def _verdict(findings: Findings, terminal: Terminal) -> str:
     policies = _count(findings.policies, "policy", "policies")
     looked_at = f"{_count(findings.files, 'file')}, {policies}" if findings.files else policies
     total = ", ".join(_count(count, severity.value) for severity, count in counts.items() if count)
-    if counts[Severity.ERROR]:
-        return f"{terminal.paint('REFUSED', 'error')}  {looked_at}: {total}."
+    errors = [finding.rule for finding in findings.findings if finding.severity is Severity.ERROR]
+    if errors:
+        word = "REFUSED" if min(errors) <= LAST_OF_THE_SERVER else "BROKEN"
+        return f"{terminal.paint(word, 'error')}  {looked_at}: {total}."
+    if total and not counts[Severity.WARNING]:
+        return f"{terminal.paint('OK', 'allowed')}  {looked_at}: nothing to warn about, {total}."
     if total:
         return f"{terminal.paint('ACCEPTED', 'warning')}  {looked_at}: {total}."
     return f"{terminal.paint('OK', 'allowed')}  {looked_at}: nothing to refuse, nothing to warn about."
@@ -71,13 +75,30 @@ def _finding(finding: Finding, terminal: Terminal, lines: Lines) -> Iterator[str
     yield f"{where}{severity}  {rule}{terminal.paint(about, 'context')}"
     message = f"{finding.path}: {finding.message}" if _needs_path(finding) else finding.message
     yield from _wrapped(message, terminal)
+    if finding.felt:
+        yield from _wrapped(f"You will see: {finding.felt}", terminal)
+    if finding.profiles:
+        yield from _wrapped(f"In clusters like: {', '.join(finding.profiles)}", terminal)
     yield from _excerpt(finding, terminal, lines)
     if finding.hint:
         yield from _wrapped(finding.hint, terminal)
+    yield from _fix(finding, terminal)
+
+
+def _fix(finding: Finding, terminal: Terminal) -> Iterator[str]:
+    """Show a proved fix: what it does, and the lines that differ."""
+    if not finding.patch:
+        return
+    yield from _wrapped(f"Fix (proved: {finding.effect}):", terminal)
+    for line in finding.patch:
+        role = "allowed" if line.startswith("+") else "denied" if line.startswith("-") else "context"
+        yield f"      {terminal.paint(_printable(line, 0, max(terminal.width, 40) - 6), role)}"
 
 
 def _needs_path(finding: Finding) -> bool:
     quoted = f'"{finding.path}"' in finding.message
+    if finding.rule > LAST_OF_THE_SERVER:
+        return False
     return bool(finding.path) and finding.ref is not None and finding.path != "<nil>" and not quoted
 
 

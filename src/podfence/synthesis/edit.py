@@ -106,7 +106,12 @@ def drafted(draft: Draft, edit: Edit, documents: Mapping[Identity, Mapping[str, 
 
 def read_back(document: Plain) -> Policy | None:
     """Write a document, read it again and judge it; ``None`` unless it is one policy without fault."""
-    found = list(read_yaml_text(write_yaml([document]).encode(), "suggestion"))
+    return read_back_text(write_yaml([document]))
+
+
+def read_back_text(text: str) -> Policy | None:
+    """Read a document and judge it; ``None`` unless it is one policy without fault."""
+    found = list(read_yaml_text(text.encode(), "suggestion"))
     items = [item for item in found if isinstance(item, Item)]
     if len(items) != 1 or len(found) != 1:
         return None

@@ -66,7 +66,7 @@ class Proof:
         self._before = Reach(Program(self._frame))
         self._asked = _Asked(self._frame, snapshot, pairs)
         self._affected = Affected(self._frame, snapshot)
-        self._owned = _owned_atoms(self._frame, snapshot)
+        self._owned = owned_atoms(self._frame, snapshot)
 
     @property
     def size(self) -> int:
@@ -124,7 +124,7 @@ class Proof:
             yield Opened(start, end, None if whole else self._frame.ports.ranges(ports))
 
 
-def _owned_atoms(frame: Frame, snapshot: Snapshot) -> int:
+def owned_atoms(frame: Frame, snapshot: Snapshot) -> int:
     """Give the classes of address atoms in which every address is that of a pod or node."""
     classes = frame.classes
     addresses = {a for owners in (snapshot.pods, snapshot.nodes) for owner in owners for a in owner.addresses}

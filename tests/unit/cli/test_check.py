@@ -128,7 +128,7 @@ def test_outputs_can_be_several_and_files(folder: Path, capsys: pytest.CaptureFi
     code, out, _ = run(capsys, "check", ".", "-o", "text", "-o", "json=found.json", "-o", "text=found.txt")
     assert code == 1
     assert out == (folder / "found.txt").read_text()
-    assert findings((folder / "found.json").read_text()) == ["PF031", "PF044", "PF092"]
+    assert findings((folder / "found.json").read_text()) == ["PF031", "PF044", "PF254", "PF092"]
 
 
 @pytest.mark.usefixtures("folder")
@@ -138,6 +138,7 @@ def test_output_is_the_same_every_time_and_in_path_order(capsys: pytest.CaptureF
     assert [finding["position"]["file"] for finding in json.loads(first)["findings"]] == [
         "./bad.yaml",
         "./bits.yaml",
+        "./odd.yaml",
         "./odd.yaml",
     ]
 
@@ -154,7 +155,7 @@ def test_show_defaults_prints_what_the_server_would_store(capsys: pytest.Capture
         "policyTypes": ["Ingress", "Egress"],
     }
     assert out.count("---\n") == 1
-    assert err.startswith("REFUSED  3 files, 3 policies: 1 error, 1 warning.\n")
+    assert err.startswith("REFUSED  3 files, 3 policies: 1 error, 1 warning, 1 info.\n")
 
 
 @pytest.mark.usefixtures("folder")
@@ -297,3 +298,67 @@ def test_a_fault_far_into_a_long_line_is_shown_with_what_stands_around_it(
     lines = capsys.readouterr().out.splitlines()
     excerpt = next(index for index, line in enumerate(lines) if line.startswith("  1 | …"))
     assert lines[excerpt].index('"ingres"') == lines[excerpt + 1].index("^")
+
+
+OPERATOR = """\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: keeper, namespace: keeper}
+roleRef: {kind: Role, name: keeper}
+subjects: [{kind: ServiceAccount, name: keeper}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: keeper, namespace: keeper}
+spec: {serviceAccountName: keeper, containers: [{name: keeper}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: keeper, namespace: keeper}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress: [{ports: [{port: 443}]}, {ports: [{port: 53, protocol: UDP}, {port: 53}]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("profiles", "code", "rules"),
+    [
+        ([], 0, ["PF240"]),
+        (["eks"], 0, ["PF240"]),
+        (["kind"], 1, ["PF110", "PF240"]),
+        (["eks", "kind"], 1, ["PF110", "PF240"]),
+        (["ours.yaml"], 1, ["PF110", "PF240"]),
+    ],
+)
+def test_a_profile_tells_what_the_input_does_not(
+    folder: Path, capsys: pytest.CaptureFixture[str], profiles: list[str], code: int, rules: list[str]
+) -> None:
+    (folder / "ours.yaml").write_text("extends: eks\napiPorts: [16443]\n")
+    (folder / "operator.yml").write_text(OPERATOR)
+    chosen = [word for name in profiles for word in ("--profile", name)]
+    answered, out, _ = run(capsys, "check", "operator.yml", *chosen, "-o", "json")
+    assert (answered, findings(out)) == (code, rules)
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("word", ["kid", "no-such.yaml"])
+def test_a_profile_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str], word: str) -> None:
+    code, out, err = run(capsys, "check", "good.yaml", "--profile", word)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"podfence: --profile {word}: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_strict_is_about_what_the_server_refuses_and_not_about_relations(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("operator.yaml").write_text(OPERATOR)
+    assert run(capsys, "check", "operator.yaml", "--profile", "kind", "--strict")[0] == 1
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_would_take_too_much_memory_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "check", "good.yaml", "--max-memory", "1KiB")
+    assert (code, out) == (2, "")
+    assert "--max-memory" in err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from podfence.lint.profiles import PROFILES
+from podfence.lint.relations import Clusters
 from podfence.lint.run import check
 from podfence.manifests.inputs import read_data
 from podfence.manifests.validation.admission import Server
@@ -45,3 +47,48 @@ def test_long_and_strange_lines_are_shown_within_the_width() -> None:
     lines = text(manifest.replace("\x1b", "\t"), width=60)
     assert max(map(len, lines[1:])) <= 60 or "matchLabels" in lines[3]
     assert not any("\x1b" in line for line in lines)
+
+
+CART = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: cart, namespace: shop, labels: {app: cart}}
+spec: {containers: [{name: cart, ports: [{name: grpc, containerPort: 7000}]}]}
+---
+"""
+MISSPELT = CART + HEAD + "  podSelector: {}\n  ingress:\n  - ports:\n    - port: grcp\n"
+
+
+def test_a_finding_by_relation_says_what_is_felt_and_shows_the_proved_fix() -> None:
+    assert text(MISSPELT, quiet=True) == [
+        "BROKEN  1 file, 1 policy: 1 error.",
+        "",
+        "a.yaml:13:7  error  PF160 named-port-unknown  NetworkPolicy shop/web",
+        '  Ingress rule 1 allows port "grcp", but no container of Pod shop/cart declares that name: it allows',
+        "    nothing.",
+        "  You will see: connections to shop/cart on that port time out.",
+        "  11 |   ingress:",
+        "  12 |   - ports:",
+        "  13 |     - port: grcp",
+        "     |             ^^^^",
+        "  declared: grpc (7000)",
+        "  Fix (proved: opens anybody → shop/cart TCP 7000, nothing else):",
+        "          ingress:",
+        "          - ports:",
+        "      -     - port: grcp",
+        "      +     - port: grpc",
+    ]
+
+
+def test_the_clusters_that_a_finding_holds_in_are_named_unless_it_holds_in_all() -> None:
+    manifest = (
+        CART
+        + HEAD
+        + "  podSelector: {}\n  policyTypes: [Egress]\n  egress: [{ports: [{port: 53}]}, {to: [{podSelector: {}}]}]\n"
+    )
+    profiles = (PROFILES["openshift"], PROFILES["kind"])
+    for chosen, shown in ((profiles, ["  In clusters like: openshift"]), (profiles[:1], [])):
+        findings = check(read_data(manifest.encode(), "a.yaml"), Server(), clusters=Clusters(chosen))
+        lines = list(check_text(findings, Terminal(), lambda _: ()))
+        assert [line for line in lines if "PF104" in line and "dns-port" in line]
+        assert [line for line in lines if line.startswith("  In clusters") and "openshift" in line] == shown

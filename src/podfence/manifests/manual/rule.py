@@ -39,9 +39,24 @@ def error(id_: str, name: str, *, what: str, why: str, example: str, fix: str, b
     return Rule(id_, name, Severity.ERROR, _prose(what), _prose(why), example, fix, brings=brings)
 
 
-def warning(id_: str, name: str, *, what: str, why: str, example: str, fix: str, kubernetes_version: str = "") -> Rule:
-    """Make a rule about something that the server, or the design of the APIs, warns about."""
-    return Rule(id_, name, Severity.WARNING, _prose(what), _prose(why), example, fix, kubernetes_version)
+def warning(
+    id_: str,
+    name: str,
+    *,
+    what: str,
+    why: str,
+    example: str,
+    fix: str,
+    kubernetes_version: str = "",
+    brings: tuple[str, ...] = (),
+) -> Rule:
+    """Make a rule about something that the server, the design of the APIs, or a relation warns about."""
+    return Rule(id_, name, Severity.WARNING, _prose(what), _prose(why), example, fix, kubernetes_version, brings)
+
+
+def info(id_: str, name: str, *, what: str, why: str, example: str, fix: str, brings: tuple[str, ...] = ()) -> Rule:
+    """Make a rule about something worth knowing that may well be meant."""
+    return Rule(id_, name, Severity.INFO, _prose(what), _prose(why), example, fix, brings=brings)
 
 
 def _prose(text: str) -> str:
@@ -71,3 +86,24 @@ def manifest(api_version: str, kind: str, spec: str, metadata: str) -> str:
     body = indent(dedent(spec).strip("\n"), "  ")
     head = indent(dedent(metadata).strip("\n"), "  ")
     return f"apiVersion: {api_version}\nkind: {kind}\nmetadata:\n{head}\nspec:\n{body}\n"
+
+
+def deployment(name: str, labels: str = "", container: str = "", namespace: str = "shop") -> str:
+    """Write a Deployment for an example: ``labels`` in flow style, ``container`` as further lines of its container."""
+    labels = labels or f"{{app: {name}}}"
+    lines = indent(dedent(container).strip("\n") + "\n", "        ") if container else ""
+    return (
+        f"apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n"
+        f"  replicas: 2\n  selector:\n    matchLabels: {labels}\n  template:\n    metadata:\n      labels: {labels}\n"
+        f"    spec:\n      containers:\n      - name: {name}\n        image: {name}\n{lines}"
+    )
+
+
+def namespace(name: str, labels: str = "{}") -> str:
+    """Write a Namespace for an example, its labels in flow style."""
+    return f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: {name}\n  labels: {labels}\n"
+
+
+def documents(*texts: str) -> str:
+    """Join manifests of an example."""
+    return "---\n".join(texts)

@@ -77,8 +77,8 @@ RULES: tuple[Rule, ...] = (
     error(
         "PF007",
         "unreadable-field",
-        what="A field of a pod, workload, namespace, node, service or endpoint slice that decides about connections "
-        "is not what the API allows.",
+        what="A field of an object other than a policy that decides about connections, or tells who will connect (an "
+        "Ingress, a monitor, a webhook), is not what the API allows.",
         why="The API server refuses the object, and answers about who can reach it would be guesses.",
         example=_POD.format(label="2"),
         fix=_POD.format(label='"2"'),

@@ -1,0 +1,86 @@
+"""Running the rules over an input: what holds in which cluster, and what is shown of it."""
+
+from __future__ import annotations
+
+from podfence.lint.finding import Finding
+from podfence.lint.profiles import PROFILES, find_profile
+from podfence.lint.relations import Clusters
+from podfence.lint.run import check
+from podfence.manifests.inputs import read_data
+from podfence.manifests.validation.admission import Server
+
+OPERATOR = """\
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: keeper, namespace: keeper}
+roleRef: {kind: Role, name: keeper}
+subjects: [{kind: ServiceAccount, name: keeper}]
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: keeper, namespace: keeper, labels: {app: keeper}}
+spec: {serviceAccountName: keeper, containers: [{name: keeper}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: keeper, namespace: keeper}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - {to: [{ipBlock: {cidr: 10.0.0.0/25}}], ports: [{port: 6443}]}
+  - {ports: [{port: 53, protocol: UDP}, {port: 53}]}
+"""
+
+
+def found(text: str, *profiles: str) -> list[Finding]:
+    clusters = Clusters(tuple(PROFILES.get(name) or find_profile("file.yaml", name) for name in profiles))
+    return list(check(read_data(text.encode(), "a.yaml"), Server(), clusters=clusters).findings)
+
+
+def api_server(text: str, *profiles: str) -> list[tuple[str, ...]]:
+    return [finding.profiles for finding in found(text, *profiles) if finding.rule == "PF110"]
+
+
+def test_a_finding_names_the_clusters_that_it_holds_in_unless_it_holds_in_all() -> None:
+    assert api_server(OPERATOR, "kind", "eks") == [("eks",)]
+    assert api_server(OPERATOR, "eks", "gke") == [()]
+    assert api_server(OPERATOR, "kind", "kubeadm") == []
+
+
+def test_the_addresses_of_a_profile_must_all_be_reached() -> None:
+    assert api_server(OPERATOR, "{extends: kind, apiCidrs: [10.0.0.16/28]}") == []
+    (finding,) = [item for item in found(OPERATOR, "{extends: kind, apiCidrs: [10.0.0.0/24]}") if item.rule == "PF110"]
+    assert "cidr: 10.0.0.0/24" in (finding.fix or "")
+
+
+def test_the_endpoints_of_the_input_win_over_a_profile() -> None:
+    slices = """\
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: kubernetes, namespace: default, labels: {kubernetes.io/service-name: kubernetes}}
+addressType: IPv4
+endpoints: [{addresses: [10.0.0.7]}]
+ports: [{name: https, port: 6443}]
+"""
+    assert api_server(OPERATOR + slices, "eks", "minikube") == []
+    assert api_server(OPERATOR + slices.replace("10.0.0.7", "10.0.0.200"), "kind") == [()]
+
+
+def test_a_policy_that_the_server_refuses_has_no_findings_by_relation() -> None:
+    refused = OPERATOR.replace("podSelector: {}", "podSelector: {}\n  nonsense: 1")
+    assert {finding.rule for finding in found(refused, "eks")} == {"PF003"}
+
+
+def test_a_pod_without_a_token_does_not_use_the_api() -> None:
+    assert (
+        api_server(
+            OPERATOR.replace("{serviceAccountName", "{automountServiceAccountToken: false, serviceAccountName"), "eks"
+        )
+        == []
+    )
+
+
+def test_nothing_is_asked_where_there_is_no_policy() -> None:
+    assert found("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n", "kind") == []
