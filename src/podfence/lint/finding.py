@@ -35,7 +35,8 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
 
     Rules by relation say more: ``felt`` is what people will see, ``profiles`` the clusters that the finding holds
     in (none: in any). A ``fix`` of theirs is proved: ``patch`` are the lines that differ, ``effect`` what it opens
-    and closes, and ``changes`` the same for whoever edits the file that the policy ``ref`` stands in.
+    and closes, and ``changes`` the same for whoever edits the file that the policy ``mended`` stands in, which may be
+    another than ``ref``.
     """
 
     rule: str
@@ -53,6 +54,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     patch: tuple[str, ...] = ()
     effect: str = ""
     changes: tuple[Change, ...] = ()
+    mended: ObjectRef | None = None
 
     @property
     def fingerprint(self) -> str:

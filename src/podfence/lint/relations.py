@@ -148,5 +148,10 @@ def _finding(item: Found, profiles: tuple[str, ...], fix: Fix | None) -> Finding
     if fix is None:
         return finding
     return msgspec.structs.replace(
-        finding, fix=fix.manifest, patch=fix.difference, effect=fix.effect, changes=fix.mend.changes
+        finding,
+        fix=fix.manifest,
+        patch=fix.difference,
+        effect=fix.effect,
+        changes=fix.mend.changes,
+        mended=fix.mend.ref,
     )
