@@ -36,7 +36,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     Rules by relation say more: ``felt`` is what people will see, ``profiles`` the clusters that the finding holds
     in (none: in any). A ``fix`` of theirs is proved: ``patch`` are the lines that differ, ``effect`` what it opens
     and closes, and ``changes`` the same for whoever edits the file that the policy ``mended`` stands in, which may be
-    another than ``ref``.
+    another than ``ref``; ``only_opens`` tells that they close nothing.
     """
 
     rule: str
@@ -55,6 +55,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     effect: str = ""
     changes: tuple[Change, ...] = ()
     mended: ObjectRef | None = None
+    only_opens: bool = False
 
     @property
     def fingerprint(self) -> str:

@@ -154,4 +154,5 @@ def _finding(item: Found, profiles: tuple[str, ...], fix: Fix | None) -> Finding
         effect=fix.effect,
         changes=fix.mend.changes,
         mended=fix.mend.ref,
+        only_opens=fix.only_opens,
     )
