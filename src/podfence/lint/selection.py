@@ -55,9 +55,18 @@ def rules_named(word: str, where: str) -> tuple[Rule, ...]:
     found = tuple(rule for rule in RULES if start.startswith("PF") and rule.id.startswith(start))
     if found:
         return found
-    similar = similar_rules(word)
-    advice = f"did you mean {similar[0]}?" if similar else "podfence rule lists them all"
-    raise PodfenceError(f"{where} {word}: no such rule; {advice}")
+    raise PodfenceError(f"{where} {word}: no such rule; {advice(word)}")
+
+
+def advice(word: str) -> str:
+    """Say what may have been meant by a word that names no rule; one number is as likely as another."""
+    similar = similar_rules(word) if not _is_number(word) else []
+    return f"did you mean {similar[0]}?" if similar else "podfence rule lists them all"
+
+
+def _is_number(word: str) -> bool:
+    """Tell whether a word looks like an id, or the beginning of one."""
+    return word.upper().startswith("PF") and word[2:].isdigit()
 
 
 def selection(

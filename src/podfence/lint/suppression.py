@@ -13,8 +13,8 @@ import msgspec
 
 from podfence.lint.finding import Finding, Suppressed
 from podfence.lint.manual.suppression import IGNORES_NOTHING, UNKNOWN_RULE, WITHOUT_REASON
-from podfence.lint.registry import find_rule, similar_rules
-from podfence.lint.selection import Selection
+from podfence.lint.registry import find_rule
+from podfence.lint.selection import Selection, advice
 from podfence.manifests.documents import Item
 from podfence.manifests.judge import reference
 from podfence.manifests.manual.rule import Rule
@@ -113,10 +113,9 @@ class Suppressions:
         for number, item in enumerate(self._found):
             rule = item.rule
             if rule is None:
-                similar = similar_rules(item.word)
-                hint = f"did you mean {similar[0]}?" if similar else "podfence rule lists them all"
                 named = f"{item.word} is no rule" if item.word else "the rule is missing"
-                yield _finding(UNKNOWN_RULE, item, f"This {item.written_as} ignores nothing: {named}.", hint)
+                message = f"This {item.written_as} ignores nothing: {named}."
+                yield _finding(UNKNOWN_RULE, item, message, advice(item.word))
             elif not item.reason:
                 message = f"This {item.written_as} ignores {rule.id} {rule.name} without a reason, so it has no effect."
                 yield _finding(WITHOUT_REASON, item, message, "write why behind it")
