@@ -92,7 +92,7 @@ def _edited(text: str, position: Position, old: Mapping[str, Any], new: Mapping[
     if root is None:
         raise CannotRewriteError("the document cannot be taken apart")
     node = _node_at(root, position.line - first_line, position.column - 1)
-    edits = sorted(_Editor(document).change(node, old, new))
+    edits = sorted(_Editor(document, _offset(node)).change(node, old, new))
     if any(one.end > other.start for one, other in pairwise(edits)):
         raise CannotRewriteError("two changes meet at one place")
     for edit in reversed(edits):
@@ -130,8 +130,9 @@ def _node_at(root: Node, line: int, column: int) -> Node:
 class _Editor:
     """Finds the edits that turn the text of one value into that of another."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, offset: int) -> None:
         self._text = text
+        self._offset = offset
         self._break = "\r\n" if "\r\n" in text else "\n"
 
     def change(self, node: Node, old: Any, new: Any, *, below: Node | None = None) -> Iterator[Edit]:  # noqa: ANN401 (any plain value)
@@ -178,7 +179,7 @@ class _Editor:
         last = self._end(pairs[-1][1])
         if node.flow_style:
             return Edit(last, last, "".join(f", {flow_text(key)}: {flow_text(value)}" for key, value in added.items()))
-        return self._below(last, block_lines(added, self._offset(node)), node.start_mark.column)
+        return self._below(last, block_lines(added, self._offset), node.start_mark.column)
 
     # Lists
 
@@ -234,7 +235,7 @@ class _Editor:
         last = self._end(items[-1])
         if node.flow_style:
             return Edit(last, last, "".join(f", {flow_text(value)}" for value in added))
-        return self._below(last, block_lines(added, self._offset(node)), node.start_mark.column)
+        return self._below(last, block_lines(added, self._offset), node.start_mark.column)
 
     # Values
 
@@ -244,16 +245,16 @@ class _Editor:
         text = _scalar(node, new)
         grows = isinstance(new, dict | list) and bool(new)
         if is_block and grows:
-            lines = block_lines(new, self._offset(node))
+            lines = block_lines(new, self._offset)
             yield Edit(start, end, f"{self._break}{' ' * node.start_mark.column}".join(lines))
         elif is_block and below is not None:
             yield Edit(self._colon(below), end, f" {text}")
         elif below is not None and grows and (len(text) > _SHORT or start == end):
             # Where nothing or an empty list stood behind the key, the lines come below it.
             column = below.start_mark.column
-            indent = column if isinstance(new, list) else column + 2
+            indent = column + (self._offset if isinstance(new, list) else 2)
             yield Edit(self._colon(below), end, "")
-            yield self._below(end, block_lines(new, 0), indent)
+            yield self._below(end, block_lines(new, self._offset), indent)
         elif start == end:
             yield Edit(start, end, f" {text}")
         else:
@@ -299,20 +300,21 @@ class _Editor:
             return Edit(at, at, text)
         return Edit(at, at, self._break + text.removesuffix(self._break))
 
-    def _offset(self, node: Node) -> int:
-        """Tell how far lists are indented below their key, as the value does it, else not at all."""
-        waiting: list[Node] = [node]
-        while waiting:
-            current = waiting.pop(0)
-            if isinstance(current, yaml.MappingNode):
-                for key, value in current.value:
-                    if isinstance(value, yaml.SequenceNode) and not value.flow_style:
-                        offset: int = value.start_mark.column - key.start_mark.column
-                        return max(0, offset)
-                    waiting.append(value)
-            elif isinstance(current, yaml.SequenceNode):
-                waiting.extend(current.value)
-        return 0
+
+def _offset(node: Node) -> int:
+    """Tell how far lists are indented below their key, as the first of an object is, else not at all."""
+    waiting: list[Node] = [node]
+    while waiting:
+        current = waiting.pop(0)
+        if isinstance(current, yaml.MappingNode):
+            for key, value in current.value:
+                if isinstance(value, yaml.SequenceNode) and not value.flow_style:
+                    offset: int = value.start_mark.column - key.start_mark.column
+                    return max(0, offset)
+                waiting.append(value)
+        elif isinstance(current, yaml.SequenceNode):
+            waiting.extend(current.value)
+    return 0
 
 
 def _comparable(values: Sequence[Any]) -> list[str]:
