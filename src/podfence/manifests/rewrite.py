@@ -62,9 +62,16 @@ def rewritten(data: bytes, position: Position, new: Mapping[str, Any]) -> bytes:
     after = mark + _edited(text.removeprefix(_BOM), position, before[target].plain(), new)
     result = after.encode()
     wanted = [new if number == target else item.plain() for number, item in enumerate(before)]
-    if [item.plain() for item in _objects(result, position.file)] != wanted:
+    if not _holds(result, position.file, wanted):
         raise CannotRewriteError("the way it is written does not let the change stand alone")
     return result
+
+
+def _holds(data: bytes, file: str, wanted: Sequence[Mapping[str, Any]]) -> bool:
+    try:
+        return [item.plain() for item in _objects(data, file)] == wanted
+    except CannotRewriteError:
+        return False
 
 
 def _stands_at(item: Item, position: Position) -> bool:
@@ -92,7 +99,8 @@ def _edited(text: str, position: Position, old: Mapping[str, Any], new: Mapping[
     if root is None:
         raise CannotRewriteError("the document cannot be taken apart")
     node = _node_at(root, position.line - first_line, position.column - 1)
-    edits = sorted(_Editor(document, _offset(node)).change(node, old, new))
+    # The same edit comes twice where an alias repeats what is edited.
+    edits = sorted(set(_Editor(document, _offset(node)).change(node, old, new)))
     if any(one.end > other.start for one, other in pairwise(edits)):
         raise CannotRewriteError("two changes meet at one place")
     for edit in reversed(edits):

@@ -12,7 +12,7 @@ def annotation(severity: str, title: str, message: str, position: Position | Non
     """Write one annotation; ``severity`` is error, warning or info."""
     properties = {"title": title}
     if position is not None and position.file != STDIN:
-        place = {"file": position.file, "line": str(position.line), "col": str(position.column)}
+        place = {"file": position.file.removeprefix("./"), "line": str(position.line), "col": str(position.column)}
         properties = place | properties
     written = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
     return f"::{_WORDS[severity]} {written}::{_data(message)}\n"

@@ -51,7 +51,7 @@ def test_an_annotation_suppresses_in_its_object() -> None:
     findings = found(annotated("podfence.io/ignore.PF160: a reason"))
     assert rules(findings) == []
     (suppressed,) = findings.suppressed
-    assert (suppressed.by, suppressed.reason, str(suppressed.position)) == ("annotation", "a reason", "f.yaml:15:17")
+    assert (suppressed.by, suppressed.reason, str(suppressed.position)) == ("annotation", "a reason", "f.yaml:16:17")
 
 
 def test_an_annotation_suppresses_in_json_and_in_what_a_server_sends() -> None:
