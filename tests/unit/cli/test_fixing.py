@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from podfence.cli import fixing
 from podfence.cli.main import main
+from podfence.lint.finding import Findings
+from podfence.lint.fixing import Fixing, Texts, fix_all
 from tests.unit.lint.inputs import DEPLOYMENT, FAULTY, POLICY
 
 MENDED = FAULTY.replace("port: htp", "port: http")
@@ -109,14 +110,12 @@ def to_json(text: str) -> str:
 def test_a_file_that_changed_meanwhile_is_left_alone(
     capsys: pytest.CaptureFixture[str], file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fix_all: Callable[..., object] = fixing.fix_all
-
-    def slow(*arguments: object) -> object:
-        done = fix_all(*arguments)
+    def slow(check: Callable[[], Findings], texts: Texts, why_not: Callable[[str], str]) -> Fixing:
+        done = fix_all(check, texts, why_not)
         file.write_text("# other\n")
         return done
 
-    monkeypatch.setattr(fixing, "fix_all", slow)
+    monkeypatch.setattr("podfence.cli.fixing.fix_all", slow)
     code, out, err = run(capsys, "--fix", ".")
     assert (code, out, file.read_text()) == (2, "", "# other\n")
     assert err == "podfence: ./a.yaml: has changed meanwhile, nothing was written; run it again\n"
