@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A walk through the shop, as a person would ask: is it valid, who reaches whom, why not, and what would mend it.
 
-Needs nothing but Python and the installed program. It works on a copy in a temporary folder and leaves no trace.
+Needs nothing but Python and the installed program. It works on a copy in a temporary folder and leaves no trace. In
+the end real packets tell the same, in a lab of its own, where the machine can have one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ALREADY_FINE = 0
 NO = 1
+NOT_POSSIBLE = 2
+NO_ANSWER = 28
+"""What curl says when nothing came in time."""
+LAB = "demo"
+CLUSTER_ADDRESS = "10.96.0.80"
 
 
 class DemoError(Exception):
@@ -29,7 +35,8 @@ def main() -> int:
     """Walk through the shop; 0 unless a command misbehaves."""
     try:
         with tempfile.TemporaryDirectory(prefix="podfence-demo-") as folder:
-            shutil.copytree(HERE / "shop", Path(folder) / "shop")
+            for name in ("shop", "packets"):
+                shutil.copytree(HERE / name, Path(folder) / name)
             Walk(Path(folder)).all()
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
@@ -52,13 +59,14 @@ class Walk:
         """Take every step."""
         self.say(
             "A shop: twelve services in one namespace, each with its policy, some of them wrong. Everything below is a"
-            " copy of examples/shop; no cluster is needed, and nothing is sent anywhere."
+            " copy of examples/shop; no cluster is needed."
         )
         self.is_it_valid()
         self.who_reaches_whom()
         self.who_reaches_the_money()
         self.why_not()
         self.what_is_exposed()
+        self.what_do_packets_say()
         self.what_next()
 
     def is_it_valid(self) -> None:
@@ -113,6 +121,47 @@ class Walk:
         self.step("What is exposed?")
         self.podfence(ALREADY_FINE, "map", "--exposed", "shop")
 
+    def what_do_packets_say(self) -> None:
+        """Tell the story of deny-all, allow one, and the forgotten DNS with packets, where the machine can."""
+        self.step("What do real packets say?")
+        print(self.styled("2", f"$ podfence lab up --name {LAB} -f packets/10-app.yaml"), flush=True)
+        started = self.run("lab", "up", "-q", "--name", LAB, "-f", "packets/10-app.yaml")
+        if started.returncode == NOT_POSSIBLE:
+            self.say(f"Not on this machine: {started.stderr.strip().removeprefix('podfence: ')}.")
+            return
+        print(started.stdout, flush=True)
+        try:
+            self.packets()
+        finally:
+            self.run("lab", "down", "--name", LAB)
+
+    def packets(self) -> None:
+        """Close the lab's namespace, and open what is needed, one policy after the other."""
+        self.say("A cluster of its own, on this machine and with no way out of it. The client asks books by name:")
+        self.curl(ALREADY_FINE, "books")
+        self.say("Now a policy that closes the namespace. By address, so that nothing but the connection is asked for:")
+        self.lab("20-deny-all.yaml")
+        self.curl(NO_ANSWER, CLUSTER_ADDRESS)
+        self.podfence(ALREADY_FINE, "flows", "--name", LAB, "--last", "1")
+        self.say("Every drop has its reason. One rule lets the client out, another lets it in to books:")
+        self.lab("30-allow-client.yaml")
+        self.curl(ALREADY_FINE, CLUSTER_ADDRESS)
+        self.say("By name it does not work, and the error speaks of everything but the cause:")
+        self.curl(NO_ANSWER, "books")
+        self.podfence(ALREADY_FINE, "flows", "--name", LAB, "--last", "1")
+        self.say("The DNS that everybody forgets. With it, and with every pair of ends tried against the policies:")
+        self.lab("40-dns.yaml")
+        self.curl(ALREADY_FINE, "books")
+        self.podfence(ALREADY_FINE, "lab", "probe", "--name", LAB)
+
+    def lab(self, file: str) -> None:
+        """Apply a file to the lab."""
+        self.podfence(ALREADY_FINE, "lab", "up", "-q", "--name", LAB, "-f", f"packets/{file}")
+
+    def curl(self, expected: int, host: str) -> None:
+        """Ask a host from the client's pod."""
+        self.podfence(expected, "lab", "exec", "--name", LAB, "client", "--", "curl", "-sm", "2", host)
+
     def what_next(self) -> None:
         """Say where to go from here."""
         self.step("Two faults are left for you to find")
@@ -120,6 +169,7 @@ class Walk:
         for about, arguments in (
             ("what is the matter with currency?", f"why shop/frontend shop/currency grpc {shop}"),
             ("and with shipping?", f"why shop/shipping kube-system/service/kube-dns 53/UDP {shop}"),
+            ("a lab to play with; then export KUBECONFIG=$(podfence lab kubeconfig --path)", f"lab up -f {shop}"),
             ("the map for programs: json, csv, md, dot", f"map -o json {shop}"),
             ("the manual of a rule", "rule PF003"),
             ("your turn", "check YOUR-MANIFESTS"),
@@ -145,9 +195,13 @@ class Walk:
 
     def captured(self, *arguments: str) -> str:
         """Give the output of a command instead of showing it."""
+        return self.run(*arguments).stdout
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command and keep what it says."""
         return subprocess.run(
             [program(), *arguments], cwd=self.folder, check=False, capture_output=True, encoding="utf-8"
-        ).stdout
+        )
 
     def step(self, title: str) -> None:
         """Begin a step."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -12,7 +14,7 @@ from podfence.lab.applying import Applier
 from podfence.lab.comparing import compare
 from podfence.lab.options import LabOptions
 from podfence.manifests.documents import Item
-from podfence.manifests.inputs import read_inputs
+from podfence.manifests.inputs import read_data, read_inputs
 from tests.lab.whole import Whole, lab
 from tests.scenarios.story import HERE, Case, scenarios
 
@@ -24,38 +26,46 @@ CASES = [(name, number, case) for name, story in scenarios().items() for number,
 class Stage:
     """A lab on which one story is played after the other."""
 
-    def __init__(self, whole: Whole) -> None:
+    def __init__(self, whole: Whole, nodes: int) -> None:
         self.whole = whole
+        self._nodes = nodes
         self._there: dict[str, Item] = {}
 
     def play(self, case: Case) -> None:
         """Bring the lab to the manifests of a case: what is not among them goes, the rest is applied."""
-        applier = Applier(self.whole.server, case.namespace or "default")
-        wanted = {applier.path_of(item)[0]: item for item in items_of(case)}
-        with httpx2.Client(base_url=self.whole.server, timeout=60) as http:
+        with (
+            Applier(self.whole.server, case.namespace or "default") as applier,
+            httpx2.Client(base_url=self.whole.server, timeout=60) as http,
+        ):
+            wanted = {applier.path_of(item)[0]: item for item in items_of(case, self._nodes)}
             for path in self._there.keys() - wanted.keys():
                 http.request("DELETE", path, json={"gracePeriodSeconds": 0, "propagationPolicy": "Background"})
-        applier.apply(wanted.values())
+            applier.apply(wanted.values())
         self._there = wanted
         self.whole.ready()
 
 
-def items_of(case: Case) -> list[Item]:
-    """Read the objects of a case that a lab can have: its nodes are its own, and so are their names."""
+def items_of(case: Case, nodes: int) -> list[Item]:
+    """Read the objects of a case as a lab of today can have them: on its own nodes, and of kinds still served."""
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 (a stream for standard input)
         readings = list(read_inputs([str(HERE / name) for name in case.with_], stdin=nothing))
-    return [one for one in readings if isinstance(one, Item) and one.kind != "Node" and not is_placed(one)]
+    objects = [one.plain() for one in readings if isinstance(one, Item) and one.kind != "Node"]
+    homes: dict[str, str] = {}
+    for value in objects:
+        spec: Any = value.get("spec")
+        if value["kind"] == "Pod" and spec.get("nodeName"):
+            spec["nodeName"] = homes.setdefault(spec["nodeName"], f"node-{len(homes) % nodes + 1}")
+        if value["apiVersion"] == "extensions/v1beta1":
+            value["apiVersion"] = "apps/v1"
+            spec.setdefault("selector", {"matchLabels": spec["template"]["metadata"]["labels"]})
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    return [one for one in read_data(text.encode(), "case.json") if isinstance(one, Item)]
 
 
-def is_placed(item: Item) -> bool:
-    spec = item.plain().get("spec")
-    return item.kind == "Pod" and isinstance(spec, dict) and "nodeName" in spec
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    with lab(LabOptions(nodes=3)) as whole:
-        yield Stage(whole)
+@pytest.fixture(scope="module", params=[1, 3], ids=["one node", "three nodes"])
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with lab(LabOptions(nodes=request.param)) as whole:
+        yield Stage(whole, request.param)
 
 
 @pytest.mark.parametrize(("name", "number", "case"), CASES, ids=[f"{name} {number}" for name, number, _ in CASES])

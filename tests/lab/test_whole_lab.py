@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import time
@@ -15,6 +16,7 @@ import pytest
 from podfence.lab.comparing import compare
 from podfence.lab.folder import LabFolder
 from podfence.lab.options import LabOptions
+from tests.documents import ROOT
 from tests.lab.whole import Whole, decoded, lab
 
 pytestmark = pytest.mark.lab
@@ -170,6 +172,37 @@ def test_an_agent_that_is_killed_comes_back_and_leaves_no_gap(whole: Whole) -> N
         whole.ready()
 
 
+SHORT = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: short, namespace: fresh}
+spec:
+  restartPolicy: Never
+  containers: [{name: c, image: agnhost, args: [connect, "ADDRESS:80", --timeout=500ms]}]
+"""
+
+
+@needs_kubectl
+def test_a_pod_starts_once_its_agents_know_it_so_that_its_first_packet_passes(whole: Whole) -> None:
+    whole.apply_text(SHOP.replace("shop", "fresh"))
+    whole.ready()
+    web = whole.kubectl("get", "pods", "-n", "fresh", "-l", "app=web", "-o", "jsonpath={.items[0].status.podIP}")
+    main = next(pid for pid in pids_of(whole.folder.name) if "podfence.lab.daemon" in command_of(pid))
+    agents = [pid for pid in descendants(main) if "podfence agent" in command_of(pid)]
+    assert agents
+    for pid in agents:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        whole.apply_text(SHORT.replace("ADDRESS", web))
+        whole.kubectl("wait", "-n", "fresh", "pod/short", "--for=jsonpath={.status.podIP}", "--timeout=20s")
+    finally:
+        for pid in agents:
+            os.kill(pid, signal.SIGCONT)
+    ended = "--for=jsonpath={.status.containerStatuses[0].state.terminated.reason}"
+    whole.kubectl("wait", "-n", "fresh", "pod/short", ended, "--timeout=20s")
+    assert whole.kubectl("get", "pod", "short", "-n", "fresh", "-o", "jsonpath={.status.phase}") == "Succeeded"
+
+
 def test_two_labs_run_beside_each_other_and_know_nothing_of_each_other() -> None:
     with lab() as one, lab() as other:
         one.apply_text(SHOP)
@@ -223,3 +256,24 @@ def descendants(root: int) -> list[int]:
         waiting = waiting[1:] + children
         found += children
     return found
+
+
+def test_assertions_are_held_against_packets(whole: Whole, tmp_path: Path) -> None:
+    whole.apply(ROOT / "examples" / "packets")
+    whole.ready()
+    file = tmp_path / "books.test.yaml"
+    text = """\
+apiVersion: podfence/v1
+kind: ConnectivityTest
+tests:
+- {name: read, from: [default/client], to: [default/service/books], ports: [80], expect: allow, only: true}
+- {name: ask nobody, from: [default/books], to: [internet, default/client], expect: deny}
+"""
+    file.write_text(text, "utf-8")
+    held = whole.podfence("test", str(file), "--against", f"lab:{whole.folder.name}")
+    assert (held.returncode, held.stderr) == (0, "")
+    assert re.match(r"PASSED  2 tests, with [0-9]{2,} connections of real packets\.$", held.stdout.splitlines()[0])
+    file.write_text(text.replace("expect: deny", "expect: allow"), "utf-8")
+    refuted = whole.podfence("test", str(file), "--against", f"lab:{whole.folder.name}")
+    assert refuted.returncode == 1
+    assert "packets did not arrive (TIMEOUT), expected allowed" in refuted.stdout

@@ -17,7 +17,7 @@ from podfence.lab.applying import Applied, Applier
 from podfence.lab.control_client import ask, end, environment, start
 from podfence.lab.folder import LabFolder
 from podfence.lab.options import LabOptions, Started
-from podfence.manifests.inputs import read_data, read_inputs
+from podfence.manifests.inputs import Reading, read_data, read_inputs
 
 
 class Whole:
@@ -30,11 +30,16 @@ class Whole:
     def apply(self, *paths: str | Path) -> Applied:
         """Apply files and folders."""
         with open(os.devnull, "rb") as nothing:  # noqa: PTH123 (a stream for standard input)
-            return Applier(self.server).apply(list(read_inputs([str(path) for path in paths], stdin=nothing)))
+            readings = list(read_inputs([str(path) for path in paths], stdin=nothing))
+        return self._applied(readings)
 
     def apply_text(self, text: str) -> Applied:
         """Apply manifests that stand in a test."""
-        return Applier(self.server).apply(list(read_data(text.encode(), "test.yaml")))
+        return self._applied(list(read_data(text.encode(), "test.yaml")))
+
+    def _applied(self, readings: list[Reading]) -> Applied:
+        with Applier(self.server) as applier:
+            return applier.apply(readings)
 
     def ready(self, timeout_s: float = 60) -> None:
         """Wait until every pod is ready and every node enforces what is there."""

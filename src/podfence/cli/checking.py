@@ -68,7 +68,7 @@ class Checking(msgspec.Struct, frozen=True, kw_only=True):
         server = server_for(self.version or live.version, self.channel)
         with paused_gc():
             found = check(iter(live.items), server, clusters=self.clusters, selection=self.selection)
-        return self._new(found if shown is None else found.within(shown))
+        return self._new(found if shown is None else found.about(shown))
 
     def _new(self, found: Findings) -> Findings:
         if self.baseline is None:

@@ -14,11 +14,12 @@ from podfence.cli.settings import is_excluded
 
 if TYPE_CHECKING:
     from podfence.engine.difference import Difference
+    from podfence.engine.endpoints import Grouping
     from podfence.manifests.inputs import Reading
     from podfence.manifests.loaded import Loaded
     from podfence.report.diff_entries import Entry
 
-FORMATS = ("text", "json", "md", "sarif", "github")
+FORMATS = ("text", "json", "md", "sarif", "github", "html")
 
 
 @click.command(short_help="Which connections a change opens and closes.")
@@ -81,7 +82,7 @@ def command(
         found = entries(changes)
     if expect is not None:
         return _expected(expect, changes, found, quiet=quiet)
-    _write(changes, found, outputs, color)
+    _write(changes, found, outputs, color, Grouping(by))
     return 0 if changes.is_empty else 1
 
 
@@ -155,7 +156,9 @@ def _expected(expect: str, changes: Difference, found: Iterable[Entry], *, quiet
 _RELATIONS = {"equal": "equal to", "narrower": "equal to or narrower than", "wider": "equal to or wider than"}
 
 
-def _write(changes: Difference, found: list[Entry], outputs: tuple[Output, ...], color: str) -> None:
+def _write(
+    changes: Difference, found: list[Entry], outputs: tuple[Output, ...], color: str, grouping: Grouping
+) -> None:
     def text(on_screen: bool) -> str:  # noqa: FBT001 (the one thing that a text is told)
         from podfence.report.diff_text import diff_text
         from podfence.report.term import Terminal, terminal_for
@@ -183,11 +186,17 @@ def _write(changes: Difference, found: list[Entry], outputs: tuple[Output, ...],
 
         return "".join(diff_github(changes, found))
 
+    def html(_: bool) -> str:  # noqa: FBT001 (likewise)
+        from podfence.report.diff_html import diff_html
+
+        return "".join(diff_html(changes, found, grouping))
+
     texts: dict[str, Callable[[bool], str]] = {
         "text": text,
         "json": plain,
         "md": markdown,
         "sarif": sarif,
         "github": github,
+        "html": html,
     }
     write_outputs(outputs, texts)

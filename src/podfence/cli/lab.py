@@ -41,6 +41,7 @@ def command() -> None:
     default="experimental",
     help="CRDs of the cluster-scoped policies.",
 )
+@click.option("--no-agent", is_flag=True, help="Enforce nothing, as network plugins do that know no policy.")
 @click.option("-n", "--namespace", default="default", metavar="NAMESPACE", help="Namespace of objects that name none.")
 @click.option("--timeout", "timeout_s", type=float, default=120.0, help="Seconds to wait for pods (default: 120).")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing beyond the result.")
@@ -51,6 +52,7 @@ def up(
     nodes: int | None,
     data: str | None,
     crd_channel: str,
+    no_agent: bool,
     namespace: str,
     timeout_s: float,
     quiet: bool,
@@ -67,7 +69,7 @@ def up(
     with Progress(wanted=not quiet) as progress:
         if not folder.is_running:
             progress.step("starting")
-            start(folder, _started(name, nodes, data, crd_channel))
+            start(folder, _started(name, nodes, data, crd_channel, enforced=not no_agent))
         elif nodes is not None and len(ask(folder, "GET", "/status")["nodes"]) != nodes:
             raise PodfenceError(f"lab {name!r} runs with another number of nodes; end it first: podfence lab down")
         progress.step("applying")
@@ -80,11 +82,11 @@ def up(
     return 1 if refused else 0
 
 
-def _started(name: str, nodes: int | None, data: str | None, crd_channel: str) -> Started:
+def _started(name: str, nodes: int | None, data: str | None, crd_channel: str, *, enforced: bool) -> Started:
     from podfence.lab.options import LabOptions, Started
 
     kept = None if data is None else str(Path(data).absolute())
-    return Started(name, LabOptions(nodes or 1, kept, crd_channel))
+    return Started(name, LabOptions(nodes or 1, kept, crd_channel, enforced))
 
 
 def _apply(folder: LabFolder, files: tuple[str, ...], namespace: str) -> bool:
@@ -97,7 +99,8 @@ def _apply(folder: LabFolder, files: tuple[str, ...], namespace: str) -> bool:
     from podfence.model.text import one_line
 
     readings = list(read_inputs(files, stdin=sys.stdin.buffer))
-    applied = Applier(connection(str(folder.kubeconfig)).server, namespace).apply(readings)
+    with Applier(connection(str(folder.kubeconfig)).server, namespace) as applier:
+        applied = applier.apply(readings)
     for line in lines(applied):
         click.echo(one_line(line), err=True)
     if not applied.objects and not applied.faults:
@@ -107,9 +110,10 @@ def _apply(folder: LabFolder, files: tuple[str, ...], namespace: str) -> bool:
 
 def _summary(folder: LabFolder, status: dict[str, Any], took_s: float | None = None) -> str:
     pods, nodes, policies = status["pods"], len(status["nodes"]), status["policies"]
+    kept = "enforced" if status["enforces"] else "and no agent"
     parts = [
         f"{pods} {_many('pod', pods)} on {nodes} {_many('node', nodes)}",
-        f"{policies} {'policy' if policies == 1 else 'policies'} enforced",
+        f"{policies} {'policy' if policies == 1 else 'policies'} {kept}",
     ]
     ready = f", ready in {took_s:.1f} s" if took_s is not None else ""
     return f'Lab "{folder.name}": {", ".join(parts)}{ready}.'

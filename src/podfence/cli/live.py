@@ -16,6 +16,7 @@ from podfence.model.error import PodfenceError
 if TYPE_CHECKING:
     from podfence.kube.config import Connection
     from podfence.kube.reading import ClusterReading
+    from podfence.lab.folder import LabFolder
 
 _KEPT = "podfence.cluster"
 
@@ -58,11 +59,24 @@ def named(text: str) -> Connection | None:
         return connection(_kept().get("kubeconfig"), name or _kept().get("context"))
     if word == LAB:
         from podfence.kube.config import connection
-        from podfence.lab.control_client import require
-        from podfence.lab.folder import DEFAULT_NAME, LabFolder
 
-        return connection(str(require(LabFolder(name or DEFAULT_NAME)).kubeconfig))
+        folder = lab_named(text)
+        return connection(str(folder.kubeconfig)) if folder is not None else None
     return None
+
+
+def lab_named(text: str) -> LabFolder | None:
+    """Give the running lab that ``lab[:NAME]`` names, ``None`` for any other text.
+
+    Raises ``PodfenceError`` when no such lab runs.
+    """
+    word, _, name = text.partition(":")
+    if word != LAB:
+        return None
+    from podfence.lab.control_client import require
+    from podfence.lab.folder import DEFAULT_NAME, LabFolder
+
+    return require(LabFolder(name or DEFAULT_NAME))
 
 
 def read_live(*, quiet: bool, connection: Connection | None = None) -> ClusterReading:

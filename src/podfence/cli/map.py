@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from podfence.manifests.loaded import Loaded
     from podfence.report.overview import Asked
 
-FORMATS = ("text", "json", "csv", "md", "dot")
+FORMATS = ("text", "json", "csv", "md", "dot", "mermaid", "html")
 
 
 @click.command(short_help="Who can reach whom, on which ports.")
@@ -80,6 +80,8 @@ def command(
     if depth is not None and not focus:
         raise click.UsageError("--depth has no effect without --focus ENDPOINT")
     shown = shown_namespace(paths, namespace, all_namespaces=all_namespaces)
+    if by == "namespace" and any(output.format == "html" for output in outputs):
+        raise click.UsageError("-o html folds workloads into namespaces itself; leave out --by namespace")
     with Progress(wanted=not quiet) as progress:
         progress.step("reading")
         loaded = read_manifests(
@@ -96,7 +98,7 @@ def command(
         progress.step("finding connections")
         focused = _focused(connectivity, focus, shown, paths)
         excerpt = _excerpt(connectivity, focused, depth or 1, shown, exposed=exposed)
-        asked = Asked(focus=focus, focused=focused, exposed=exposed, namespace=shown)
+        asked = Asked(focus=focus, focused=focused, exposed=exposed, namespace=shown, depth=depth or 1)
         for output in outputs:
             _write(output, progress.over("writing", _text(output, excerpt, asked, color), len(connectivity.endpoints)))
     return 2 if strict and loaded.problems else 0
@@ -155,16 +157,29 @@ def _text(output: Output, excerpt: Excerpt, asked: Asked, color: str) -> Iterato
             from podfence.report.map_md import map_md
 
             return map_md(excerpt, asked)
-        case "dot":
-            from podfence.report.map_dot import map_dot
-
-            return map_dot(excerpt)
+        case "dot" | "mermaid" | "html":
+            return _picture(output.format, excerpt, asked)
         case _:
             from podfence.report.map_text import map_text
             from podfence.report.term import Terminal, terminal_for
 
             terminal = terminal_for(sys.stdout, color) if output.file is None else Terminal()
             return (f"{line}\n" for line in map_text(excerpt, terminal, asked))
+
+
+def _picture(wanted: str, excerpt: Excerpt, asked: Asked) -> Iterator[str]:
+    """Draw the excerpt."""
+    if wanted == "dot":
+        from podfence.report.map_dot import map_dot
+
+        return map_dot(excerpt)
+    if wanted == "mermaid":
+        from podfence.report.map_mermaid import map_mermaid
+
+        return map_mermaid(excerpt)
+    from podfence.report.map_html import map_html
+
+    return map_html(excerpt, asked)
 
 
 def _write(output: Output, chunks: Iterable[str]) -> None:

@@ -29,9 +29,9 @@ _ENFORCED, _NOT_ENFORCED, _UNKNOWN = 0, 1, 2
     "--timeout",
     "settle_s",
     type=click.FloatRange(1),
-    default=60.0,
+    default=20.0,
     metavar="SECONDS",
-    help="How long to wait for a policy to take effect (default: 60).",
+    help="How long to wait for a policy to take effect (default: 20).",
 )
 @outputs("text", "json")
 @talk

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from podfence.cli.live import named
+from podfence.cli.live import lab_named, named
 from podfence.cli.options import Output, cluster, outputs, pod_cidr, talk, write_outputs
 from podfence.cli.progress import Progress
 from podfence.model.error import PodfenceError
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from podfence.model.snapshot import Snapshot
 
 FORMATS = ("text", "json", "junit")
+
+_PACKET_TIMEOUT_S = 1.0
+"""How long a packet is waited for."""
 
 
 @click.command(short_help="Whether the cluster is as a file expects it.")
@@ -47,7 +50,7 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Hold the tests of FILEs (kind: ConnectivityTest) against manifests, or the objects of a cluster.
+    """Hold the tests of FILEs (kind: ConnectivityTest) against manifests, the objects of a cluster, or a lab's packets.
 
     A test says which ends may, or may not, reach which, on which ports. expect: allow holds when every pair may,
     expect: deny when none may, and only: true when nobody else may. Exit codes: 0 all hold, 1 some do not, 2 a
@@ -62,6 +65,7 @@ def command(
         if init:
             return _init(snapshot)
         outcomes = _examine(assertions, snapshot, namespace, searched, progress)
+        outcomes = _with_packets(outcomes, against, namespace, progress)
     _write(outcomes, outputs, color, verbose=verbose)
     if any(outcome.error for outcome in outcomes):
         return 2
@@ -116,6 +120,19 @@ def _examine(
 
     examiner = Examiner(snapshot, namespace, searched)
     return [examiner.examine(item) for item in progress.over("testing", assertions, len(assertions), every=1)]
+
+
+def _with_packets(
+    outcomes: list[Outcome], against: tuple[str, ...], namespace: str | None, progress: Progress
+) -> list[Outcome]:
+    """Hold the tests against packets as well, when they are held against a lab."""
+    folder = lab_named(against[0]) if len(against) == 1 else None
+    if folder is None:
+        return outcomes
+    from podfence.lab.asserting import hold
+
+    progress.step("trying connections")
+    return hold(folder, outcomes, namespace, _PACKET_TIMEOUT_S)
 
 
 def _write(outcomes: list[Outcome], outputs: tuple[Output, ...], color: str, *, verbose: bool) -> None:

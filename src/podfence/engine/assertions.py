@@ -30,21 +30,30 @@ from podfence.model.snapshot import Snapshot
 
 
 class Flaw(msgspec.Struct, frozen=True):
-    """One connection that is not as expected, with the reason; or ``others``, who may connect and should not."""
+    """One connection that is not as expected, with the reason; or ``others``, who may connect and should not.
+
+    ``packets`` says what real ones did, where they were sent and did something else.
+    """
 
     source: str
     destination: str
     port: str
     explanation: Explanation | None = None
     others: tuple[Endpoint, ...] = ()
+    packets: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of an assertion: it holds without flaws; ``error`` says why it could not be judged."""
+    """What became of an assertion: it holds without flaws; ``error`` says why it could not be judged.
+
+    ``tried`` counts the connections that were made for it with packets, ``untried`` names ends that were not to be had.
+    """
 
     assertion: Assertion
     flaws: tuple[Flaw, ...] = ()
     error: str = ""
+    tried: int = 0
+    untried: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:

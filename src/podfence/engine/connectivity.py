@@ -91,6 +91,10 @@ class Connectivity:
             shared = self._with_own_node(endpoint, shared)
         return Outgoing(shared, None if endpoint.repeated else _position(shared, source))
 
+    def reached(self, source: int) -> dict[int, int]:
+        """Give what one class reaches: port atoms to classes. Rules that classes cannot know are not in it."""
+        return self._reach.row(source).reached
+
     def _shared_targets(self, endpoint: Endpoint) -> Targets:
         """Give what the class of an endpoint reaches, remembered for the next endpoint of the same class."""
         # Nodes may share a class with hostNetwork pods, which unlike nodes connect with what is not a pod.
@@ -142,7 +146,7 @@ class Connectivity:
     def _found(self, reached: dict[int, int]) -> dict[int, int]:
         """Give the endpoints behind a row, each with its port atoms."""
         found: dict[int, int] = {}
-        for mask, classes in _disjoint(reached):
+        for mask, classes in disjoint(reached):
             numbers = self._numbers_in(classes)
             if not found:
                 found = dict.fromkeys(numbers, mask)
@@ -178,7 +182,7 @@ class Connectivity:
         return ends
 
 
-def _disjoint(reached: dict[int, int]) -> list[tuple[int, int]]:
+def disjoint(reached: dict[int, int]) -> list[tuple[int, int]]:
     """Cut a row so that no class is in two parts, as long as that makes few parts: each with all its port atoms."""
     parts: list[tuple[int, int]] = []
     for mask, classes in reached.items():

@@ -14,7 +14,7 @@ from podfence.kube.probe_plan import Manifest, Place
 from podfence.model.error import PodfenceError
 
 START_S = 120.0
-SETTLE_S = 60.0
+SETTLE_S = 20.0
 BETWEEN_S = 1.0
 
 _POLICIES = "/apis/networking.k8s.io/v1"

@@ -7,7 +7,7 @@ first packet on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx2
 import msgspec
@@ -31,13 +31,19 @@ class Applied(msgspec.Struct, frozen=True):
 
 
 class Applier:
-    """Applies objects over HTTP to a server that asks nobody who he is."""
+    """Applies objects over HTTP to a server that asks nobody who he is; leave it to close the connection."""
 
     def __init__(self, server: str, namespace: str = "default") -> None:
         self._http = httpx2.Client(base_url=server, timeout=30)
         self._namespace = namespace
         self._resources: dict[str, dict[str, tuple[str, bool]]] = {}
         self._made: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def apply(self, readings: Iterable[Reading]) -> Applied:
         """Apply everything; what the server refuses is told and the rest goes on."""
@@ -52,12 +58,11 @@ class Applier:
                 case Skipped():
                     pass
         done = 0
-        with self._http:
-            for item in sorted(items, key=_order):
-                fault = self._apply(item)
-                done += not fault
-                if fault:
-                    faults.append(f"{_where(item)}{fault}")
+        for item in sorted(items, key=_order):
+            fault = self._apply(item)
+            done += not fault
+            if fault:
+                faults.append(f"{_where(item)}{fault}")
         return Applied(done, tuple(faults), tuple(self._made))
 
     def _apply(self, item: Item) -> str:

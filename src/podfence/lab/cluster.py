@@ -53,6 +53,9 @@ VERSION: Final = "v1.36.3"
 _RESOLVERS: Final = ("8.8.8.8", "1.1.1.1")
 """The outside's own DNS servers, whom cluster DNS asks for other names."""
 
+_POD_ENFORCED_TIMEOUT_S: Final = 5.0
+"""How long a pod's containers wait for agents that do not answer; one that runs takes some hundredths of a second."""
+
 _ENFORCED: Final = (
     Resource("", "namespaces"),
     Resource("", "pods"),
@@ -71,6 +74,7 @@ class Lab:
         self.options = options
         self.places = {f"node-{number + 1}": node_addresses(number) for number in range(options.nodes)}
         self.node_names = tuple(self.places)
+        self._enforcing = self.node_names if options.enforced else ()
         self.registry: Registry = create_registry(
             data=None if options.data is None else Path(options.data),
             server=Server(channel=Channel(options.crd_channel)),
@@ -109,7 +113,7 @@ class Lab:
             for number, name in enumerate(self.node_names):
                 await self._add_node(name, group, is_first=number == 0)
             group.create_task(outside.serve(await self._open_outside()))
-            group.create_task(kubelet.run(self.pods))
+            group.create_task(kubelet.run(self.pods, self._wait_pod_enforced))
             group.create_task(run_all(self._store_of, self._surroundings()))
             group.create_task(services.run(self._store_of("kube-proxy")))
             group.create_task(DnsPods(self.zygote, self.store, _RESOLVERS).run())
@@ -127,7 +131,8 @@ class Lab:
         heartbeat = NodeHeartbeat(self._store_of("kubelet"), time.time, described)
         heartbeat.beat()
         group.create_task(heartbeat.run())
-        group.create_task(self.agents.run(name))
+        if name in self._enforcing:
+            group.create_task(self.agents.run(name))
 
     async def _open_outside(self) -> outside.Opened:
         """Make the world outside, which finds its way back to everything of the lab."""
@@ -160,10 +165,10 @@ class Lab:
         return opened
 
     def counts(self) -> dict[str, int]:
-        """Count pods, the lab's own left out, and policies."""
+        """Count pods, the lab's own left out, and policies; tell whether anything enforces them."""
         pods = [pod for pod in self.store.list(PODS) if OWN_LABEL not in (pod["metadata"].get("labels") or {})]
         policies = sum(len(self.store.list(resource)) for resource in _ENFORCED[2:])
-        return {"pods": len(pods), "policies": policies}
+        return {"pods": len(pods), "policies": policies, "enforces": bool(self._enforcing)}
 
     def unready(self) -> list[str]:
         """Name the pods that should be ready and are not, as ``NS/NAME``."""
@@ -178,7 +183,14 @@ class Lab:
     async def wait_enforced(self, timeout_s: float) -> None:
         """Wait until every node enforces the cluster as it is; raises ``PodfenceError`` when that takes too long."""
         versions = self._versions()
-        await asyncio.gather(*(self.agents.wait_enforced(name, versions, timeout_s) for name in self.node_names))
+        await asyncio.gather(*(self.agents.wait_enforced(name, versions, timeout_s) for name in self._enforcing))
+
+    async def _wait_pod_enforced(self, pod: Object) -> None:
+        """Wait until every node knows a pod, since any of them may have a policy that names it."""
+        versions = {"pods": int(pod["metadata"]["resourceVersion"])}
+        await asyncio.gather(
+            *(self.agents.wait_enforced(name, versions, _POD_ENFORCED_TIMEOUT_S) for name in self._enforcing)
+        )
 
     def _versions(self) -> Mapping[str, int]:
         """Give the version of the last write to each resource that agents watch."""

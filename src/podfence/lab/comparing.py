@@ -12,7 +12,7 @@ from podfence.kube.reading import read_cluster
 from podfence.lab.control_client import ask
 from podfence.lab.folder import LabFolder
 from podfence.lab.probing import Attempts
-from podfence.lab.truth import Cell, Question, by_place, ends_of, questions
+from podfence.lab.truth import Cell, Ends, Question, by_source, ends_of, questions
 from podfence.manifests.gather import gather
 
 PATIENCE_S: Final = 3.0
@@ -22,11 +22,21 @@ PATIENCE_S: Final = 3.0
 def compare(folder: LabFolder, timeout_s: float) -> list[Cell]:
     """Try every connection that a lab's objects make possible; gives all of them with what became of them.
 
-    What does not agree is tried once more with patience. Raises ``PodfenceError`` when it cannot be tried.
+    Raises ``PodfenceError`` when it cannot be tried.
     """
+    return try_patiently(folder, list(questions(read_ends(folder))), timeout_s)
+
+
+def read_ends(folder: LabFolder) -> Ends:
+    """Read where connections of a lab can come from and go to. Raises ``PodfenceError``."""
     items = read_cluster(connection(str(folder.kubeconfig))).items
     pods = [item.plain() for item in items if item.kind == "Pod"]
-    cells = try_questions(folder, list(questions(ends_of(gather(items).snapshot, pods))), timeout_s)
+    return ends_of(gather(items).snapshot, pods)
+
+
+def try_patiently(folder: LabFolder, asked: Sequence[Question], timeout_s: float) -> list[Cell]:
+    """Have the packets of some questions sent, once more and with patience where they do not agree."""
+    cells = try_questions(folder, asked, timeout_s)
     doubtful = [number for number, cell in enumerate(cells) if not cell.agrees]
     if doubtful:
         again = try_questions(folder, [cells[number].question for number in doubtful], max(timeout_s, PATIENCE_S))
@@ -37,14 +47,14 @@ def compare(folder: LabFolder, timeout_s: float) -> list[Cell]:
 
 def try_questions(folder: LabFolder, asked: Sequence[Question], timeout_s: float) -> list[Cell]:
     """Have the packets of some questions sent, and give each with its outcome, in order."""
-    places = by_place(asked)
+    sources = by_source(asked)
     attempts = [
-        Attempts(place, tuple((asked[n].protocol.value, asked[n].address, asked[n].port) for n in numbers))
-        for place, numbers in places.items()
+        Attempts(place, tuple((asked[n].protocol.value, asked[n].address, asked[n].port) for n in numbers), address)
+        for (place, address), numbers in sources.items()
     ]
     body = msgspec.json.encode({"attempts": attempts, "timeout_s": timeout_s})
     outcomes = ask(folder, "POST", "/probe", body=body)["outcomes"]
     found: dict[int, Cell] = {}
-    for numbers, said in zip(places.values(), outcomes, strict=True):
+    for numbers, said in zip(sources.values(), outcomes, strict=True):
         found |= {n: Cell(asked[n], outcome) for n, outcome in zip(numbers, said, strict=True)}
     return [found[n] for n in range(len(asked))]

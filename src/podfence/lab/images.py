@@ -35,6 +35,9 @@ class Invocation(msgspec.Struct, frozen=True):
 
 
 _SHELL = Image(arguments=("/bin/sh",))
+# Their wget, nc and nslookup are busybox's, which GNU's and others of the same name do not behave like.
+_BUSYBOX = Image(arguments=("sh",), folders=_FOLDER[:-1])
+_ALPINE = Image(arguments=("/bin/sh",), folders=_FOLDER[:-1])
 _NGINX = Image(arguments=("nginx", "-g", "daemon off;"), folders=_FOLDER[:-1])
 
 _IMAGES = {
@@ -51,8 +54,8 @@ _IMAGES = {
     "echo-server": Image(arguments=("echo-server", "--port=80"), folders=_FOLDER[:-1]),
     "http-echo": Image((_FOLDER + "http-echo",)),
     "whoami": Image((_FOLDER + "whoami",)),
-    "busybox": Image(arguments=("sh",)),
-    "alpine": _SHELL,
+    "busybox": _BUSYBOX,
+    "alpine": _ALPINE,
     "ubuntu": Image(arguments=("/bin/bash",)),
     "debian": Image(arguments=("bash",)),
     "curl": Image((_FOLDER + "curl-entrypoint",), ("curl",)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from podfence.lab.apiserver.status import StatusError
@@ -25,6 +25,9 @@ _TRIES = 5
 _RETRY_S = 1.0
 _log = logging.getLogger(__name__)
 
+WaitEnforced = Callable[[Object], Awaitable[None]]
+"""Waits until the nodes' agents have a pod, as it is stored, in the kernel; ``PodfenceError`` when they do not."""
+
 
 class Kubelet:
     """Follows the pods of a store and has them run by a runtime; ``run`` is all that others call."""
@@ -36,11 +39,11 @@ class Kubelet:
         self._ending: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self, pods: Pods) -> None:
-        """Follow the pods until cancelled."""
+    async def run(self, pods: Pods, wait_enforced: WaitEnforced) -> None:
+        """Follow the pods until cancelled; a pod's containers start once ``wait_enforced`` is done with it."""
         try:
             async for seen in self._store.watch(PODS):
-                self._take(seen, pods)
+                self._take(seen, pods, wait_enforced)
         finally:
             for task in self._tasks:
                 task.cancel()
@@ -60,7 +63,7 @@ class Kubelet:
                 _log.warning("status of pod %s: %s", pod["metadata"]["name"], error)
             return
 
-    def _take(self, seen: Seen, pods: Pods) -> None:
+    def _take(self, seen: Seen, pods: Pods, wait_enforced: WaitEnforced) -> None:
         pod = seen.object
         metadata = pod["metadata"]
         uid, is_placed = metadata["uid"], bool(pod["spec"].get("nodeName"))
@@ -74,7 +77,7 @@ class Kubelet:
                 self._begin(self._end(pod, pods, None if grace_s is None else float(grace_s)))
         elif is_placed and uid not in self._running and not is_finished(pod):
             self._running.add(uid)
-            self._begin(self._start(pod, pods))
+            self._begin(self._start(pod, pods, wait_enforced))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         # The loop holds its tasks weakly.
@@ -87,7 +90,7 @@ class Kubelet:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a pod could not be served", exc_info=error)
 
-    async def _start(self, pod: Object, pods: Pods) -> None:
+    async def _start(self, pod: Object, pods: Pods, wait_enforced: WaitEnforced) -> None:
         while True:
             try:
                 addresses = await pods.create_sandbox(pod)
@@ -99,6 +102,9 @@ class Kubelet:
             else:
                 break
         self._tell_addresses(pod, addresses)
+        await self._until_enforced(pod, wait_enforced)
+        if self._known(pod) is None or pod["metadata"]["uid"] in self._ending:
+            return
         pods.start_containers(pod)
         for container in pod["spec"]["containers"]:
             image = container.get("image", "")
@@ -114,6 +120,19 @@ class Kubelet:
             status |= {"podIP": addresses[0], "podIPs": [{"ip": address} for address in addresses]}
             status.setdefault("startTime", timestamp(self._clock()))
             self.status_changed(pod, status)
+
+    async def _until_enforced(self, pod: Object, wait_enforced: WaitEnforced) -> None:
+        """Hold a pod back until agents know it: until then its packets are dropped, and short programs would fail.
+
+        A pod whose agents do not answer starts all the same; what its packets may do is the kernel's to say.
+        """
+        known = self._known(pod)
+        if known is None or pod["spec"].get("hostNetwork"):
+            return
+        try:
+            await wait_enforced(known)
+        except PodfenceError as error:
+            _log.warning("pod %s starts before it is enforced: %s", pod["metadata"]["name"], error)
 
     async def _end(self, pod: Object, pods: Pods, grace_s: float | None) -> None:
         metadata = pod["metadata"]

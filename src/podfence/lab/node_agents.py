@@ -27,6 +27,7 @@ class NodeAgents:
         self._zygote = zygote
         self._kubeconfig = kubeconfig
         self._programs: dict[str, Program] = {}
+        self._asked: dict[str, asyncio.Task[dict[str, str]]] = {}
 
     async def run(self, node: str) -> None:
         """Keep the agent of a node running until cancelled."""
@@ -65,13 +66,20 @@ class NodeAgents:
         wait_s = _SHORTEST_WAIT_S
         try:
             async with asyncio.timeout(timeout_s):
-                while not _covers(await self._enforced(node), versions):
+                while not _covers(await self._shared_answer(node), versions):
                     await asyncio.sleep(wait_s)
                     wait_s = min(wait_s * 1.5, _LONGEST_WAIT_S)
         except TimeoutError:
             raise PodfenceError(
                 f"the agent of node {node} does not enforce the cluster after {timeout_s:g} s"
             ) from None
+
+    async def _shared_answer(self, node: str) -> dict[str, str]:
+        """Ask an agent what it enforces; all who wait at the same time, perhaps hundreds, share one question."""
+        asked = self._asked.get(node)
+        if asked is None or asked.done():
+            asked = self._asked[node] = asyncio.create_task(self._enforced(node))
+        return await asyncio.shield(asked)
 
     async def _enforced(self, node: str) -> dict[str, str]:
         try:

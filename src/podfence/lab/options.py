@@ -6,11 +6,15 @@ import msgspec
 
 
 class LabOptions(msgspec.Struct, frozen=True):
-    """How many nodes, the file that keeps objects (``None`` for none), and the channel of the policy CRDs."""
+    """How many nodes, the file that keeps objects (``None`` for none), and the channel of the policy CRDs.
+
+    Without ``enforced`` no agent runs, and policies are there without effect.
+    """
 
     nodes: int = 1
     data: str | None = None
     crd_channel: str = "experimental"
+    enforced: bool = True
 
 
 class Started(msgspec.Struct, frozen=True):

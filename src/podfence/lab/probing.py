@@ -20,10 +20,14 @@ _COMMAND: Final = f"{FOLDER}prober"
 
 
 class Attempts(msgspec.Struct, frozen=True):
-    """What to try from one place of the lab's network; a target is protocol, address and port."""
+    """What to try from one place of the lab's network; a target is protocol, address and port.
+
+    ``address`` is that to send from, where a place has several.
+    """
 
     place: str
     targets: tuple[tuple[str, str, int], ...]
+    address: str = ""
 
 
 class Prober:
@@ -40,7 +44,9 @@ class Prober:
     async def _from_place(self, attempts: Attempts, timeout_s: float) -> list[str]:
         async with self._turn:
             try:
-                program = await self._zygote.run(attempts.place, [_COMMAND, str(timeout_s)], {}, stdin=True)
+                program = await self._zygote.run(
+                    attempts.place, [_COMMAND, str(timeout_s), attempts.address], {}, stdin=True
+                )
                 text = await _answer(program, json.dumps(attempts.targets).encode())
             except (OSError, LookupError) as error:
                 raise PodfenceError(f"cannot try connections from {attempts.place}: {error}") from None

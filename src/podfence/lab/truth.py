@@ -28,7 +28,10 @@ _SERVED = re.compile(r"SERVE_(?:(TCP|UDP|SCTP)_)?PORT_([0-9]+)\Z")
 
 
 class Question(msgspec.Struct, frozen=True):
-    """One connection: from a place of the lab's network to an address and port, and what the engine says of it."""
+    """One connection: from a place of the lab's network to an address and port, and whether it is to arrive.
+
+    ``from_address`` chooses among the addresses of a place that stands for many.
+    """
 
     place: str
     source: str
@@ -37,6 +40,7 @@ class Question(msgspec.Struct, frozen=True):
     protocol: Protocol
     port: int
     expected: bool
+    from_address: str = ""
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -139,9 +143,9 @@ def name_of(party: Party) -> str:
     return f"{party.namespace}/{party.name}" if isinstance(party, Pod) else f"node/{getattr(party, 'name', '')}"
 
 
-def by_place(asked: Sequence[Question]) -> dict[str, list[int]]:
-    """Group questions by the place they are tried from; gives their numbers."""
-    found: dict[str, list[int]] = defaultdict(list)
+def by_source(asked: Sequence[Question]) -> dict[tuple[str, str], list[int]]:
+    """Group questions by the place and address that they are tried from; gives their numbers."""
+    found: dict[tuple[str, str], list[int]] = defaultdict(list)
     for number, question in enumerate(asked):
-        found[question.place].append(number)
+        found[question.place, question.from_address].append(number)
     return found

@@ -120,8 +120,8 @@ class Findings(msgspec.Struct, frozen=True):
         counts = Counter(finding.severity for finding in self.findings)
         return {severity: counts[severity] for severity in SEVERITIES}
 
-    def within(self, namespace: str) -> Findings:
-        """Keep what is said of a namespace, of objects that are in none, and of texts."""
+    def about(self, namespace: str) -> Findings:
+        """Leave the findings about objects of one namespace, about those that are in none, and about texts."""
 
         def is_shown(item: Finding) -> bool:
             return item.ref is None or item.ref.namespace in {None, namespace}

@@ -13,7 +13,7 @@ import msgspec
 
 from podfence.manifests import wire
 from podfence.manifests import wire_surroundings as read
-from podfence.manifests.convert.fields import FieldProblems, UnreadableField
+from podfence.manifests.convert.fields import FieldProblem, FieldProblems, UnreadableField
 from podfence.manifests.convert.selectors import read_selector
 from podfence.manifests.documents import Item
 from podfence.manifests.loaded import Problem
@@ -21,7 +21,6 @@ from podfence.manifests.salvage import salvage
 from podfence.model.labels import Selector, label_set
 from podfence.model.net import Protocol
 from podfence.model.objects import ObjectRef
-from podfence.model.source import position_of
 from podfence.model.surroundings import (
     Backend,
     Binding,
@@ -217,11 +216,8 @@ class SurroundingsGathering:
         found: FieldProblems = []
         value = _decode(item, wanted, found)
         if found:
-            source = item.source
             ref = self._ref(item, _meta(item))
-            self.problems.extend(
-                Problem(position_of(source, problem.path), problem.message, ref, problem.path) for problem in found
-            )
+            self.problems += [_problem(ref, problem) for problem in found]
         return value
 
     def _selector(self, written: wire.LabelSelector | None, ref: ObjectRef) -> Selector | None:
@@ -229,10 +225,13 @@ class SurroundingsGathering:
         try:
             return read_selector({key: value for key, value in plain.items() if value}, "spec.selector", checked=False)
         except UnreadableField as fault:
-            if ref.source is not None:
-                problem = fault.problem
-                self.problems.append(Problem(ref.source.position(problem.path), problem.message, ref, problem.path))
+            self.problems.append(_problem(ref, fault.problem))
             return None
+
+
+def _problem(ref: ObjectRef, problem: FieldProblem) -> Problem:
+    position = ref.source.position(problem.path) if ref.source is not None else None
+    return Problem(position, problem.message, ref, problem.path)
 
 
 def _meta(item: Item) -> wire.ObjectMeta:

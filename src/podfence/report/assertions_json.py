@@ -38,6 +38,8 @@ def _test(outcome: Outcome) -> dict[str, Any]:
         "expect": "allow" if outcome.assertion.allowed else "deny",
         "result": result_word(outcome),
         "error": outcome.error or None,
+        "tried": outcome.tried,
+        "untried": list(outcome.untried),
         "failures": [_failure(flaw, expected=outcome.assertion.allowed) for flaw in outcome.flaws],
     }
 
@@ -47,4 +49,5 @@ def _failure(flaw: Flaw, *, expected: bool) -> dict[str, Any]:
         "message": flaw_text(flaw, expected=expected),
         "why": verdict_object(flaw.explanation, None) if flaw.explanation is not None else None,
         "others": [endpoint_json(endpoint) for endpoint in flaw.others],
+        "packets": flaw.packets or None,
     }

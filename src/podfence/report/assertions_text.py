@@ -17,10 +17,17 @@ def assertions_text(outcomes: Sequence[Outcome], lines: Lines, terminal: Termina
     """Write outcomes as lines of text; ``verbose`` names what holds as well."""
     failed = [outcome for outcome in outcomes if not outcome.holds]
     noun = "test" if len(outcomes) == 1 else "tests"
+    tried = sum(outcome.tried for outcome in outcomes)
+    by = f", with {tried:,} connections of real packets" if tried else ""
     if failed:
-        yield terminal.line(f"{terminal.paint('FAILED', 'denied')}  {len(failed)} of {len(outcomes):,} {noun}.")
+        yield terminal.line(f"{terminal.paint('FAILED', 'denied')}  {len(failed)} of {len(outcomes):,} {noun}{by}.")
     else:
-        yield terminal.line(f"{terminal.paint('PASSED', 'allowed')}  {len(outcomes):,} {noun}.")
+        yield terminal.line(f"{terminal.paint('PASSED', 'allowed')}  {len(outcomes):,} {noun}{by}.")
+    yield from (
+        terminal.line(f"{item.assertion.position}  judged, and not tried with packets: {', '.join(item.untried)}")
+        for item in outcomes
+        if item.untried and not item.error
+    )
     if verbose:
         yield from (terminal.line(f"ok      {item.assertion.name}") for item in outcomes if item.holds)
     for outcome in failed:
@@ -43,6 +50,8 @@ def _failure(outcome: Outcome, lines: Lines, terminal: Terminal) -> Iterator[str
 
 def flaw_text(flaw: Flaw, *, expected: bool) -> str:
     """Say in one line what is not as expected."""
+    if flaw.packets:
+        return f"{flaw.source} → {flaw.destination} {flaw.port}: {flaw.packets}"
     if flaw.others:
         names = [ranges_text(item.ranges) if item.ranges else item.id for item in flaw.others]
         more = f" and {len(names) - _MOST_OTHERS} more" if len(names) > _MOST_OTHERS else ""

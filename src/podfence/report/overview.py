@@ -19,13 +19,15 @@ _MOST_NAMES = 3
 class Asked(msgspec.Struct, frozen=True):
     """What was asked, for the first line and for what is suggested in the last.
 
-    ``focus`` is as typed, ``focused`` the endpoints that it means.
+    ``focus`` is as typed, ``focused`` the endpoints that it means, ``depth`` how many connections in a row are
+    followed from them.
     """
 
     focus: tuple[str, ...] = ()
     focused: frozenset[int] = frozenset()
     exposed: bool = False
     namespace: str | None = None
+    depth: int = 1
 
 
 def overview(excerpt: Excerpt, words: Words, pairs: int, asked: Asked, focus: Peers | None = None) -> str:

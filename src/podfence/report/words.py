@@ -12,7 +12,7 @@ from podfence.report.addresses import ranges_text
 
 ANYWHERE = "anywhere (outside the cluster included)"
 OWN_NODE = "Pods are always reached from the node that they run on; that is not listed."
-_NOUNS = {Grouping.POD: "pod", Grouping.WORKLOAD: "workload", Grouping.NAMESPACE: "namespace"}
+NOUNS = {Grouping.POD: "pod", Grouping.WORKLOAD: "workload", Grouping.NAMESPACE: "namespace"}
 _MOST_NAMES = 12
 _MOST_EXCEPTIONS = 3
 
@@ -27,7 +27,7 @@ class Words:
 
     def __init__(self, connectivity: Connectivity) -> None:
         self.endpoints = connectivity.endpoints
-        self.noun = _NOUNS[connectivity.grouping]
+        self.noun = NOUNS[connectivity.grouping]
         everyone = range(len(self.endpoints))
         self.inside = frozenset(number for number in everyone if self.endpoints[number].has_pods)
         self.outside = frozenset(number for number in everyone if self.endpoints[number].kind == "External")

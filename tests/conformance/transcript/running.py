@@ -98,9 +98,22 @@ def run(command: str, home: Path, environment: dict[str, str], server: Server) -
     )
     for mark, text in (("", done.stdout), ("! ", done.stderr)):
         hidden = text.replace(server.url, "SERVER").replace(str(home), "HOME")
-        yield from (mark + line for line in constant(hidden).splitlines())
+        yield from (mark + line for line in in_order(constant(hidden).splitlines()))
     if done.returncode:
         yield f"? {done.returncode}"
+
+
+def in_order(lines: list[str]) -> Iterator[str]:
+    """Sort the causes of a refusal, which the server lists in an order that is partly random."""
+    causes: list[str] = []
+    for line in lines:
+        if line.startswith("* "):
+            causes.append(line)
+            continue
+        yield from sorted(causes)
+        causes.clear()
+        yield line
+    yield from sorted(causes)
 
 
 _UID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"

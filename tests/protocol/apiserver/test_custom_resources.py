@@ -224,3 +224,15 @@ def test_the_policy_crds_are_there_in_their_channel(channel: Channel) -> None:
     schema = items[2]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     peer = schema["properties"]["spec"]["properties"]["egress"]["items"]["properties"]["to"]["items"]
     assert ("domainNames" in peer["properties"]) is (channel is Channel.EXPERIMENTAL)
+
+
+def test_every_field_of_the_policies_is_described() -> None:
+    def undescribed(schema: dict[str, Any], path: str) -> list[str]:
+        own = [] if schema.get("description") else [path]
+        fields = schema.get("properties", {}).items()
+        items = undescribed(schema["items"] | {"description": "x"}, path) if "items" in schema else []
+        return [*own, *items, *(each for name, field in fields for each in undescribed(field, f"{path}.{name}"))]
+
+    for definition in Asking().ask("GET", CRDS).value["items"]:
+        schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+        assert undescribed(schema, "") == []

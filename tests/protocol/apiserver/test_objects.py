@@ -315,7 +315,11 @@ def test_a_service_account_gets_a_token(lab: Asking) -> None:
 def test_streams_need_an_upgrade_and_logs_a_runtime(lab: Asking) -> None:
     lab.ask("POST", PODS, pod())
     assert lab.ask("POST", f"{PODS}/p/exec?command=sh").value["message"] == "Upgrade request required"
-    assert lab.ask("GET", f"{PODS}/p/log").code == 500
+    assert (lab.ask("GET", f"{PODS}/p/log").code, lab.ask("GET", f"{PODS}/p/log").text) == (200, "")
+    placed = pod("placed")
+    placed["spec"]["nodeName"] = "node-1"
+    lab.ask("POST", PODS, placed)
+    assert lab.ask("GET", f"{PODS}/placed/log").code == 500
 
 
 def test_everything_is_allowed(lab: Asking) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def test_several_outputs_are_written_at_once(
 
 
 @pytest.mark.parametrize("narrow", [["--focus", "shop/cart"], ["-n", "shop", "--focus", "cart"], ["--exposed"]])
-@pytest.mark.parametrize("format_", ["json", "csv", "md", "dot"])
+@pytest.mark.parametrize("format_", ["json", "csv", "md", "dot", "mermaid"])
 def test_every_format_is_narrowed(
     capsys: pytest.CaptureFixture[str], manifests: str, narrow: list[str], format_: str
 ) -> None:
@@ -142,6 +143,7 @@ def test_kinds_that_are_not_used_are_counted_when_asked(capsys: pytest.CaptureFi
         (["ALL", "--depth", "0"], "depth"),
         (["ALL", "--depth", "2"], "no effect without --focus"),
         (["ALL", "--by", "namespace", "--focus", "shop"], "write namespace/shop"),
+        (["ALL", "--by", "namespace", "-o", "html"], "leave out --by namespace"),
     ],
 )
 def test_what_cannot_be_answered_is_one_line_and_exit_code_2(
@@ -174,7 +176,7 @@ def test_pod_cidr_decides_whether_a_block_holds_a_pod(capsys: pytest.CaptureFixt
     assert [reached(), reached("--pod-cidr", "10.9.0.0/16"), reached("--pod-cidr", "none")] == [False, True, False]
 
 
-@pytest.mark.parametrize("form", ["text", "md", "dot"])
+@pytest.mark.parametrize("form", ["text", "md", "dot", "mermaid"])
 def test_names_never_reach_the_terminal_as_control_characters(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
 ) -> None:
@@ -183,5 +185,7 @@ def test_names_never_reach_the_terminal_as_control_characters(
     assert main(["map", str(path), "-o", form]) == 0
     captured = capsys.readouterr()
     assert "\x1b" not in captured.out + captured.err
-    assert r"to\x1b[2J" in captured.out.replace("\\\\", "\\")
+    # Mermaid writes signs as #92; where HTML has &#92;.
+    written = html.unescape(captured.out.replace("#", "&#"))
+    assert r"to\x1b[2J" in written.replace("\\\\", "\\")
     assert captured.err.count("\n") == 1

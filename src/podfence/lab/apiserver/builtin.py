@@ -117,12 +117,14 @@ def _workloads() -> Iterator[ApiResource]:
             categories=_ALL,
             subresources=(_STATUS,),
         )
-    yield ApiResource(
-        *("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", True),
-        short_names=("hpa",),
-        categories=_ALL,
-        subresources=(_STATUS,),
-    )
+    for version, alias_of in (("v2", ""), ("v1", "autoscaling/v2")):
+        yield ApiResource(
+            *("autoscaling", version, "HorizontalPodAutoscaler", "horizontalpodautoscalers", True),
+            short_names=("hpa",),
+            categories=_ALL,
+            subresources=(_STATUS,),
+            alias_of=alias_of,
+        )
 
 
 def _reviews() -> Iterator[ApiResource]:
@@ -152,6 +154,9 @@ def _cluster() -> Iterator[ApiResource]:
     )
     lease = ApiResource("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True, create_on_update=True)
     yield lease
+    yield ApiResource(
+        *("events.k8s.io", "v1", "Event", "events", True), short_names=("ev",), create_on_update=True, alias_of="v1"
+    )
     yield ApiResource("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", namespaced=False)
     yield ApiResource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", namespaced=True)
     yield ApiResource(

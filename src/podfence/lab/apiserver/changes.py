@@ -81,10 +81,13 @@ def replace(
     if not part:
         new = registry.strategies.complete(resource.resource, new)
     kept = registry.keep(resource, new)
-    owners = _owners(registry, resource, said, old, options, subresource) if managed is None else managed
+    if managed is None:
+        # Nothing is added to a status, so it need not be brought into its stored form twice.
+        said = kept if part else registry.keep(resource, said)
+        managed = _owners(registry, resource, said, old, options, subresource)
     kept["metadata"].pop("managedFields", None)
-    if owners:
-        kept["metadata"]["managedFields"] = owners
+    if managed:
+        kept["metadata"]["managedFields"] = managed
     return Written(_store(registry, resource, entry, kept, options), warnings)
 
 
@@ -115,11 +118,10 @@ def _with_identity(new: Object, old: Object, *, unconditional: bool) -> Object:
 
 
 def _owners(
-    registry: Registry, resource: ApiResource, new: Object, old: Object, options: WriteOptions, subresource: str
+    registry: Registry, resource: ApiResource, said: Object, old: Object, options: WriteOptions, subresource: str
 ) -> list[Object]:
     """Say who owns what after a change, before admission adds what belongs to nobody."""
     manager = Manager(options.manager, "Update", resource.api_version, subresource)
-    said = registry.keep(resource, new)
     return managed_after_update(said, old, registry.merge_type(resource), manager, registry.now())
 
 

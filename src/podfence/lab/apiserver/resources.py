@@ -26,7 +26,10 @@ class Subresource(msgspec.Struct, frozen=True):
 
 
 class ApiResource(msgspec.Struct, frozen=True):
-    """A resource in one API version, as discovery tells of it; ``deprecation`` is a warning in every answer."""
+    """A resource in one API version, as discovery tells of it; ``deprecation`` is a warning in every answer.
+
+    ``alias_of`` is the API version under which its objects are stored, where it is another.
+    """
 
     group: str
     version: str
@@ -44,6 +47,7 @@ class ApiResource(msgspec.Struct, frozen=True):
     custom: bool = False
     list_kind: str = ""
     deprecation: str = ""
+    alias_of: str = ""
 
     @property
     def api_version(self) -> str:

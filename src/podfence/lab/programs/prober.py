@@ -30,16 +30,16 @@ Target = tuple[str, str, int]
 
 
 def main(arguments: Sequence[str], ready: Ready = ignore) -> int:
-    """Run the command: ``prober TIMEOUT``, the timeout in seconds."""
+    """Run the command: ``prober TIMEOUT [ADDRESS]``, the timeout in seconds, the address to send from."""
     ready()
     targets = [tuple(target) for target in json.load(sys.stdin)]
-    outcomes = try_all(targets, float(arguments[1]))
+    outcomes = try_all(targets, float(arguments[1]), "".join(arguments[2:]))
     json.dump(outcomes, sys.stdout)
     return 0
 
 
-def try_all(targets: Sequence[Target], timeout_s: float) -> list[str]:
-    """Try every target; gives the outcomes in order."""
+def try_all(targets: Sequence[Target], timeout_s: float, source: str = "") -> list[str]:
+    """Try every target; gives the outcomes in order. SCTP chooses its ``source`` itself."""
     outcomes: list[str] = ["TIMEOUT"] * len(targets)
     with ThreadPoolExecutor(_THREADS) as threads:
         handshakes = {
@@ -47,7 +47,7 @@ def try_all(targets: Sequence[Target], timeout_s: float) -> list[str]:
             for number, (protocol, address, port) in enumerate(targets)
             if protocol == "SCTP"
         }
-        _try_sockets(targets, outcomes, timeout_s)
+        _try_sockets(targets, outcomes, timeout_s, source)
         for number, handshake in handshakes.items():
             outcomes[number] = handshake.result()
     return outcomes
@@ -61,7 +61,7 @@ def _try_sctp(address: str, port: int, timeout_s: float) -> str:
     return "OK"
 
 
-def _try_sockets(targets: Sequence[Target], outcomes: list[str], timeout_s: float) -> None:
+def _try_sockets(targets: Sequence[Target], outcomes: list[str], timeout_s: float, source: str) -> None:
     """Try TCP and UDP targets together, in one loop."""
     end = time.monotonic() + timeout_s
     with selectors.DefaultSelector() as selector:
@@ -69,7 +69,7 @@ def _try_sockets(targets: Sequence[Target], outcomes: list[str], timeout_s: floa
             if protocol == "SCTP":
                 continue
             try:
-                opened = _open(protocol, address, port)
+                opened = _open(protocol, address, port, source)
             except OSError as error:
                 outcomes[number] = _outcome(error)
                 continue
@@ -101,11 +101,13 @@ def _send_again(selector: selectors.BaseSelector) -> None:
             _send(key.fileobj, port)  # type: ignore[arg-type]
 
 
-def _open(protocol: str, address: str, port: int) -> socket.socket:
+def _open(protocol: str, address: str, port: int, source: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     opened = socket.socket(family, socket.SOCK_STREAM if protocol == "TCP" else socket.SOCK_DGRAM)
     opened.setblocking(False)  # noqa: FBT003 - it can only be given by position
     try:
+        if source:
+            opened.bind((source, 0))
         opened.connect((address, port))
     except BlockingIOError:
         pass

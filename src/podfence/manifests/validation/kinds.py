@@ -126,6 +126,9 @@ class BuiltinAdmission(msgspec.Struct, frozen=True):
 
     def prepare_update(self, new: Object, old: Object, subresource: str = "") -> Object:
         """Prepare an update; see ``Admission``."""
+        if subresource:
+            # What is wanted stays the stored object itself, so there is nothing to compare.
+            return self.strategy.updated(new, old, subresource)
         return self.strategy.updated(self._as_stored(new), self._as_stored(old), subresource)
 
     def _as_stored(self, value: Object) -> Object:

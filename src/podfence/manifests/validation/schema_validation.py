@@ -88,11 +88,9 @@ def _type(schema: Schema, value: object, path: str) -> Iterator[Cause]:
     found, found_format = _found(value)
     if not schema.type or (value is None and schema.nullable):
         return
-    if (
-        found == schema.type
-        or (schema.type == "number" and found == "integer")
-        or (schema.type == "integer" and _is_whole(value))
-    ):
+    if found == schema.type or (schema.type == "number" and found == "integer"):
+        return
+    if schema.type == "integer" and _is_whole(value):
         return
     wanted = schema.type
     # The server compares formats first, except for texts, lists and nulls, and then shows the format found.

@@ -58,6 +58,8 @@ def test_an_update_goes_from_the_top_one_by_one(cluster: Cluster) -> None:
         cluster.settle(kubelet=False)
         pods = cluster.store.list(PODS)
         assert sum(map(is_ready, pods)) >= 2
+        versions = [one["spec"]["containers"][0]["image"] for one in pods]
+        assert versions == sorted(versions)
         if not cluster.kubelet.sync():
             break
     assert images(cluster) == ["nginx:2"] * 3

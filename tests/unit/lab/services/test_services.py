@@ -105,12 +105,12 @@ NAMES = st.sampled_from(["a", "b", "c"])
 @st.composite
 def rulesets(draw: st.DrawFn) -> Ruleset:
     """Give a content that nft would accept: chains that lead to chains that are there."""
-    names = draw(st.lists(NAMES, unique=True))
+    names = draw(st.permutations(draw(st.lists(NAMES, unique=True))))
     chains = {
-        name: Chain(
-            "c", tuple(f"goto {one}" for one in draw(st.lists(st.sampled_from(names), max_size=2)) if one > name)
-        )
-        for name in names
+        name: Chain("c", tuple(f"goto {one}" for one in draw(st.lists(st.sampled_from(names[at + 1 :]), max_size=2))))
+        if names[at + 1 :]
+        else Chain("c", ())
+        for at, name in enumerate(names)
     }
     keys = draw(st.lists(st.sampled_from(["k", "l"]), unique=True)) if names else []
     return Ruleset(

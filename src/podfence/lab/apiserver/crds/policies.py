@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from podfence.lab.apiserver.crds.structural import write_schema
+from podfence.lab.apiserver.crds.words import described
 from podfence.lab.apiserver.creation import create
 from podfence.lab.apiserver.options import WriteOptions
 from podfence.lab.apiserver.registry import Registry
@@ -24,6 +25,11 @@ _FORMS: Final[dict[Api, tuple[str, str, list[Object]]]] = {
     Api.CLUSTER_NETWORK_POLICY: ("clusternetworkpolicies", "cnp", [_TIER, _PRIORITY, _AGE]),
     Api.ADMIN_NETWORK_POLICY: ("adminnetworkpolicies", "anp", [_PRIORITY, _AGE]),
     Api.BASELINE_ADMIN_NETWORK_POLICY: ("baselineadminnetworkpolicies", "banp", [_AGE]),
+}
+_KINDS: Final = {
+    Api.CLUSTER_NETWORK_POLICY: "A ClusterNetworkPolicy says for the whole cluster which connections pods may have.",
+    Api.ADMIN_NETWORK_POLICY: "An AdminNetworkPolicy is asked before all NetworkPolicies.",
+    Api.BASELINE_ADMIN_NETWORK_POLICY: "The BaselineAdminNetworkPolicy is asked where no NetworkPolicy decides.",
 }
 _APPROVED: Final = "https://github.com/kubernetes-sigs/network-policy-api/pull/300"
 _BUNDLES: Final = {Api.CLUSTER_NETWORK_POLICY: "v0.2.0"}
@@ -44,7 +50,7 @@ def policy_crd(api: Api, channel: Channel) -> Object:
     """Give the CRD of a policy API in a channel."""
     plural, short, columns = _FORMS[api]
     group, version = api.api_version.split("/")
-    schema = write_schema(cluster_policy_schema(api.kind, channel))
+    schema = described(write_schema(cluster_policy_schema(api.kind, channel)), _KINDS[api])
     names = {"plural": plural, "singular": api.kind.lower(), "kind": api.kind, "listKind": f"{api.kind}List"}
     served = {
         "name": version,

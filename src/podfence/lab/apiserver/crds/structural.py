@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from podfence.manifests.validation.schema import Schema
+from podfence.manifests.validation.schema import Rule, Schema
 
 Object = dict[str, Any]
 
@@ -29,6 +29,7 @@ _UNJUDGED: Final = frozenset(
         *("exclusiveMinimum", "exclusiveMaximum"),
     }
 )
+_UNJUDGED_RULE: Final = Rule("definition", "", lambda _: True)
 ANYTHING: Final = Schema("", keeps_unknown=True)
 
 
@@ -51,6 +52,8 @@ def read_schema(node: Object) -> Schema:
         nullable=bool(node.get("nullable")),
         keeps_unknown=bool(node.get("x-kubernetes-preserve-unknown-fields")),
         is_embedded=bool(node.get("x-kubernetes-embedded-resource")),
+        # They are not judged here, but that they were not is said of an object with other faults.
+        rules=(_UNJUDGED_RULE,) if node.get("x-kubernetes-validations") else (),
         **{ours: node[theirs] for ours, theirs in _NUMBERS.items() if theirs in node},
     )
 

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from podfence.lab.apiserver.http import logs, subresources
+from podfence.lab.apiserver.http.aliases import answer_as
 from podfence.lab.apiserver.http.answers import answer, page_not_found, refusal, with_warnings
 from podfence.lab.apiserver.http.bodies import as_object, read_body
 from podfence.lab.apiserver.http.reading import get, list_objects
@@ -36,10 +37,18 @@ class Dispatch:
         try:
             if resource is None or not _fits(resource, info):
                 return self._nothing(info)
+            if resource.alias_of:
+                return await self._as_alias(resource, info, request)
             response = await (self._part if info.subresource else self._whole)(resource, info, request)
         except StatusError as error:
             response = refusal(error)
         return with_warnings(response, (resource.deprecation,) if resource and resource.deprecation else ())
+
+    async def _as_alias(self, alias: ApiResource, info: RequestInfo, request: Request) -> Response:
+        stored = self._registry.catalogue.of_kind(alias.alias_of, alias.kind)
+        if stored is None:
+            raise no_such_resource()
+        return await answer_as(alias, stored, info, request, self.answer)
 
     def _nothing(self, info: RequestInfo) -> Response:
         """Answer for what is not served: groups of CRDs and unknown groups have no voice of their own."""
@@ -91,8 +100,6 @@ class Dispatch:
 
     def _log(self, resource: ApiResource, key: tuple[str, str], request: Request) -> Response:
         pod = self._registry.find(resource, key).value
-        if self._runtime is None:
-            raise logs.no_runtime()
         return logs.log_answer(self._runtime, pod, request.query_params, self._registry.making.now())
 
 

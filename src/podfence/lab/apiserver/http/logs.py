@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from starlette.responses import StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from podfence.lab.apiserver.http.request_info import flag, number
 from podfence.lab.apiserver.names import seconds_of
@@ -76,13 +76,15 @@ def check_started(pod: Object, container: str) -> None:
             if each.get("name") == container and reason and not at(each, "lastState", "terminated"):
                 why = "trying and failing to pull image" if reason in {"ImagePullBackOff", "ErrImagePull"} else reason
                 raise bad_request(f'container "{container}" in pod "{name}" is waiting to start: {why}')
-    if not at(pod, "spec", "nodeName"):
-        raise bad_request(f"pod {name} does not have a host assigned")
 
 
-def log_answer(runtime: PodRuntime, pod: Object, query: Mapping[str, str], now: float) -> StreamingResponse:
-    """Answer with a log."""
+def log_answer(runtime: PodRuntime | None, pod: Object, query: Mapping[str, str], now: float) -> Response:
+    """Answer with a log; that of a pod without a node is empty."""
     options = log_options(pod, query, now)
+    if not at(pod, "spec", "nodeName"):
+        return PlainTextResponse("")
+    if runtime is None:
+        raise no_runtime()
     check_started(pod, options.container)
     metadata = pod["metadata"]
     lines = runtime.logs(

@@ -22,7 +22,8 @@ NAMESPACES = TableColumns((_NAME, Column("Status"), _AGE), _namespace)
 
 def _node(value: Object, now: float) -> list[Any]:
     information = at(value, "status", "nodeInfo") or {}
-    addresses = {each.get("type"): each.get("address") for each in at(value, "status", "addresses") or ()}
+    listed = at(value, "status", "addresses") or ()
+    addresses = {each.get("type"): each.get("address") for each in reversed(listed)}
     wide = [information.get(name) or UNKNOWN for name in ("osImage", "kernelVersion", "containerRuntimeVersion")]
     where = [addresses.get(kind) or NONE for kind in ("InternalIP", "ExternalIP")]
     version = information.get("kubeletVersion", "")

@@ -186,7 +186,32 @@ def _autoscaler(value: Object, now: float) -> list[Any]:
     reference = f"{target.get('kind', '')}/{target.get('name', '')}"
     minimum = spec.get("minReplicas")
     limits = [str(minimum) if minimum is not None else "<unset>", spec.get("maxReplicas", 0)]
-    return [name_of(value), reference, UNKNOWN, *limits, _count(value, "status", "currentReplicas"), age_of(value, now)]
+    return [
+        name_of(value),
+        reference,
+        _metrics(value),
+        *limits,
+        _count(value, "status", "currentReplicas"),
+        age_of(value, now),
+    ]
+
+
+def _metrics(value: Object) -> str:
+    """Write what is measured and wanted; nothing in a lab measures, unless somebody writes it into the status."""
+    current = {at(each, "resource", "name"): at(each, "resource", "current") for each in _current_metrics(value)}
+    texts = []
+    for metric in at(value, "spec", "metrics") or ():
+        name, target = at(metric, "resource", "name"), at(metric, "resource", "target") or {}
+        if target.get("averageUtilization") is None:
+            texts.append(f"{UNKNOWN}/{target.get('averageValue', UNKNOWN)}")
+            continue
+        measured = at(current.get(name), "averageUtilization")
+        texts.append(f"{name}: {UNKNOWN if measured is None else f'{measured}%'}/{target['averageUtilization']}%")
+    return ", ".join(texts) or NONE
+
+
+def _current_metrics(value: Object) -> list[Object]:
+    return at(value, "status", "currentMetrics") or []
 
 
 AUTOSCALERS = TableColumns(
