@@ -77,14 +77,27 @@ def test_what_a_server_sent_has_no_position_in_json(capsys: pytest.CaptureFixtur
     verdict = json.loads(run(capsys, "why", "shop/web", "shop/db", "80", "-o", "json")[1])
     assert verdict["ingress"]["isolatedBy"] == [{"ref": {"kind": "NetworkPolicy", "namespace": "shop", "name": "db"}}]
     assert verdict["ingress"]["nearestMisses"][0]["ref"].keys() == {"kind", "namespace", "name"}
-    (finding,) = json.loads(run(capsys, "check", "-o", "json")[1])["findings"]
-    assert (finding["rule"], finding["position"]) == ("PF044", None)
-    assert finding["ref"] == {"kind": "NetworkPolicy", "namespace": "tools", "name": "odd"}
+    findings = json.loads(run(capsys, "check", "-o", "json")[1])["findings"]
+    assert [(finding["rule"], finding["position"]) for finding in findings] == [
+        ("PF251", None),
+        ("PF253", None),
+        ("PF044", None),
+    ]
+    assert findings[2]["ref"] == {"kind": "NetworkPolicy", "namespace": "tools", "name": "odd"}
+
+
+@pytest.mark.usefixtures("kubeconfig")
+@pytest.mark.parametrize("format_", ["text", "md", "github", "junit", "sarif"])
+def test_every_output_names_the_object_instead_of_a_place(capsys: pytest.CaptureFixture[str], format_: str) -> None:
+    code, out, err = run(capsys, "check", "-o", format_)
+    assert (code, err) == (1, "")
+    assert out.count("NetworkPolicy tools/odd") >= 1
+    assert "None" not in out
 
 
 @pytest.mark.usefixtures("kubeconfig")
 def test_check_names_the_object_where_there_is_no_file(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, err = run(capsys, "check")
+    code, out, err = run(capsys, "check", "--select", "PF0")
     assert (code, err) == (1, "")
     assert out.startswith("REFUSED  2 policies: 1 error.\n\nerror  PF044 cidr-ambiguous  NetworkPolicy tools/odd\n")
 
@@ -100,8 +113,11 @@ def test_check_judges_as_the_server_does_that_it_reads(
 
 @pytest.mark.usefixtures("kubeconfig")
 def test_n_narrows_what_is_shown_and_all_is_read_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "check", "-n", "shop")[0] == 0
-    assert run(capsys, "check", "-n", "tools")[0] == 1
+    assert run(capsys, "check", "-n", "shop", "--fail-on", "error")[0] == 0
+    assert run(capsys, "check", "-n", "tools", "--fail-on", "error")[0] == 1
+    of_shop = run(capsys, "check", "-n", "shop")[1]
+    assert "warning  PF251 peer-matches-nothing  NetworkPolicy shop/db" in of_shop
+    assert "tools" not in of_shop
     endpoints = json.loads(run(capsys, "map", "-n", "tools", "-o", "json")[1])["endpoints"]
     assert {"tools/Pod/top", "shop/Pod/db"} <= {each["id"] for each in endpoints}
     assert run(capsys, "map", "-n", "tools")[1].startswith("1 workload in tools;")

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from podfence.cli.live import read_live, searched, shown_namespace
-from podfence.cli.options import Output, inputs, max_memory, outputs, pod_cidr, talk, write_outputs
+from podfence.cli.live import searched
+from podfence.cli.options import Output, inputs, max_memory, outputs, pod_cidr, talk
+from podfence.cli.settings import say_settings, settings
 from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
-    from podfence.kube.reading import ClusterReading
+    from podfence.cli.checking import Checking
     from podfence.lint.finding import Findings
-    from podfence.lint.profiles import Profile
-    from podfence.lint.relations import Clusters
-    from podfence.manifests.validation.admission import Server
+    from podfence.manifests.manual.rule import Severity
 
 
 @click.command(short_help="What the API server would reject or warn about.")
 @inputs
-@outputs("text", "json")
+@outputs("text", "json", "sarif", "junit", "github", "md")
+@click.option(
+    "--select", multiple=True, metavar="RULE", help="Only these rules: an id, a name, or the beginning of ids as PF1."
+)
+@click.option("--ignore", multiple=True, metavar="RULE", help="All rules but these, named likewise.")
 @click.option(
     "--fail-on",
     type=click.Choice(("error", "warning", "info", "never")),
@@ -48,6 +48,12 @@ if TYPE_CHECKING:
     help="Cluster to check for: kind, minikube, kubeadm, k3s, eks, gke, gke-nodelocal, gke-clouddns, aks, openshift, "
     "ambient, or a YAML file; repeatable.",
 )
+@click.option("--baseline", metavar="FILE", help="Suppress the findings that this file has; only new ones are told.")
+@click.option(
+    "--write-baseline", metavar="FILE", help="Write the findings of today into a file for --baseline, and exit with 0."
+)
+@click.option("--fix", "fixing", is_flag=True, help="Write proved fixes into the files, and show what changed.")
+@click.option("--diff", "showing", is_flag=True, help="Show what --fix would change, and write nothing.")
 @click.option("--show-defaults", is_flag=True, help="Print each policy as the server would store it.")
 @pod_cidr
 @max_memory
@@ -59,12 +65,18 @@ def command(
     all_namespaces: bool,
     strict: bool,
     outputs: tuple[Output, ...],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
     fail_on: str,
     kubernetes_version: str | None,
     crd_channel: str,
     profiles: tuple[str, ...],
     pod_cidrs: tuple[str, ...],
     max_memory: int | None,
+    baseline: str | None,
+    write_baseline: str | None,
+    fixing: bool,
+    showing: bool,
     show_defaults: bool,
     color: str,
     quiet: bool,
@@ -78,65 +90,91 @@ def command(
     cluster holds is judged, which may be older than the server's rules. Exit codes: 0 nothing found, 1 findings at
     or above --fail-on, 2 the input could not be read.
     """
-    from podfence.cli.judging import server_for
+    if fixing and showing:
+        raise click.UsageError("give --fix or --diff, not both")
+    edits = fixing or showing
+    if edits and (not paths or show_defaults or write_baseline is not None):
+        raise click.UsageError("--fix and --diff edit files: give PATHs, without --show-defaults and --write-baseline")
+    from podfence.cli import checking
+    from podfence.cli.check_outputs import write_findings
+    from podfence.cli.lines import line_reader
+
+    if verbose:
+        say_settings()
+    wanted = _checking(kubernetes_version, crd_channel, profiles, pod_cidrs, max_memory, select, ignore, baseline)
+    if paths:
+        findings, stdin = _of_files(wanted, paths, namespace, outputs, color, edits=edits, dry=showing, quiet=quiet)
+        lines = line_reader(stdin)
+    else:
+        findings = wanted.of_cluster(namespace, all_namespaces=all_namespaces, quiet=quiet)
+        lines = checking.no_lines
+    if not findings.objects and not findings.findings:
+        raise PodfenceError(f"no Kubernetes objects in {searched(paths)}{_reason(findings)}")
+    if write_baseline is not None:
+        checking.write_baseline(findings, write_baseline, quiet=quiet)
+        return 0
+    worst = _severity(fail_on)
+    if not showing:
+        options = {"show_defaults": show_defaults, "quiet": quiet, "verbose": verbose}
+        write_findings(findings, lines, outputs, color, worst, **options)
+    if strict and findings.refused_anything:
+        return 2
+    return int(findings.at_least(worst))
+
+
+def _checking(
+    version: str | None,
+    channel: str,
+    profiles: tuple[str, ...],
+    pod_cidrs: tuple[str, ...],
+    max_memory: int | None,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    baseline: str | None,
+) -> Checking:
+    from podfence.cli.checking import Checking, baseline_in, profile_for
     from podfence.cli.memory import memory_limit
     from podfence.cli.reading import pod_ranges
     from podfence.lint.relations import Clusters
-    from podfence.manifests.manual.rule import Severity
+    from podfence.lint.selection import selection
 
-    clusters = Clusters(tuple(map(profile_for, profiles)), pod_ranges(pod_cidrs), memory_limit(max_memory))
-    if paths:
-        server = server_for(kubernetes_version, crd_channel)
-        findings, lines = _check(paths, server, namespace or "default", clusters)
-    else:
-        live = read_live(quiet=quiet)
-        shown = shown_namespace(paths, namespace, all_namespaces=all_namespaces)
-        server = server_for(kubernetes_version or live.version, crd_channel)
-        findings, lines = _check_live(live, server, shown, clusters)
-    if not findings.objects and not findings.findings:
-        raise PodfenceError(f"no Kubernetes objects in {searched(paths)}{_reason(findings)}")
-    _tell(findings, lines, outputs, color, show_defaults=show_defaults, quiet=quiet, verbose=verbose)
-    if strict and findings.refused_anything:
-        return 2
-    return int(findings.at_least(None if fail_on == "never" else Severity(fail_on)))
+    return Checking(
+        version=version,
+        channel=channel,
+        clusters=Clusters(tuple(map(profile_for, profiles)), pod_ranges(pod_cidrs), memory_limit(max_memory)),
+        selection=selection(select, ignore, settings().severity),
+        baseline=None if baseline is None else baseline_in(baseline),
+        baseline_file=baseline or "",
+    )
 
 
-def profile_for(word: str) -> Profile:
-    """Find a profile by its name, or read the file of that name. Raises ``PodfenceError``."""
-    from podfence.lint.profiles import PROFILES, find_profile
-
-    if word in PROFILES or not Path(word).suffix:
-        return find_profile(word)
-    try:
-        return find_profile(word, Path(word).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise PodfenceError(f"--profile {word}: cannot be read: {error}") from error
-
-
-def _check(
-    paths: tuple[str, ...], server: Server, namespace: str, clusters: Clusters
-) -> tuple[Findings, Callable[[str], Sequence[str]]]:
-    from podfence.cli.lines import line_reader
-    from podfence.lint.run import check
-    from podfence.manifests.collector import paused_gc
-    from podfence.manifests.inputs import read_inputs
+def _of_files(
+    wanted: Checking,
+    paths: tuple[str, ...],
+    namespace: str | None,
+    outputs: tuple[Output, ...],
+    color: str,
+    *,
+    edits: bool,
+    dry: bool,
+    quiet: bool,
+) -> tuple[Findings, bytes]:
+    """Check files, and fix them where that is wanted; gives what is left to tell, and what standard input held."""
+    from podfence.manifests.files import read_bytes
 
     stdin = sys.stdin.buffer.read() if "-" in paths else b""
-    with paused_gc():
-        findings = check(read_inputs(paths, stdin=io.BytesIO(stdin)), server, namespace, clusters)
-    return findings, line_reader(stdin)
+    check = wanted.of_files(paths, namespace or "default", stdin)
+    if not edits:
+        return check(read_bytes), stdin
+    from podfence.cli.fixing import fix
+
+    return fix(check, outputs, color, dry=dry, quiet=quiet), stdin
 
 
-def _check_live(
-    live: ClusterReading, server: Server, namespace: str | None, clusters: Clusters
-) -> tuple[Findings, Callable[[str], Sequence[str]]]:
-    """Judge what a cluster holds, and tell all of it, or of a namespace and of what has none."""
-    from podfence.lint.run import check
-    from podfence.manifests.collector import paused_gc
+def _severity(fail_on: str) -> Severity | None:
+    from podfence.manifests.manual.rule import Severity
 
-    with paused_gc():
-        findings = check(live.items, server, clusters=clusters)
-    return findings if namespace is None else findings.about(namespace), lambda _: ()
+    return None if fail_on == "never" else Severity(fail_on)
 
 
 def _reason(findings: Findings) -> str:
@@ -144,39 +182,3 @@ def _reason(findings: Findings) -> str:
         return ""
     more = f" (and {len(findings.skipped) - 1} more)" if len(findings.skipped) > 1 else ""
     return f": not read were {findings.skipped[0]}{more}"
-
-
-def _tell(
-    findings: Findings,
-    lines: Callable[[str], Sequence[str]],
-    outputs: tuple[Output, ...],
-    color: str,
-    *,
-    show_defaults: bool,
-    quiet: bool,
-    verbose: bool,
-) -> None:
-    from podfence.report.check_json import findings_json
-    from podfence.report.check_text import check_text
-    from podfence.report.term import Terminal, terminal_for
-
-    def text(to_standard_output: bool) -> str:  # noqa: FBT001 (see write_outputs)
-        terminal = terminal_for(sys.stdout, color) if to_standard_output else Terminal()
-        return _joined(check_text(findings, terminal, lines, quiet=quiet, verbose=verbose))
-
-    texts = {"text": text, "json": lambda _: findings_json(findings)}
-    if not show_defaults:
-        write_outputs(outputs, texts)
-        return
-    from podfence.manifests.judge import stored_yaml
-
-    # Standard output is for the policies; what was asked for as a file is written all the same.
-    write_outputs([output for output in outputs if output.file not in {None, "-"}], texts)
-    sys.stdout.writelines(stored_yaml(findings.stored))
-    if findings.findings and not quiet:
-        terminal = terminal_for(sys.stderr, color)
-        sys.stderr.write(_joined(check_text(findings, terminal, lines, verbose=verbose)))
-
-
-def _joined(lines: Iterator[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)

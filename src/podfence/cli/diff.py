@@ -10,6 +10,7 @@ import click
 
 from podfence.cli.options import Output, max_memory, outputs, pod_cidr, talk, write_outputs
 from podfence.cli.progress import Progress
+from podfence.cli.settings import is_excluded
 
 if TYPE_CHECKING:
     from podfence.engine.difference import Difference
@@ -131,8 +132,8 @@ class _Reader:
         from podfence.manifests.inputs import read_inputs
 
         if text.startswith(PREFIX):
-            return read_revision(text, self._memory)
-        return read_inputs((text,), stdin=sys.stdin.buffer, memory=self._memory)
+            return read_revision(text, self._memory, is_excluded())
+        return read_inputs((text,), stdin=sys.stdin.buffer, memory=self._memory, is_excluded=is_excluded())
 
 
 def _expected(expect: str, changes: Difference, found: Iterable[Entry], *, quiet: bool) -> int:

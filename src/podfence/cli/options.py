@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from podfence.cli.live import keep
+from podfence.cli.settings import config
 from podfence.model.error import PodfenceError
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -147,14 +148,15 @@ def talk(command: Decorated) -> Decorated:
 
 
 def pod_cidr(command: Decorated) -> Decorated:
-    """Add --pod-cidr, repeatable, as ``pod_cidrs``: texts, not yet read."""
-    return click.option(
+    """Add --pod-cidr, repeatable, as ``pod_cidrs``: texts, not yet read; and --config, which may settle it."""
+    option = click.option(
         "--pod-cidr",
         "pod_cidrs",
         multiple=True,
         metavar="CIDR|none",
         help="Where pods of unknown address live (default: the private IPv4 ranges). May be repeated.",
-    )(command)
+    )
+    return option(config(command))
 
 
 def max_memory(command: Decorated) -> Decorated:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, BinaryIO
 
 from podfence.cli.live import read_live, searched
+from podfence.cli.settings import is_excluded
 from podfence.model.error import PodfenceError
 from podfence.model.net import PRIVATE_IPV4, AddressRange, parse_cidr, union
 from podfence.model.text import one_line
@@ -45,7 +46,8 @@ def read_manifests(
     from podfence.manifests.load import load
 
     if paths:
-        loaded = load(paths, stdin=stdin, namespace=namespace or "default", pod_ranges=pod_ranges(pod_cidrs))
+        ranges, left_out = pod_ranges(pod_cidrs), is_excluded()
+        loaded = load(paths, stdin=stdin, namespace=namespace or "default", pod_ranges=ranges, is_excluded=left_out)
     else:
         loaded = gather_live(None, pod_cidrs, quiet=quiet)
     if not quiet:

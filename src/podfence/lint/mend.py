@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -81,10 +81,10 @@ def carried_out(mend: Mend, documents: Mapping[Identity, Mapping[str, Any]]) -> 
         if known is None or not _has_name(known):
             return None
         before = clean(known, mend.ref)
-        document = copy.deepcopy(before)
-        for change in mend.changes:
-            if not _apply(document, change):
-                return None
+        changed = applied(before, mend.changes)
+        if changed is None:
+            return None
+        document = changed
     text = write_yaml([document])
     policy = read_back_text(text)
     if policy is None or (mend.ref is not None and policy.ref.identity != mend.ref.identity):
@@ -92,6 +92,12 @@ def carried_out(mend: Mend, documents: Mapping[Identity, Mapping[str, Any]]) -> 
     if mend.ref is not None:
         policy = msgspec.structs.replace(policy, ref=mend.ref)
     return Mended(policy, text, difference(write_yaml([before]) if before else "", text))
+
+
+def applied(document: Mapping[str, Any], changes: Iterable[Change]) -> Plain | None:
+    """Give a document with changes made to it; ``None`` when one of them does not fit."""
+    changed = copy.deepcopy(dict(document))
+    return changed if all(_apply(changed, change) for change in changes) else None
 
 
 def difference(before: str, after: str) -> tuple[str, ...]:

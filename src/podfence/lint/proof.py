@@ -47,12 +47,16 @@ def with_somebody_everywhere(snapshot: Snapshot) -> Snapshot:
 
 
 class Fix(msgspec.Struct, frozen=True):
-    """A proved mend: whole manifests, the lines that differ, and what it opens and closes in words."""
+    """A proved mend: whole manifests, the lines that differ, and what it opens and closes in words.
+
+    ``only_opens`` tells that it opens something and closes nothing.
+    """
 
     mend: Mend
     manifest: str
     difference: tuple[str, ...]
     effect: str
+    only_opens: bool
 
 
 class Prover:
@@ -79,7 +83,7 @@ class Prover:
             return None
         if not opens and not closes and (mend.opens or mend.closes):
             return None
-        return Fix(mend, mended.manifest, mended.difference, self._effect(opens, closes))
+        return Fix(mend, mended.manifest, mended.difference, self._effect(opens, closes), bool(opens) and not closes)
 
     def _real(self, changes: Iterable[Change]) -> list[Change]:
         """Leave out a pod's way to itself, and addresses that all have an owner: those are the owner's connections."""

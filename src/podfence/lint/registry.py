@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from podfence.lint.manual import addresses, callers, dns, effect, isolation, mesh, ports, selectors, tiers
+from podfence.lint.manual import addresses, callers, dns, effect, isolation, mesh, ports, selectors, suppression, tiers
 from podfence.manifests.manual.catalogue import RULES as ADMISSION_RULES
 from podfence.manifests.manual.rule import Rule, error, network_policy, warning
 
@@ -37,12 +37,12 @@ NOT_ENFORCED = error(
     + network_policy("podSelector: {}\npolicyTypes: [Ingress, Egress]", "name: deny-all\nnamespace: shop"),
 )
 
-_THEMES = (addresses, callers, dns, effect, isolation, mesh, ports, selectors, tiers)
+_THEMES = (addresses, callers, dns, effect, isolation, mesh, ports, selectors, suppression, tiers)
 _BY_RELATION = tuple(rule for theme in _THEMES for rule in theme.RULES)
 
-RULES: tuple[Rule, ...] = tuple(
-    sorted((*ADMISSION_RULES, OBJECT_TWICE, NOT_ENFORCED, *_BY_RELATION), key=lambda rule: rule.id)
-)
+_ALL = (*ADMISSION_RULES, OBJECT_TWICE, NOT_ENFORCED, *_BY_RELATION)
+
+RULES: tuple[Rule, ...] = tuple(sorted(_ALL, key=lambda rule: rule.id))
 
 
 def find_rule(word: str) -> Rule | None:

@@ -15,18 +15,17 @@ from podfence.lint.names import and_more
 from podfence.lint.profiles import Profile
 from podfence.lint.proof import Fix, Prover
 from podfence.lint.rules import addresses, callers, dns, effect, isolation, mesh, ports, selectors, tiers
+from podfence.lint.selection import EVERY_RULE, Selection
 from podfence.manifests.loaded import Identity
 from podfence.model.net import PRIVATE_IPV4, AddressRange
 from podfence.model.objects import ObjectRef
 from podfence.model.snapshot import Snapshot
-from podfence.model.source import Position
+from podfence.model.source import position_of
 from podfence.model.surroundings import Surroundings
 
 _THEMES = (addresses, callers, dns, effect, isolation, mesh, ports, selectors, tiers)
 
 CHECKS: tuple[Check, ...] = tuple(check for theme in _THEMES for check in theme.CHECKS)
-
-_NOWHERE = Position("-", 1, 1)
 
 
 class Clusters(msgspec.Struct, frozen=True):
@@ -42,6 +41,9 @@ class Clusters(msgspec.Struct, frozen=True):
 
 ANY_CLUSTER = Clusters()
 
+BY_PROFILE = frozenset(check.rule.id for check in CHECKS if check.by_profile)
+"""The rules that may find other things in other clusters."""
+
 
 def find_relations(
     snapshot: Snapshot,
@@ -49,8 +51,12 @@ def find_relations(
     documents: Mapping[Identity, Mapping[str, Any]],
     clusters: Clusters = ANY_CLUSTER,
     refused: frozenset[Identity] = frozenset(),
+    selection: Selection = EVERY_RULE,
 ) -> Iterator[Finding]:
-    """Yield what the relations show, each thing once with the profiles that it holds in. Raises ``TooLargeError``."""
+    """Yield what the relations show, each thing once with the profiles that it holds in. Raises ``TooLargeError``.
+
+    Only the rules of the ``selection`` run.
+    """
     profiles = clusters.profiles
     found: dict[tuple[object, ...], tuple[Found, list[str]]] = {}
     inspections: dict[str, Inspection] = {}
@@ -58,7 +64,7 @@ def find_relations(
         inspection = Inspection(snapshot, surroundings, documents, profile, refused, clusters.limit)
         name = profile.name if profile is not None else ""
         inspections[name] = inspection
-        for item, depends in _found(inspection, first=len(inspections) == 1):
+        for item, depends in _found(inspection, selection, first=len(inspections) == 1):
             held = [name] if depends else [profile.name for profile in profiles] or [""]
             found.setdefault(item.key, (item, []))[1].extend(held)
     fixes = dict(_proved(inspections, list(found.values())))
@@ -77,12 +83,14 @@ def _with_plugins(item: Found, plugins: Mapping[str, str]) -> Found:
     return msgspec.structs.replace(item, hint=f"{item.hint}; here that is {told}")
 
 
-def _found(inspection: Inspection, *, first: bool) -> Iterator[tuple[Found, bool]]:
+def _found(inspection: Inspection, selection: Selection, *, first: bool) -> Iterator[tuple[Found, bool]]:
     """Yield what rules find, and whether that depends on the profile; what does not is looked for once."""
     if not inspection.snapshot.policies:
         return
     for check in CHECKS:
-        for item in check.find(inspection) if first or check.by_profile else ():
+        if not selection.has(check.rule.id) or not (first or check.by_profile):
+            continue
+        for item in check.find(inspection):
             if item.ref.identity not in inspection.refused:
                 yield item, check.by_profile
 
@@ -129,16 +137,22 @@ def _finding(item: Found, profiles: tuple[str, ...], fix: Fix | None) -> Finding
         item.rule.name,
         item.severity or item.rule.severity,
         item.message,
-        source.position(item.path) if source is not None else _NOWHERE,
+        position_of(source, item.path),
         item.path,
         item.hint,
         item.ref,
-        source.position() if source is not None else None,
+        position_of(source),
         felt=item.felt,
         profiles=profiles,
     )
     if fix is None:
         return finding
     return msgspec.structs.replace(
-        finding, fix=fix.manifest, patch=fix.difference, effect=fix.effect, changes=fix.mend.changes
+        finding,
+        fix=fix.manifest,
+        patch=fix.difference,
+        effect=fix.effect,
+        changes=fix.mend.changes,
+        mended=fix.mend.ref,
+        only_opens=fix.only_opens,
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from podfence.lint.finding import Finding, Findings
+from podfence.lint.finding import LAST_OF_THE_SERVER, Finding, Findings
 from podfence.lint.registry import OBJECT_TWICE
-from podfence.lint.relations import ANY_CLUSTER, Clusters, find_relations
+from podfence.lint.relations import ANY_CLUSTER, BY_PROFILE, Clusters, find_relations
+from podfence.lint.selection import EVERY_RULE, Selection
+from podfence.lint.suppression import Suppressions
 from podfence.manifests.documents import Item, Skipped, Unparsed
 from podfence.manifests.fault import Fault
 from podfence.manifests.gather import gather
@@ -24,13 +26,18 @@ POLICY_KINDS = frozenset(api.kind for api in Api)
 
 
 def check(
-    readings: Iterable[Reading], server: Server, namespace: str = "default", clusters: Clusters = ANY_CLUSTER
+    readings: Iterable[Reading],
+    server: Server,
+    namespace: str = "default",
+    clusters: Clusters = ANY_CLUSTER,
+    selection: Selection = EVERY_RULE,
 ) -> Findings:
     """Judge everything that was read; ``namespace`` is that of objects which name none.
 
     Policies are judged as the API server would, other objects as far as the engine reads them, and then all of
-    them together by what they mean, in each of the ``clusters``. Findings come in the order of the files and
-    within a file by position; the same finding at the same place comes once. Raises ``TooLargeError``.
+    them together by what they mean, in each of the ``clusters``. The rules of the ``selection`` speak, and what is
+    suppressed is kept apart. Findings come in the order of the files and within a file by position; the same finding
+    at the same place comes once. Raises ``TooLargeError``.
     """
     run = _Run(server, namespace)
     surroundings = SurroundingsGathering(namespace)
@@ -43,8 +50,8 @@ def check(
         if duplicate.kept.kind not in POLICY_KINDS:
             run.repeated(duplicate.lost, duplicate.kept, duplicate.lost_file)
     around = surroundings.surroundings()
-    run.add(find_relations(loaded.snapshot, around, loaded.documents, clusters, frozenset(run.refused)))
-    return run.findings()
+    run.add(find_relations(loaded.snapshot, around, loaded.documents, clusters, frozenset(run.refused), selection))
+    return run.findings(selection)
 
 
 class _Run:
@@ -58,6 +65,7 @@ class _Run:
         self._seen: dict[ObjectRef, ObjectRef] = {}
         self._stored: list[dict[str, object]] = []
         self._skipped: list[Skipped] = []
+        self._suppressions = Suppressions()
         self._objects = self._policies = self._refused = 0
         self.refused: set[Identity] = set()
 
@@ -73,6 +81,7 @@ class _Run:
                 case _:
                     self._objects += 1
                     self._file(reading.file)
+                    self._suppressions.look_at(reading, self._namespace)
                     if not self._policy(reading):
                         surroundings.add(reading)
                         yield reading
@@ -128,16 +137,20 @@ class _Run:
         """Add findings."""
         self._faults.extend(findings)
 
-    def findings(self) -> Findings:
-        """Give everything that was found."""
+    def findings(self, selection: Selection) -> Findings:
+        """Give everything that was found by the rules that speak."""
+        found = _once(self._faults)
+        kept, suppressed = self._suppressions.apply(selection.of(found), selection, BY_PROFILE)
         return Findings(
-            findings=tuple(sorted(_once(self._faults), key=self._place)),
+            findings=tuple(sorted(kept, key=self._place)),
             files=len(self._files),
             objects=self._objects,
             policies=self._policies,
             refused=self._refused,
             stored=tuple(self._stored),
             skipped=tuple(self._skipped),
+            refused_anything=any(map(_is_refusal, found)),
+            suppressed=tuple(sorted(suppressed, key=lambda item: self._place(item.finding))),
         )
 
     def _place(self, finding: Finding) -> tuple[int, int, int, str, str, str]:
@@ -147,6 +160,10 @@ class _Run:
             return (0, 0, 0, f"{finding.ref}", finding.path, finding.rule)
         order = self._files.get(position.file, len(self._files))
         return (order, position.line, position.column, finding.rule, "", "")
+
+
+def _is_refusal(finding: Finding) -> bool:
+    return finding.severity is Severity.ERROR and finding.rule <= LAST_OF_THE_SERVER
 
 
 def _once(findings: Iterable[Finding]) -> list[Finding]:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from podfence.manifests.remarks import Remark
 from podfence.model.source import Position, Source
 
 T = TypeVar("T")
@@ -92,6 +93,15 @@ class Item(ABC):
     @abstractmethod
     def duplicates(self) -> tuple[DuplicateKey, ...]:
         """The keys that occur twice, in the order of the text."""
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """The comments in its document that speak to Podfence."""
+        return ()
+
+    def mentions(self, word: str) -> bool:  # noqa: ARG002 (who has the bytes at hand looks)
+        """Tell whether a word may stand in the text of the object; a cheap question before a dear one."""
+        return True
 
     @abstractmethod
     def plain(self) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -23,6 +23,8 @@ from podfence.model.source import Position
 STDIN: Final = "-"
 SUFFIXES: Final = (".yaml", ".yml", ".json", ".yaml.gz", ".yml.gz", ".json.gz")
 
+EXCLUDED: Final = "left out by the settings"
+
 # Process substitution, `podfence check <(helm template .)`, gives such a path to a pipe.
 _OPEN_FILES = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")
 
@@ -34,8 +36,12 @@ class File(msgspec.Struct, frozen=True, gc=False):
     named: bool
 
 
-def find_files(paths: Sequence[str]) -> Iterator[File | Skipped | Unparsed]:
+def find_files(
+    paths: Sequence[str], is_excluded: Callable[[str], bool] | None = None
+) -> Iterator[File | Skipped | Unparsed]:
     """List the files that paths stand for, folders recursively in path order, each file once.
+
+    ``is_excluded`` leaves out files and folders that were not named themselves.
 
     Raises ``PodfenceError`` for a path that does not exist or is neither file nor folder, before anything is
     listed.
@@ -44,7 +50,7 @@ def find_files(paths: Sequence[str]) -> Iterator[File | Skipped | Unparsed]:
         _check(path)
     if list(paths).count(STDIN) > 1:
         raise PodfenceError("standard input (-) can be read only once")
-    return _once(_listed(paths))
+    return _once(_listed(paths, is_excluded))
 
 
 def _check(path: str) -> None:
@@ -82,15 +88,15 @@ def reason(error: OSError | ValueError) -> str:
             return os.strerror(code).lower()
 
 
-def _listed(paths: Sequence[str]) -> Iterator[File | Skipped | Unparsed]:
+def _listed(paths: Sequence[str], is_excluded: Callable[[str], bool] | None) -> Iterator[File | Skipped | Unparsed]:
     for path in paths:
         if path != STDIN and Path(path).is_dir():
-            yield from _folder(path)
+            yield from _folder(path, is_excluded)
         else:
             yield File(path, named=True)
 
 
-def _folder(folder: str) -> Iterator[File | Skipped | Unparsed]:
+def _folder(folder: str, is_excluded: Callable[[str], bool] | None) -> Iterator[File | Skipped | Unparsed]:
     """List a folder as kubectl does: by name, folders in their place, links to folders not followed."""
     waiting: list[os.DirEntry[str] | str] = [folder]
     while waiting:
@@ -98,6 +104,8 @@ def _folder(folder: str) -> Iterator[File | Skipped | Unparsed]:
         found: list[os.DirEntry[str]] | File | Skipped | Unparsed
         if isinstance(entry, str):
             found = _entries(entry)
+        elif is_excluded is not None and is_excluded(entry.path):
+            found = Skipped(entry.path, EXCLUDED)
         else:
             found = _entries(entry.path) if _is_open_folder(entry) else _found(entry)
         if isinstance(found, list):

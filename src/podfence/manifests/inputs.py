@@ -7,7 +7,7 @@ without a word (design: inputs).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO, Final
 
 from podfence.manifests.documents import Item, NoObject, Skipped, Template, Unparsed
@@ -31,29 +31,41 @@ _FLOW_YAML = "this is YAML, but kubectl before 1.33 takes a file that starts wit
 
 
 def read_inputs(
-    paths: Sequence[str], *, stdin: BinaryIO, max_bytes: int = MAX_BYTES, memory: Memory | None = None
+    paths: Sequence[str],
+    *,
+    stdin: BinaryIO,
+    max_bytes: int = MAX_BYTES,
+    memory: Memory | None = None,
+    is_excluded: Callable[[str], bool] | None = None,
+    read: Callable[[File, BinaryIO, int], bytes] = read_bytes,
 ) -> Iterator[Reading]:
     """Read paths, folders and ``-`` (standard input), in order; ``memory`` is shared with other readings.
+
+    ``is_excluded`` leaves out files and folders that were not named themselves; ``read`` gives the bytes of a file.
 
     Yields items in the order of the text, and between them what could not be read or is no input. Raises
     ``PodfenceError``, at the latest when its turn comes, only for a path that was named and cannot be opened.
     """
-    return _read_files(find_files(paths), stdin, max_bytes, memory)
+
+    def content(file: File) -> bytes:
+        return read(file, stdin, max_bytes)
+
+    return _read_files(find_files(paths, is_excluded), content, max_bytes, memory)
 
 
 def _read_files(
-    files: Iterable[File | Skipped | Unparsed], stdin: BinaryIO, max_bytes: int, memory: Memory | None
+    files: Iterable[File | Skipped | Unparsed], read: Callable[[File], bytes], max_bytes: int, memory: Memory | None
 ) -> Iterator[Reading]:
     for file in files:
         if isinstance(file, File):
-            yield from _read_file(file, stdin, max_bytes, memory)
+            yield from _read_file(file, read, max_bytes, memory)
         else:
             yield file
 
 
-def _read_file(file: File, stdin: BinaryIO, max_bytes: int, memory: Memory | None) -> Iterator[Reading]:
+def _read_file(file: File, read: Callable[[File], bytes], max_bytes: int, memory: Memory | None) -> Iterator[Reading]:
     try:
-        data = read_bytes(file, stdin, max_bytes)
+        data = read(file)
     except PodfenceError as error:
         if file.named:
             raise

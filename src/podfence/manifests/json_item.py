@@ -116,6 +116,10 @@ class JsonItem(Item):
             self.plain()
         return self._duplicates or ()
 
+    def mentions(self, word: str) -> bool:
+        """Tell whether a word stands in the bytes of the object; see ``Item.mentions``."""
+        return word.encode() in bytes(self._raw)
+
     def plain(self) -> dict[str, object]:
         """Build the object; see ``Item.plain``."""
         text = bytes(self._raw)

@@ -36,6 +36,9 @@ def api_of(api_version: str, kind: str) -> Api | Unserved | None:
     return Unserved(meant)
 
 
+OWN_VERSION = "podfence/v1"
+"""What the files that Podfence itself reads and writes say."""
+
 # Groups whose kinds are all known. Every group that people add themselves has a dot in its name.
 _CORE = """
     Binding ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate
@@ -54,11 +57,14 @@ _WITHOUT_A_DOT = frozenset({*_KINDS, "autoscaling", "extensions", "policy"})
 def misnamed(api_version: str, kind: str) -> str | None:
     """Tell what is wrong with the kind or the group of an object that no server would know; ``None`` if it may exist.
 
-    Only for kinds that are not read: a group with a dot in its name may hold anything.
+    Only for kinds that are not read: a group with a dot in its name may hold anything, and files of Podfence's own
+    (tests, a baseline) lie beside manifests.
     """
     group = api_version.rpartition("/")[0]
     if group in _KINDS and kind not in _KINDS[group] and not kind.endswith("List"):
         return _no_match(api_version, kind, difflib.get_close_matches(kind, _KINDS[group], n=1, cutoff=0.75))
+    if api_version == OWN_VERSION:
+        return None
     if "." not in group and group not in _WITHOUT_A_DOT:
         return _no_match(api_version, kind, [f"apiVersion: {name}/v1" for name in _KINDS if kind in _KINDS[name]])
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from podfence.manifests.collector import paused_gc
@@ -20,13 +20,14 @@ def load(
     namespace: str = "default",
     pod_ranges: tuple[AddressRange, ...] = PRIVATE_IPV4,
     server: Server = LATEST,
+    is_excluded: Callable[[str], bool] | None = None,
 ) -> Loaded:
     """Read files, folders and ``-`` into a snapshot.
 
     ``namespace`` is that of objects which name none; ``pod_ranges`` is where pods of unknown address may live,
-    empty for nowhere; ``server`` judges policies that look odd. Faults in the text end in ``Loaded.problems``;
-    raises ``PodfenceError`` only for a path that cannot be opened.
+    empty for nowhere; ``server`` judges policies that look odd; ``is_excluded`` leaves files of folders out. Faults
+    in the text end in ``Loaded.problems``; raises ``PodfenceError`` only for a path that cannot be opened.
     """
     with paused_gc():
-        readings = read_inputs(paths, stdin=stdin)
+        readings = read_inputs(paths, stdin=stdin, is_excluded=is_excluded)
         return gather(readings, namespace=namespace, pod_ranges=pod_ranges, server=server)

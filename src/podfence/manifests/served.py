@@ -44,6 +44,10 @@ class ServedItem(Item):
         """No server writes a key twice."""
         return ()
 
+    def mentions(self, word: str) -> bool:
+        """Tell whether a word stands in the bytes of the object; see ``Item.mentions``."""
+        return word.encode() in bytes(self._raw)
+
     def plain(self) -> dict[str, object]:
         """Build the object; see ``Item.plain``.
 

@@ -72,6 +72,32 @@ def write_yaml(documents: Iterable[Mapping[str, Any]]) -> str:
     )
 
 
+def flow_text(value: object) -> str:
+    """Write a plain value on one line, in flow style where it is a list or a mapping."""
+    text = yaml.dump([value], Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**30, default_flow_style=True)
+    return str(text).rstrip("\n")[1:-1]
+
+
+def block_lines(value: object, offset: int = 0) -> list[str]:
+    """Write a plain value as lines in block style; ``offset`` is how far lists stand below their key."""
+    if isinstance(value, dict) and value:
+        return [line for key, entry in value.items() for line in _entry_lines(str(key), entry, offset)]
+    if isinstance(value, list) and value:
+        return [line for item in value for line in _item_lines(block_lines(item, offset))]
+    return [flow_text(value)]
+
+
+def _entry_lines(key: str, value: object, offset: int) -> list[str]:
+    if not isinstance(value, dict | list) or not value:
+        return [f"{flow_text(key)}: {flow_text(value)}"]
+    indent = " " * (offset if isinstance(value, list) else 2)
+    return [f"{flow_text(key)}:", *(indent + line for line in block_lines(value, offset))]
+
+
+def _item_lines(lines: list[str]) -> list[str]:
+    return [f"- {lines[0]}", *(f"  {line}" for line in lines[1:])]
+
+
 def policy_object(policy: Policy) -> Plain:
     """Make a plain object of a policy, a NetworkPolicy or a ClusterNetworkPolicy by its tier.
 

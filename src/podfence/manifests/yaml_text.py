@@ -24,6 +24,7 @@ from podfence.manifests.documents import (
     object_fault,
 )
 from podfence.manifests.field_path import Mark, RepeatedKey, locate
+from podfence.manifests.remarks import Remark, carried_over, find_remarks
 from podfence.manifests.yaml_errors import YamlError
 from podfence.manifests.yaml_events import COLUMN_BITS, Memory, YamlDocument, read_yaml
 from podfence.model.source import Position
@@ -61,12 +62,18 @@ class YamlSource(msgspec.Struct, frozen=True, gc=False):
 class YamlItem(Item):
     """An object read from YAML."""
 
-    __slots__ = ("_duplicates", "_source", "_value")
+    __slots__ = ("_duplicates", "_remarks", "_source", "_value")
 
     def __init__(
-        self, head: tuple[str, str], value: dict[str, object], source: YamlSource, duplicates: tuple[DuplicateKey, ...]
+        self,
+        head: tuple[str, str],
+        value: dict[str, object],
+        source: YamlSource,
+        duplicates: tuple[DuplicateKey, ...],
+        remarks: tuple[Remark, ...] = (),
     ) -> None:
         super().__init__(source.file, *head)
+        self._remarks = remarks
         self._value = value
         self._source = source
         self._duplicates = duplicates
@@ -80,6 +87,11 @@ class YamlItem(Item):
     def duplicates(self) -> tuple[DuplicateKey, ...]:
         """The keys that occur twice, in the order of the text."""
         return self._duplicates
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """The comments in its document that speak to Podfence."""
+        return self._remarks
 
     def plain(self) -> dict[str, object]:
         """Give the object as plain values; it is built already."""
@@ -96,9 +108,16 @@ def read_yaml_text(text: bytes, file: str, first_line: int = 1, memory: Memory |
     ``first_line`` is the number of its first line in the file; ``memory`` is what other files have said before.
     """
     line, memory = first_line, memory or Memory()
+    waiting: tuple[Remark, ...] = ()
     for chunk in _chunks(text):
-        yield from _read_chunk(chunk, file, line, memory)
-        line += chunk.count(b"\n")
+        breaks = chunk.count(b"\n")
+        remarks = (*carried_over(waiting, line, line + breaks), *find_remarks(chunk, file, line))
+        empty = True
+        for outcome in _read_chunk(chunk, file, line, memory, remarks):
+            empty = False
+            yield outcome
+        waiting = remarks if empty else ()
+        line += breaks
 
 
 def _chunks(text: bytes) -> Iterator[bytes]:
@@ -116,7 +135,7 @@ def _chunks(text: bytes) -> Iterator[bytes]:
         yield text[start:]
 
 
-def _read_chunk(chunk: bytes, file: str, line: int, memory: Memory) -> Iterator[Outcome]:
+def _read_chunk(chunk: bytes, file: str, line: int, memory: Memory, remarks: tuple[Remark, ...]) -> Iterator[Outcome]:
     if len(chunk) > MAX_DOCUMENT_BYTES:
         limit = f"{MAX_DOCUMENT_BYTES >> 20} MiB"
         yield Unparsed(Position(file, line, 1), f"a YAML document above {limit}; read it as JSON (kubectl get -o json)")
@@ -124,7 +143,7 @@ def _read_chunk(chunk: bytes, file: str, line: int, memory: Memory) -> Iterator[
     yield from _separator_fault(chunk, file, line)
     try:
         for document in read_yaml(chunk, memory):
-            yield from _objects(document, file, line)
+            yield from _objects(document, file, line, remarks)
     except YamlError as error:
         position = Position(file, line + error.line, 1 + error.column)
         if b"{{" in chunk:
@@ -144,15 +163,17 @@ def _separator_fault(chunk: bytes, file: str, line: int) -> Iterator[Unparsed]:
         yield Unparsed(position, "kubectl takes no % directives; leave the line out", kept=True)
 
 
-def _objects(document: YamlDocument, file: str, line: int) -> Iterator[Outcome]:
+def _objects(document: YamlDocument, file: str, line: int, remarks: tuple[Remark, ...]) -> Iterator[Outcome]:
     value = document.value
     if value is None:
         return
     source = YamlSource(file, line, value, document.mark)
-    yield from _object(source, document.repeated, None)
+    yield from _object(source, document.repeated, None, remarks)
 
 
-def _object(source: YamlSource, repeated: tuple[RepeatedKey, ...], parent: ListHead | None) -> Iterator[Outcome]:
+def _object(
+    source: YamlSource, repeated: tuple[RepeatedKey, ...], parent: ListHead | None, remarks: tuple[Remark, ...]
+) -> Iterator[Outcome]:
     """Yield an object, or the objects of a list."""
     value = source.value
     if not isinstance(value, dict):
@@ -161,7 +182,7 @@ def _object(source: YamlSource, repeated: tuple[RepeatedKey, ...], parent: ListH
         return
     head = Head.of(value).within(parent)
     if isinstance(head.kind, str) and head.kind.endswith("List") and isinstance(value.get("items"), list):
-        yield from _list(source, value, repeated, ListHead(head.api_version, head.kind))
+        yield from _list(source, value, repeated, ListHead(head.api_version, head.kind), remarks)
         return
     fault_of_head = object_fault(head, in_list=parent is not None)
     if fault_of_head is not None:
@@ -171,11 +192,15 @@ def _object(source: YamlSource, repeated: tuple[RepeatedKey, ...], parent: ListH
         whole = value
         if "kind" not in value or "apiVersion" not in value:
             whole = {"apiVersion": head.api_version, "kind": head.kind} | value
-        yield YamlItem((head.api_version, head.kind), whole, source, _duplicates(repeated, source))
+        yield YamlItem((head.api_version, head.kind), whole, source, _duplicates(repeated, source), remarks)
 
 
 def _list(
-    source: YamlSource, value: dict[str, object], repeated: tuple[RepeatedKey, ...], head: ListHead
+    source: YamlSource,
+    value: dict[str, object],
+    repeated: tuple[RepeatedKey, ...],
+    head: ListHead,
+    remarks: tuple[Remark, ...],
 ) -> Iterator[Outcome]:
     by_item: dict[int, list[RepeatedKey]] = {}
     for key in repeated:
@@ -190,7 +215,7 @@ def _list(
     for index, item in enumerate(items):
         mark = marks[index + 1] if isinstance(marks, list) else marks
         inner = YamlSource(source.file, source.first_line, item, mark)
-        yield from _object(inner, tuple(by_item.get(index, ())), head)
+        yield from _object(inner, tuple(by_item.get(index, ())), head, remarks)
 
 
 def _child_mark(source: YamlSource, value: dict[str, object], key: str) -> Mark:

@@ -6,14 +6,16 @@ import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
-from podfence.lint.finding import LAST_OF_THE_SERVER, Finding, Findings
+from podfence.lint.finding import LAST_OF_THE_SERVER, Finding, Findings, Suppressed
 from podfence.manifests.manual.rule import Severity
+from podfence.report.check_verdict import verdict
 from podfence.report.term import Terminal
 
 Lines = Callable[[str], Sequence[str]]
 """Gives the lines of a file for an excerpt; none when the file cannot be shown."""
 
 _BEFORE = 2
+_ROLES = {"REFUSED": "error", "BROKEN": "error", "ACCEPTED": "warning", "OK": "allowed"}
 _KEY = re.compile(r"""(?:"[^"]*"|'[^']*'|[^\s:#"'{}\[\],]+)\s*:(?:\s+|$)""")
 # A text in quotes, a collection up to the end of the line, or a plain value up to what ends it.
 _VALUE = re.compile(r"""\"[^"]*"|'[^']*'|[\[{].*\S|[^\s,\]}#](?:[^,\]}]*?)(?=\s+\#|\s*[,\]}]|\s*$)""")
@@ -23,7 +25,7 @@ _SPEAKS_OF_THE_KEY = frozenset({"unknown-field", "duplicate-field", "missing-sep
 def check_text(
     findings: Findings, terminal: Terminal, lines: Lines, *, quiet: bool = False, verbose: bool = False
 ) -> Iterator[str]:
-    """Write findings as lines of text; ``verbose`` names the files left out, ``quiet`` gives no advice."""
+    """Write findings as lines of text; ``verbose`` names what was suppressed or left out, ``quiet`` gives no advice."""
     return map(terminal.line, _lines(findings, terminal, lines, quiet=quiet, verbose=verbose))
 
 
@@ -35,31 +37,33 @@ def _lines(findings: Findings, terminal: Terminal, lines: Lines, *, quiet: bool,
     if findings.findings and not quiet:
         yield ""
         yield terminal.paint(f"Explain a rule: podfence rule {_most_telling(findings.findings).rule}", "context")
+    if findings.gone:
+        yield ""
+        yield f"{findings.gone:,} of the baseline {_are(findings.gone)} gone: --write-baseline takes note of that."
+    if findings.suppressed and verbose:
+        yield ""
+        yield from (line for item in findings.suppressed for line in _wrapped(_suppressed(item), terminal))
     if findings.skipped and verbose:
         yield ""
         yield from (f"not read: {skipped}" for skipped in findings.skipped)
 
 
 def _verdict(findings: Findings, terminal: Terminal) -> str:
-    counts = findings.summary
-    policies = _count(findings.policies, "policy", "policies")
-    looked_at = f"{_count(findings.files, 'file')}, {policies}" if findings.files else policies
-    total = ", ".join(_count(count, severity.value) for severity, count in counts.items() if count)
-    errors = [finding.rule for finding in findings.findings if finding.severity is Severity.ERROR]
-    if errors:
-        word = "REFUSED" if min(errors) <= LAST_OF_THE_SERVER else "BROKEN"
-        return f"{terminal.paint(word, 'error')}  {looked_at}: {total}."
-    if total and not counts[Severity.WARNING]:
-        return f"{terminal.paint('OK', 'allowed')}  {looked_at}: nothing to warn about, {total}."
-    if total:
-        return f"{terminal.paint('ACCEPTED', 'warning')}  {looked_at}: {total}."
-    return f"{terminal.paint('OK', 'allowed')}  {looked_at}: nothing to refuse, nothing to warn about."
+    word, rest = verdict(findings)
+    return f"{terminal.paint(word, _ROLES[word])}  {rest}"
 
 
-def _count(count: int, one: str, many: str = "") -> str:
-    if one == "info":
-        return f"{count} info"
-    return f"{count} {one if count == 1 else many or one + 's'}"
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _suppressed(item: Suppressed) -> str:
+    """Say in a line what was suppressed, by what, and why."""
+    finding = item.finding
+    about = f"{finding.ref.kind} {finding.ref}" if finding.ref is not None else ""
+    where = " ".join(str(part) for part in (finding.position, about) if part)
+    by = f"{item.by} {item.position}" if item.position is not None else item.by
+    return f"suppressed: {where}: {finding.rule} {finding.name}, by {by}: {item.reason}"
 
 
 def _most_telling(findings: Sequence[Finding]) -> Finding:

@@ -18,7 +18,8 @@ LEVELS: Final = {"error": "error", "warning": "warning", "info": "note"}
 class Result(msgspec.Struct, frozen=True):
     """One result: the rule, how bad it is (error, warning, info), what to say, and where, if anywhere.
 
-    ``fingerprint`` is what makes it the same result in another run, whatever line it has moved to.
+    ``fingerprint`` is what makes it the same result in another run, whatever line it has moved to. ``subject`` names
+    the object that it is about. ``suppressed`` says where somebody accepted it (``inSource`` or ``external``) and why.
     """
 
     rule: str
@@ -26,6 +27,8 @@ class Result(msgspec.Struct, frozen=True):
     message: str
     position: Position | None = None
     fingerprint: str = ""
+    subject: str = ""
+    suppressed: tuple[str, str] | None = None
 
 
 class RuleText(msgspec.Struct, frozen=True):
@@ -36,6 +39,7 @@ class RuleText(msgspec.Struct, frozen=True):
     short: str
     full: str = ""
     severity: str = "warning"
+    help: str = ""
 
 
 def sarif(rules: Sequence[RuleText], results: Iterable[Result]) -> str:
@@ -60,7 +64,11 @@ def _rule(rule: RuleText) -> dict[str, Any]:
         "shortDescription": {"text": rule.short},
         "defaultConfiguration": {"level": LEVELS[rule.severity]},
     }
-    return written | ({"fullDescription": {"text": rule.full}} if rule.full else {})
+    if rule.full:
+        written["fullDescription"] = {"text": rule.full}
+    if rule.help:
+        written["help"] = {"text": rule.help}
+    return written
 
 
 def _result(result: Result, index: dict[str, int]) -> dict[str, Any]:
@@ -70,11 +78,22 @@ def _result(result: Result, index: dict[str, int]) -> dict[str, Any]:
         "level": LEVELS[result.severity],
         "message": {"text": result.message},
     }
-    if result.position is not None:
-        written["locations"] = [_location(result.position)]
+    place = _place(result)
+    if place:
+        written["locations"] = [place]
+    if result.suppressed is not None:
+        kind, reason = result.suppressed
+        written["suppressions"] = [{"kind": kind, "justification": reason}]
     if result.fingerprint:
         written["partialFingerprints"] = {"podfence/v1": result.fingerprint}
     return written
+
+
+def _place(result: Result) -> dict[str, Any]:
+    place = _location(result.position) if result.position is not None else {}
+    if result.subject:
+        place["logicalLocations"] = [{"fullyQualifiedName": result.subject, "kind": "resource"}]
+    return place
 
 
 def _location(position: Position) -> dict[str, Any]:

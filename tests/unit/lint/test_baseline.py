@@ -1,0 +1,54 @@
+"""The baseline: what it knows again, and what it says of what is gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from podfence.lint.baseline import baseline_json, baseline_of, read_baseline, without_known
+from podfence.lint.finding import Findings
+from podfence.lint.selection import EVERY_RULE, selection
+from podfence.model.error import PodfenceError
+from tests.unit.lint.inputs import DEPLOYMENT, FAULTY, POLICY, found, rules
+
+OTHER_RULE = "  - from: [{podSelector: {}}]\n    ports: [{port: 8080}]\n"
+
+
+def held_against(text: str, known: str) -> Findings:
+    """Check a text against the baseline of another, as it comes back from its file."""
+    written = baseline_json(baseline_of(found(known).findings))
+    return without_known(found(text), read_baseline(written.encode(), "b.json"), "b.json", EVERY_RULE.rules)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FAULTY,
+        f"# a comment\n\n{FAULTY}",
+        f"{POLICY}---\n{DEPLOYMENT}",
+        FAULTY.replace("  ingress:\n", f"  ingress:\n{OTHER_RULE}"),
+    ],
+)
+def test_a_known_finding_is_known_again_wherever_it_has_moved(text: str) -> None:
+    findings = held_against(text, FAULTY)
+    assert "PF160" not in rules(findings)
+    assert (findings.suppressed[0].by, findings.gone) == ("baseline", 0)
+
+
+def test_another_object_or_one_more_of_the_kind_is_new() -> None:
+    assert "PF160" in rules(held_against(FAULTY.replace("  name: web\n", "  name: other\n"), FAULTY))
+    again = "  - from: [{podSelector: {}}]\n    ports: [{port: htps}]\n"
+    findings = held_against(FAULTY.replace("  ingress:\n", f"  ingress:\n{again}"), FAULTY)
+    assert (rules(findings).count("PF160"), len(findings.suppressed)) == (1, 1)
+
+
+def test_what_is_gone_is_counted_for_the_rules_that_run() -> None:
+    mended = FAULTY.replace("htp", "http")
+    assert held_against(mended, FAULTY).gone == 1
+    known = baseline_of(found(FAULTY).findings)
+    assert without_known(found(mended), known, "b.json", selection(["PF1"], ["PF160"]).rules).gone == 0
+
+
+@pytest.mark.parametrize("text", ["", "{}x", '{"kind": "Other"}', '{"findings": [{"rule": "PF160"}]}', "[1]"])
+def test_what_is_no_baseline_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(PodfenceError, match=r"^b\.json: no baseline: .*--write-baseline b\.json makes one$"):
+        read_baseline(text.encode(), "b.json")

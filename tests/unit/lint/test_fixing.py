@@ -1,0 +1,129 @@
+"""Fixes written into texts: the finding goes, nothing else comes, and every other line stays as it was."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from podfence.lint.finding import Findings
+from podfence.lint.fixing import Fixing, Texts, fix_all
+from podfence.lint.run import check
+from podfence.manifests.inputs import read_data
+from podfence.manifests.manual.rule import Severity
+from podfence.manifests.validation.admission import Server
+from tests.test_lint_corpus import mendable
+from tests.unit.lint.inputs import DEPLOYMENT, FAULTY, POLICY
+
+FILE = "f.yaml"
+
+
+def fixed(text: str, why_not: str = "") -> tuple[Fixing, str]:
+    """Fix a text, and give what was done and the text as it is then."""
+    texts = Texts()
+
+    def run() -> Findings:
+        return check(read_data(texts.first_read(FILE, text.encode), FILE), Server())
+
+    done = fix_all(run, texts, lambda _: why_not)
+    return done, (texts.now(FILE) or b"").decode()
+
+
+class _Indented(yaml.SafeDumper):
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002 (as PyYAML calls it)
+        del indentless
+        super().increase_indent(flow, indentless=False)
+
+
+def styles(text: str) -> Iterator[tuple[str, str]]:
+    """Write a text in other ways that mean the same."""
+    documents = [document for document in yaml.safe_load_all(text) if document]
+    yield "as it is", text
+    yield "CRLF", text.replace("\n", "\r\n")
+    yield (
+        "comments",
+        "".join(
+            f"{line}\n" if not line.strip() or "|" in line or line.startswith("---") else f"{line}  # {number}\n"
+            for number, line in enumerate(text.rstrip("\n").split("\n"))
+        ),
+    )
+    yield "indented", yaml.dump_all(documents, Dumper=_Indented, sort_keys=False)
+    flows = (yaml.safe_dump(document, default_flow_style=True, sort_keys=False) for document in documents)
+    yield "flow", "".join(f"---\n{flow}" for flow in flows)
+    yield "list", yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": documents}, sort_keys=False)
+
+
+CASES = [(f"{name} {style}", text) for name, whole in mendable() for style, text in styles(whole)]
+
+
+@pytest.mark.parametrize("text", [text for _, text in CASES], ids=[name for name, _ in CASES])
+def test_every_fix_of_the_corpus_is_written_in_every_style(text: str) -> None:
+    done, after = fixed(text)
+    assert done.unfixed == ()
+    assert not [item for item in done.findings.findings if item.changes]
+    known = {(item.rule, item.ref) for item in done.before.findings}
+    new = [item for item in done.findings.findings if (item.rule, item.ref) not in known]
+    assert all(item.severity is Severity.INFO for item in new)
+    assert fixed(after)[1] == after
+
+
+def test_lines_that_no_fix_is_about_stay_byte_for_byte() -> None:
+    odd = POLICY.replace("  podSelector: {mat", "  # whom\n  podSelector:   {mat").replace(
+        "name: web\n", "name:  web\n"
+    )
+    text = f"# top\n{DEPLOYMENT}\n---\n{odd}    # the end"
+    _, after = fixed(text)
+    changes = [line for line in difflib.ndiff(text.split("\n"), after.split("\n")) if line[0] in "+-"]
+    assert changes == ["-     - port: htp", "+     - port: http"]
+
+
+def test_several_faults_of_one_policy_are_fixed_one_after_the_other() -> None:
+    rule = "  - from: [{podSelector: {}}]\n    ports: [{port: htps}]\n"
+    text = FAULTY.replace(
+        "  ingress:\n",
+        f"  policyTypes: [Ingress, Egress]\n  egress: [{{to: [{{podSelector: {{}}}}]}}]\n  ingress:\n{rule}",
+    )
+    done, after = fixed(text)
+    assert {finding.rule for finding in done.fixed} == {"PF101", "PF160"}
+    assert after.count("port: http}") == 1  # with the first name right, the second opens nothing more
+    assert fixed(after)[0].fixed == ()
+
+
+def test_policies_that_lack_dns_are_fixed_together_and_each_is_told() -> None:
+    spec = (
+        "  podSelector: {matchLabels: {app: NAME}}\n  policyTypes: [Egress]\n  egress:\n  - to: [{podSelector: {}}]\n"
+    )
+    head = POLICY.partition("spec:")[0]
+    names = ("web", "api", "db")
+    documents = [
+        text.replace("NAME", name)
+        for name in names
+        for text in (DEPLOYMENT.replace("web", "NAME"), f"{head}spec:\n{spec}".replace("name: web", "name: NAME"))
+    ]
+    done, after = fixed("---\n".join(documents))
+    assert [finding.rule for finding in done.fixed] == ["PF101"] * 3
+    assert after.count("k8s-app: kube-dns") == 3
+    assert not [item for item in done.findings.findings if item.severity is not Severity.INFO]
+
+
+def test_what_may_not_be_edited_is_named_with_the_reason_and_left_alone() -> None:
+    done, after = fixed(FAULTY, "it is not ours")
+    assert [(item.finding.rule, item.reason) for item in done.unfixed] == [("PF160", "it is not ours")]
+    assert (done.fixed, after) == ((), FAULTY)
+
+
+def test_what_an_alias_repeats_is_fixed_where_it_is_written() -> None:
+    text = (
+        FAULTY.replace("    ports:\n", "    ports: &ports\n")
+        + "  - from: [{namespaceSelector: {}}]\n    ports: *ports\n"
+    )
+    done, after = fixed(text)
+    assert after == text.replace("htp", "http")
+    assert [finding.rule for finding in done.fixed] == ["PF160"]
+
+
+def test_a_suppressed_finding_is_not_fixed() -> None:
+    text = FAULTY.replace("- port: htp", "- port: htp  # podfence:ignore PF160 comes next week")
+    assert fixed(text)[1] == text
