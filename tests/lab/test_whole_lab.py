@@ -254,6 +254,16 @@ def test_pods_of_nodes_that_a_kept_lab_no_longer_has_move_to_those_it_has(tmp_pa
         assert where.split() == ["node-1"] * 4
 
 
+def test_up_refuses_options_that_a_running_lab_was_started_without(whole: Whole, tmp_path: Path) -> None:
+    up = ("lab", "up", "--name", whole.folder.name)
+    for option, value in (("--nodes", "9"), ("--data", str(tmp_path / "lab.db")), ("--crd-channel", "standard")):
+        done = whole.podfence(*up, option, value)
+        assert done.returncode == 2
+        assert f"{option}, not {value}; end it first: podfence lab down --name {whole.folder.name}" in done.stderr
+    assert whole.podfence(*up, "--timeout", "0").returncode == 2
+    assert whole.podfence(*up, "--crd-channel", "experimental", "-q").returncode == 0
+
+
 def test_a_lab_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("no database, but long enough to be looked at as one" * 20, encoding="utf-8")

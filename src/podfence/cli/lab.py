@@ -16,9 +16,9 @@ from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
     from podfence.lab.folder import LabFolder
-    from podfence.lab.options import Started
     from podfence.report.truth_table import Tried
 
+_SECONDS = click.FloatRange(min=0, min_open=True)
 _name = click.option("--name", default="default", metavar="NAME", help="Which lab (default: default).")
 
 
@@ -38,12 +38,12 @@ def command() -> None:
 @click.option(
     "--crd-channel",
     type=click.Choice(("standard", "experimental")),
-    default="experimental",
-    help="CRDs of the cluster-scoped policies.",
+    default=None,
+    help="CRDs of the cluster-scoped policies (default: experimental).",
 )
 @click.option("--no-agent", is_flag=True, help="Enforce nothing, as network plugins do that know no policy.")
 @click.option("-n", "--namespace", default="default", metavar="NAMESPACE", help="Namespace of objects that name none.")
-@click.option("--timeout", "timeout_s", type=float, default=120.0, help="Seconds to wait for pods (default: 120).")
+@click.option("--timeout", "timeout_s", type=_SECONDS, default=120.0, help="Seconds to wait for pods (default: 120).")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing beyond the result.")
 def up(
     *,
@@ -51,7 +51,7 @@ def up(
     name: str,
     nodes: int | None,
     data: str | None,
-    crd_channel: str,
+    crd_channel: str | None,
     no_agent: bool,
     namespace: str,
     timeout_s: float,
@@ -63,15 +63,18 @@ def up(
     """
     from podfence.lab.control_client import ask, start
     from podfence.lab.folder import LabFolder
+    from podfence.lab.options import LabOptions, Started
 
     began = time.monotonic()
     folder = LabFolder(name)
     with Progress(wanted=not quiet) as progress:
-        if not folder.is_running:
+        if folder.is_running:
+            wanted = {"--nodes": nodes, "--data": _absolute(data), "--crd-channel": crd_channel}
+            _refuse_other(folder, {**wanted, "--no-agent": True if no_agent else None})
+        else:
             progress.step("starting")
-            start(folder, _started(name, nodes, data, crd_channel, enforced=not no_agent))
-        elif nodes is not None and len(ask(folder, "GET", "/status")["nodes"]) != nodes:
-            raise PodfenceError(f"lab {name!r} runs with another number of nodes; end it first: podfence lab down")
+            options = LabOptions(nodes or 1, _absolute(data), crd_channel or "experimental", enforced=not no_agent)
+            start(folder, Started(name, options))
         progress.step("applying")
         refused = _apply(folder, files, namespace)
         progress.step("waiting for pods")
@@ -82,11 +85,23 @@ def up(
     return 1 if refused else 0
 
 
-def _started(name: str, nodes: int | None, data: str | None, crd_channel: str, *, enforced: bool) -> Started:
-    from podfence.lab.options import LabOptions, Started
+def _refuse_other(folder: LabFolder, wanted: dict[str, int | str | None]) -> None:
+    """Refuse options that the running lab was started without: they cannot be changed while it runs."""
+    from podfence.lab.control_client import ask
 
-    kept = None if data is None else str(Path(data).absolute())
-    return Started(name, LabOptions(nodes or 1, kept, crd_channel, enforced))
+    status = ask(folder, "GET", "/status")
+    has = {"--nodes": len(status["nodes"]), "--data": status.get("data"), "--crd-channel": status.get("crd_channel")}
+    has["--no-agent"] = not status["enforces"] or None
+    for option, value in wanted.items():
+        if value is not None and value != has[option]:
+            end = f"podfence lab down{_name_option(folder)}"
+            without = "without" if has[option] is None else f"with {has[option]} as"
+            instead = "" if value is True else f", not {value}"
+            raise PodfenceError(f"lab {folder.name!r} runs {without} {option}{instead}; end it first: {end}")
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else str(Path(path).absolute())
 
 
 def _apply(folder: LabFolder, files: tuple[str, ...], namespace: str) -> bool:
@@ -123,8 +138,12 @@ def _many(noun: str, count: int) -> str:
     return noun if count == 1 else f"{noun}s"
 
 
+def _name_option(folder: LabFolder) -> str:
+    return "" if folder.name == "default" else f" --name {folder.name}"
+
+
 def _hints(folder: LabFolder) -> str:
-    option = "" if folder.name == "default" else f" --name {folder.name}"
+    option = _name_option(folder)
     return (
         f"  kubectl:   export KUBECONFIG=$(podfence lab kubeconfig --path{option})\n"
         f"  try:       podfence lab probe{option}      podfence flows --follow --name {folder.name}"
@@ -211,7 +230,7 @@ def _without_dashes(words: tuple[str, ...]) -> tuple[str, ...]:
 
 @command.command("probe")
 @_name
-@click.option("--timeout", "timeout_s", type=float, default=1.0, help="Seconds until a packet counts as dropped.")
+@click.option("--timeout", "timeout_s", type=_SECONDS, default=1.0, help="Seconds until a packet counts as dropped.")
 @outputs("text", "json")
 @talk
 def probe(*, name: str, timeout_s: float, outputs: tuple[Output, ...], color: str, quiet: bool, verbose: bool) -> int:

@@ -74,7 +74,8 @@ class Control:
         lab = self._lab
         await lab.started.wait()
         behind = await lab.behind(_CATCH_UP_S) if "behind" in request.query_params else []
-        return {"name": lab.folder.name, "nodes": list(lab.node_names), "behind": behind, **lab.counts()}
+        options = {"data": lab.options.data, "crd_channel": lab.options.crd_channel}
+        return {"name": lab.folder.name, "nodes": list(lab.node_names), "behind": behind, **options, **lab.counts()}
 
     async def _ready(self, request: Request) -> dict[str, Any]:
         """Wait until every pod is ready and every node enforces what is there."""
