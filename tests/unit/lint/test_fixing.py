@@ -50,7 +50,7 @@ def styles(text: str) -> Iterator[tuple[str, str]]:
         ),
     )
     yield "indented", yaml.dump_all(documents, Dumper=_Indented, sort_keys=False)
-    flows = (yaml.safe_dump(document, default_flow_style=True, sort_keys=False) for document in documents)
+    flows = (yaml.safe_dump(document, default_flow_style=True, sort_keys=False, width=10**6) for document in documents)
     yield "flow", "".join(f"---\n{flow}" for flow in flows)
     yield "list", yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": documents}, sort_keys=False)
 
