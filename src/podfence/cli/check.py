@@ -101,6 +101,7 @@ def command(
 
     if verbose:
         say_settings()
+    baseline = baseline if write_baseline is None else None  # a new one takes note of everything
     wanted = _checking(kubernetes_version, crd_channel, profiles, pod_cidrs, max_memory, select, ignore, baseline)
     if paths:
         findings, stdin = _of_files(wanted, paths, namespace, outputs, color, edits=edits, dry=showing, quiet=quiet)

@@ -140,8 +140,8 @@ def _of_remark(remark: Remark) -> Iterator[Suppression]:
 def _of_annotations(item: Item, namespace: str) -> Iterator[Suppression]:
     try:
         metadata = item.decode(_Annotated).metadata
-    except msgspec.ValidationError:
-        return  # the server refuses it, and says so
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return  # whoever reads the object says what is wrong with it
     annotations = (metadata.annotations or {}) if metadata is not None else {}
     for key, value in annotations.items():
         if key.startswith(PREFIX):

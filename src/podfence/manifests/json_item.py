@@ -37,6 +37,13 @@ class JsonText:
         self.file = file
         self.is_ascii = data.isascii()
         self._known = (0, 1, 1)
+        self._mentioned: dict[str, bool] = {}
+
+    def mentions(self, word: str) -> bool:
+        """Tell whether a word stands in the file, which is looked through once for all its objects."""
+        if word not in self._mentioned:
+            self._mentioned[word] = word.encode() in self.data
+        return self._mentioned[word]
 
     def position(self, offset: int) -> Position:
         """Give the position of a byte."""
@@ -118,7 +125,7 @@ class JsonItem(Item):
 
     def mentions(self, word: str) -> bool:
         """Tell whether a word stands in the bytes of the object; see ``Item.mentions``."""
-        return word.encode() in bytes(self._raw)
+        return self._text.mentions(word) and word.encode() in bytes(self._raw)
 
     def plain(self) -> dict[str, object]:
         """Build the object; see ``Item.plain``."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Iterator
+from typing import Final, TypeAlias
 
 import msgspec
 import yaml
@@ -17,6 +17,8 @@ import yaml
 from podfence.model.source import Position
 
 WORD: Final = "podfence:ignore"
+
+_Span: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
 _COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[ \t]*podfence:ignore(?![-\w])[ \t]*(.*)$")
 _NO_CONTENT = (yaml.StreamStartToken, yaml.StreamEndToken, yaml.DocumentStartToken, yaml.BlockEndToken)
@@ -45,24 +47,43 @@ def find_remarks(chunk: bytes, file: str, line: int) -> tuple[Remark, ...]:
     """
     if WORD.encode() not in chunk:
         return ()
-    text = chunk.decode("utf-8", "replace")
+    lines = chunk.decode("utf-8", "replace").split("\n")
+    found = {
+        number: match
+        for number, text in enumerate(lines)
+        if WORD in text and (match := _COMMENT.search(text)) is not None
+    }
+    if not found:
+        return ()
     try:
-        tokens = list(yaml.scan(text, Loader=yaml.CSafeLoader))
+        starts, texts = _content(lines, found)
     except yaml.YAMLError:
         return ()  # the reader says what is wrong with it
-    return tuple(_remarks(text.split("\n"), tokens, file, line))
+    remarks = []
+    for number, match in found.items():
+        if not any(start <= (number, match.start()) < end for start, end in texts):
+            first, last = _spoken_of(number, starts, len(lines))
+            position = Position(file, line + number, match.start() + 1)
+            remarks.append(Remark(position, match[1].strip(), line + first, line + last))
+    return tuple(remarks)
 
 
-def _remarks(lines: list[str], tokens: Iterable[Any], file: str, line: int) -> Iterator[Remark]:
-    content = [token for token in tokens if not isinstance(token, _NO_CONTENT)]
-    starts = sorted({token.start_mark.line for token in content})
-    texts = [token for token in content if isinstance(token, yaml.ScalarToken)]
-    for number, written in enumerate(lines):
-        match = _COMMENT.search(written) if WORD in written else None
-        if match is None or any(_is_within(token, number, match.start()) for token in texts):
+def _content(lines: Iterable[str], wanted: Collection[int]) -> tuple[list[int], list[_Span]]:
+    """List the lines on which something begins, and the texts that touch one of the lines that are wanted.
+
+    Raises ``yaml.YAMLError`` for what is no YAML.
+    """
+    starts: list[int] = []
+    texts: list[_Span] = []
+    for token in yaml.scan("\n".join(lines), Loader=yaml.CSafeLoader):
+        if isinstance(token, _NO_CONTENT):
             continue
-        first, last = _spoken_of(number, starts, len(lines))
-        yield Remark(Position(file, line + number, match.start() + 1), match[1].strip(), line + first, line + last)
+        start, end = token.start_mark, token.end_mark
+        if not starts or starts[-1] != start.line:
+            starts.append(start.line)
+        if isinstance(token, yaml.ScalarToken) and any(start.line <= number <= end.line for number in wanted):
+            texts.append(((start.line, start.column), (end.line, end.column)))
+    return starts, texts
 
 
 def _spoken_of(number: int, starts: list[int], total: int) -> tuple[int, int]:
@@ -71,11 +92,6 @@ def _spoken_of(number: int, starts: list[int], total: int) -> tuple[int, int]:
         return 0, total - 1
     following = starts[min(bisect.bisect_left(starts, number), len(starts) - 1)]
     return following, following
-
-
-def _is_within(token: Any, number: int, column: int) -> bool:  # noqa: ANN401 (a token of PyYAML, which has no types)
-    start, end = token.start_mark, token.end_mark
-    return (start.line, start.column) <= (number, column) < (end.line, end.column)
 
 
 def carried_over(waiting: Iterable[Remark], first_line: int, last_line: int) -> Iterator[Remark]:

@@ -127,5 +127,8 @@ def test_profiles_severities_and_the_baseline_of_the_file(capsys: pytest.Capture
     assert run(capsys, "check", ".", "--write-baseline", "conf/known.json")[2] == "conf/known.json: 1 finding written\n"
     code, out, _ = run(capsys, "check", ".", "--config", "conf/p.yaml")
     assert (code, "1 suppressed" in out) == (0, True)
+    known = Path("conf/known.json").read_text()
+    assert run(capsys, "check", ".", "--config", "conf/p.yaml", "--write-baseline", "conf/again.json")[0] == 0
+    assert Path("conf/again.json").read_text() == known
     Path("conf/p.yaml").write_text("severity: {PF160: info}\n")
     assert run(capsys, "check", ".", "--config", "conf/p.yaml")[0] == 0
