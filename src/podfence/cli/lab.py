@@ -228,13 +228,13 @@ def _without_dashes(words: tuple[str, ...]) -> tuple[str, ...]:
     return words[1:] if words[:1] == ("--",) else words
 
 
-@command.command("probe")
+@command.command("probe", short_help="Hold real packets against what the policies say.")
 @_name
 @click.option("--timeout", "timeout_s", type=_SECONDS, default=1.0, help="Seconds until a packet counts as dropped.")
 @outputs("text", "json")
 @talk
 def probe(*, name: str, timeout_s: float, outputs: tuple[Output, ...], color: str, quiet: bool, verbose: bool) -> int:
-    """Try every pair of pods and nodes on every port with real packets, and compare with what the policies say.
+    """Try every pair of pods, nodes and hosts outside on every port, and compare with what the policies say.
 
     Exit codes: 0 all as the policies say, 1 a difference, 2 it could not be tried.
     """

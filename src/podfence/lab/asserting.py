@@ -7,7 +7,6 @@ said to be untried, never passed over.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
 
 import msgspec
 
@@ -20,14 +19,11 @@ from podfence.engine.resolve import Resolved, resolve
 from podfence.lab.comparing import read_ends, try_patiently
 from podfence.lab.folder import LabFolder
 from podfence.lab.outside import HOSTS, addresses
-from podfence.lab.truth import NOBODY_LISTENS, Cell, Ends, Port, Question, name_of
+from podfence.lab.truth import NOBODY_LISTENS, OUTSIDE, Cell, Ends, Port, Question, name_of
 from podfence.model.assertion import Assertion
 from podfence.model.net import family_of, format_address, parse_address
 from podfence.model.objects import Node, Pod, ServicePort
 from podfence.model.verdict import End
-
-OUTSIDE: Final = "outside"
-"""The place where all hosts outside the cluster are."""
 
 
 class Spot(msgspec.Struct, frozen=True):

@@ -12,7 +12,8 @@ import msgspec
 from podfence.engine.decide import decide
 from podfence.engine.directory import Directory
 from podfence.engine.judge import Party
-from podfence.model.net import Protocol, family_of, format_address
+from podfence.lab.outside import HOSTS
+from podfence.model.net import Protocol, family_of, format_address, parse_address
 from podfence.model.objects import Node, Pod
 from podfence.model.snapshot import Snapshot
 from podfence.model.verdict import End, Flow
@@ -23,6 +24,10 @@ Port = tuple[Protocol, int]
 NOBODY_LISTENS: Final = (Protocol.TCP, 80)
 """What is tried at a pod that declares no port: a packet that arrives there is refused, which tells as much."""
 
+OUTSIDE: Final = "outside"
+"""The place where all hosts outside the cluster are."""
+
+_HOSTS_TRIED: Final = ("dns.google", "outside.example")
 _ARRIVED: Final = ("OK", "REFUSED")
 _SERVED = re.compile(r"SERVE_(?:(TCP|UDP|SCTP)_)?PORT_([0-9]+)\Z")
 
@@ -89,53 +94,88 @@ def _ports(spec: Object) -> Iterator[Port]:
                 yield Protocol(found[1] or "TCP"), int(found[2])
 
 
+class Place(msgspec.Struct, frozen=True, eq=False):
+    """Where packets come from and go to: a pod, a node, or a host outside the cluster."""
+
+    name: str
+    network: str
+    addresses: tuple[int, ...]
+    ports: tuple[Port, ...]
+    pod: Pod | None = None
+    node: Node | None = None
+
+    def end(self, address: int) -> End:
+        """Give the end of a connection at one of its addresses."""
+        return End(pod=self.pod, node=self.node, address=address)
+
+    @property
+    def namespace(self) -> str | None:
+        """Tell whose policies may select it."""
+        return None if self.pod is None else self.pod.namespace
+
+
 def questions(ends: Ends) -> Iterator[Question]:
-    """List every pair of ends with every port and address family, and what the engine says of it."""
+    """List every pair of ends with every port and address family, and what the engine says of it.
+
+    Between two ends that are no pods there is nothing that policies say.
+    """
     directory = Directory(ends.snapshot)
-    near: dict[tuple[str | None, str], Snapshot] = {}
-    running = [pod for pod in ends.snapshot.pods if not pod.host_network and (pod.namespace, pod.name) in ends.places]
-    sources: list[Pod | Node] = [*running, *ends.snapshot.nodes]
-    for source in sources:
-        for destination in running:
-            if source is destination:
+    near: dict[tuple[str | None, str | None], Snapshot] = {}
+    places = [*_pods(ends), *_nodes(ends), *_outside()]
+    for source in places:
+        for destination in places:
+            if source is destination or (source.pod is None and destination.pod is None):
                 continue
-            key = (source.namespace if isinstance(source, Pod) else None, destination.namespace)
+            key = (source.namespace, destination.namespace)
             if key not in near:
                 near[key] = _around(directory, key)
-            for address in destination.addresses:
-                yield from _asked(ends, near[key], source, destination, address)
+            yield from _asked(near[key], source, destination)
 
 
-def _around(directory: Directory, namespaces: tuple[str | None, str]) -> Snapshot:
+def _pods(ends: Ends) -> Iterator[Place]:
+    for pod in ends.snapshot.pods:
+        key = (pod.namespace, pod.name)
+        if not pod.host_network and key in ends.places:
+            yield Place(name_of(pod), ends.places[key], pod.addresses, ends.ports[key], pod=pod)
+
+
+def _nodes(ends: Ends) -> Iterator[Place]:
+    for node in ends.snapshot.nodes:
+        yield Place(name_of(node), f"node/{node.name}", node.addresses, (NOBODY_LISTENS,), node=node)
+
+
+def _outside() -> Iterator[Place]:
+    for host in HOSTS:
+        if host.names[0] in _HOSTS_TRIED:
+            ports = ((Protocol.TCP, 80), *([(Protocol.UDP, 53)] if host.serves_dns else []))
+            families = {family_of(one): one for one in reversed([*map(parse_address, host.addresses)])}
+            yield Place(host.names[0], OUTSIDE, tuple(families.values()), ports)
+
+
+def _around(directory: Directory, namespaces: tuple[str | None, str | None]) -> Snapshot:
     """Leave only the policies of two namespaces and those of the cluster; nodes and namespaces all stay."""
     wanted = (None, *namespaces)
     policies = (policy for policy in directory.snapshot.policies if policy.ref.namespace in wanted)
     return directory.snapshot.with_policies(policies)
 
 
-def _asked(ends: Ends, near: Snapshot, source: Pod | Node, destination: Pod, address: int) -> Iterator[Question]:
-    own = next((one for one in source.addresses if family_of(one) is family_of(address)), None)
-    if own is None:
-        return
-    for protocol, port in ends.ports[destination.namespace, destination.name]:
-        flow = Flow(_end(source, own), End(pod=destination, address=address), protocol, port)
-        yield Question(
-            place=_place(ends, source),
-            source=name_of(source),
-            destination=name_of(destination),
-            address=format_address(address),
-            protocol=protocol,
-            port=port,
-            expected=decide(near, flow).allowed,
-        )
-
-
-def _end(party: Pod | Node, address: int) -> End:
-    return End(pod=party, address=address) if isinstance(party, Pod) else End(node=party, address=address)
-
-
-def _place(ends: Ends, party: Pod | Node) -> str:
-    return f"node/{party.name}" if isinstance(party, Node) else ends.places[party.namespace, party.name]
+def _asked(near: Snapshot, source: Place, destination: Place) -> Iterator[Question]:
+    for address in destination.addresses:
+        own = next((one for one in source.addresses if family_of(one) is family_of(address)), None)
+        if own is None:
+            continue
+        for protocol, port in destination.ports:
+            flow = Flow(source.end(own), destination.end(address), protocol, port)
+            yield Question(
+                place=source.network,
+                source=source.name,
+                destination=destination.name,
+                address=format_address(address),
+                protocol=protocol,
+                port=port,
+                expected=decide(near, flow).allowed,
+                from_address=format_address(own) if source.network == OUTSIDE else "",
+            )
 
 
 def name_of(party: Party) -> str:
