@@ -5,10 +5,9 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import os
-import pwd
 import shutil
 import subprocess
-import sys
+import tempfile
 from pathlib import Path
 
 import httpx2
@@ -16,6 +15,7 @@ import pytest
 
 from podfence.lab.comparing import compare
 from podfence.lab.options import LabOptions
+from tests.lab.ordinary_user import NOBODY, environment, interpreter_for_all
 from tests.lab.whole import Whole, lab
 
 pytestmark = pytest.mark.lab
@@ -160,39 +160,30 @@ def test_what_was_kept_in_a_file_is_there_in_the_next_lab(tmp_path: Path) -> Non
 
 STORY = """
 set -e
-podfence() { "$PYTHON" -m podfence "$@"; }
-podfence lab up -q -f "$1" --name ordinary
-trap 'podfence lab down --name ordinary' EXIT
-podfence lab probe --name ordinary | head -1
+"$@" -m podfence lab up -q -f pods.yaml --name ordinary
+trap '"$@" -m podfence lab down --name ordinary' EXIT
+"$@" -m podfence lab probe --name ordinary
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become an ordinary user")
-def test_an_ordinary_user_has_it_all(tmp_path: Path) -> None:
-    nobody = pwd.getpwnam("nobody")
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "pods.yaml").write_text(TWO_PODS + DENY, "utf-8")
-    for path in (home, home / "pods.yaml"):
-        os.chown(path, nobody.pw_uid, nobody.pw_gid)
-    if not can_be_read_by_all(Path(sys.prefix), tmp_path):
-        pytest.skip("the environment is in a folder that only root may read")
-    done = subprocess.run(
-        ["sh", "-c", STORY, "story", str(home / "pods.yaml")],
-        env={"HOME": str(home), "PATH": os.environ["PATH"], "PYTHON": sys.executable, "PYTHONUTF8": "1"},
-        user=nobody.pw_uid,
-        group=nobody.pw_gid,
-        extra_groups=[],
-        cwd=home,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "all as the policies say." in done.stdout
-
-
-def can_be_read_by_all(*paths: Path) -> bool:
-    folders = {folder for path in paths for folder in (path, *path.parents)}
-    return all(folder.stat().st_mode & 0o5 == 0o5 for folder in folders)
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become an ordinary user")
+def test_an_ordinary_user_has_it_all() -> None:
+    command = interpreter_for_all()
+    if command is None:
+        pytest.skip("no Python that an ordinary user may run has msgspec")
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        (home / "pods.yaml").write_text(TWO_PODS + DENY, "utf-8")
+        os.chown(home, NOBODY, NOBODY)
+        done = subprocess.run(
+            ["sh", "-c", STORY, "story", *command],
+            env=environment() | {"HOME": folder, "XDG_RUNTIME_DIR": folder, "PYTHONUTF8": "1"},
+            cwd=home,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "all as the policies say." in done.stdout
+        assert 'Lab "ordinary" is gone.' in done.stdout

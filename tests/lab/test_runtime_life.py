@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-import podfence
 from podfence.lab.machine import missing_for_lab
 from tests.lab.cluster import Cluster, in_cluster, outcome
+from tests.lab.ordinary_user import environment, interpreter_for_all
 
 pytestmark = pytest.mark.lab
 
-NOBODY = 65534
 STORY = textwrap.dedent("""
     import asyncio, sys
     from tests.lab.cluster import cluster
@@ -36,39 +34,15 @@ STORY = textwrap.dedent("""
 """)
 
 
-def readable_interpreter() -> list[str] | None:
-    """Find a Python of our version that an ordinary user may run, with the modules that we use.
-
-    It must be able to run itself: ``setpriv`` still has its rights when it starts the first one.
-    """
-    become_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    check = "import msgspec, subprocess, sys; subprocess.run([sys.executable, '-c', ''], check=True)"
-    pythons = (sys.executable, shutil.which("python3", path="/usr/bin:/usr/local/bin"))
-    for python in pythons if shutil.which("setpriv") else ():
-        command = [*become_nobody, python or "false"]
-        if not subprocess.run(
-            [*command, "-c", check], check=False, capture_output=True, env=_env(), cwd="/"
-        ).returncode:
-            return command
-    return None
-
-
-def _env() -> dict[str, str]:
-    import msgspec  # noqa: PLC0415
-
-    folders = [Path(podfence.__file__).parents[1], Path(__file__).parents[2], Path(msgspec.__file__).parents[1]]
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": ":".join(str(folder) for folder in folders)}
-
-
 def start(command: list[str], seconds: float) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*command, "-c", STORY, str(seconds)], env=_env(), cwd="/", stdout=subprocess.PIPE, text=True
+        [*command, "-c", STORY, str(seconds)], env=environment(), cwd="/", stdout=subprocess.PIPE, text=True
     )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become an ordinary user")
 def test_an_ordinary_user_has_the_same_lab() -> None:
-    command = readable_interpreter()
+    command = interpreter_for_all()
     if command is None:
         pytest.skip("no Python that an ordinary user may run has msgspec")
     with start(command, 0) as lab:
