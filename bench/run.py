@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.corpus import Shape, snapshot
+from bench.lab import deployments
 from bench.text import write_folder, write_json, write_yaml
 from podfence.engine import bitset
 from podfence.engine.compile import Program
@@ -30,6 +31,7 @@ from podfence.engine.frame import Frame
 from podfence.engine.joint import join
 from podfence.engine.judge import judge
 from podfence.engine.reach import Reach
+from podfence.lab.machine import missing_for_lab
 from podfence.model.net import Protocol
 from podfence.model.policy import Direction
 
@@ -228,6 +230,26 @@ def bench_dataplane(runs: int) -> None:
     _table("Dataplane, 1,000 pods x 10 rules", ("what", "wanted", "measured"), [*map(tuple, json.loads(done.stdout))])
 
 
+def bench_lab(runs: int) -> None:
+    """Measure a lab, from nothing to pods that are ready and policies that are enforced, where there can be one."""
+    missing = missing_for_lab()
+    if missing is not None:
+        print(f"\nLab: left out, {missing}", flush=True)
+        return
+    rows = [("python -c pass", "yardstick", f"{_median(runs, [sys.executable, '-c', 'pass']).seconds:.2f} s")]
+    for pods, wanted in ((10, "under 2 s"), (200, "under 10 s")):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "pods.yaml"
+            path.write_text(deployments(pods), "utf-8")
+            name = f"bench-{os.getpid()}"
+            times = []
+            for _ in range(runs):
+                times.append(_run([*PODFENCE, "lab", "up", "-q", "--name", name, "-f", str(path)]).seconds)
+                _run([*PODFENCE, "lab", "down", "--name", name])
+        rows.append((f"lab up, {pods} pods and their policies, enforced", wanted, f"{statistics.median(times):.2f} s"))
+    _table("Lab, one node, IPv4 and IPv6", ("what", "wanted", "measured"), rows)
+
+
 def _in_a_process(shape: Shape) -> tuple[float, list[str]]:
     code = "import json, sys; from bench.corpus import Shape; from bench.run import reach_once; "
     code += "print(json.dumps(reach_once(Shape(*json.loads(sys.argv[1])))))"
@@ -328,6 +350,7 @@ PARTS: dict[str, Callable[[int], None]] = {
     "engine": bench_engine,
     "diff": bench_diff,
     "dataplane": bench_dataplane,
+    "lab": bench_lab,
 }
 
 if __name__ == "__main__":

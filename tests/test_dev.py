@@ -7,6 +7,7 @@ import importlib.machinery
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -255,6 +256,36 @@ def test_lint_runs_every_linter_and_names_those_that_failed(
 
 def test_a_program_ended_by_a_signal_gives_the_shells_exit_code(dev: ModuleType) -> None:
     assert dev.run(sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)") == 143
+
+
+def test_a_program_that_ctrl_c_interrupts_may_put_its_things_away() -> None:
+    program = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    print("runs", flush=True)
+    signal.pause()
+except KeyboardInterrupt:
+    time.sleep(0.5)  # longer than subprocess.run would let it
+    sys.exit("put away")
+"""
+    script = (
+        "import runpy, sys\n"
+        f"dev = runpy.run_path({str(ROOT / 'dev')!r})\n"
+        f"sys.exit(dev['run'](sys.executable, '-c', {program!r}))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "runs\n"
+        os.killpg(child.pid, signal.SIGINT)
+        assert child.communicate()[1] == "put away\n"
+        assert child.returncode == 1
 
 
 def test_continuous_integration_runs_the_tests_and_then_lint() -> None:

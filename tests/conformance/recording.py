@@ -6,8 +6,6 @@ import gzip
 import itertools
 import json
 import shutil
-import signal
-import sys
 import threading
 import time
 from collections import Counter
@@ -35,20 +33,11 @@ Asked = Callable[[Sequence[Case]], list[Line]]
 LENIENT = "--feature-gates=StrictIPCIDRValidation=false"
 
 
-def main() -> int:
-    """Record everything; gives 0, or 2 when something needed is missing or a server fails."""
-    # Being terminated must unwind the with blocks, or the servers would stay behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        record()
-    except (tools.MissingToolError, server.ServerError) as error:
-        print(f"conformance: {error}", file=sys.stderr)
-        return 2
-    return 0
+def record() -> int:
+    """Ask a strict server with experimental CRDs, a strict one with standard CRDs, and a lenient one; gives 0.
 
-
-def record() -> None:
-    """Ask a strict server with experimental CRDs, a strict one with standard CRDs, and a lenient one."""
+    Raises ``MissingToolError`` when something needed is missing, ``ServerError`` when a server fails.
+    """
     go, etcd = tools.require_go(), tools.require_etcd()
     program = tools.build_apiserver(go)
     network_policies = cases.network_policies()
@@ -66,6 +55,7 @@ def record() -> None:
         record_channel(asked, "standard")
     with serving(go, etcd, program, Setting("lenient", "standard"), LENIENT) as (_, asked):
         write("networkpolicy-lenient.jsonl", lenient_lines(strict, asked(network_policies)))
+    return 0
 
 
 def record_transcript(etcd: str, program: Path, crds: Sequence[Path]) -> None:

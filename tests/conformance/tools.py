@@ -1,4 +1,4 @@
-"""What the recording needs from outside: Go, etcd, the API server built from its module, and the policy CRDs.
+"""What comes from outside: Go, etcd, the API server and the suites built from their modules, and the policy CRDs.
 
 Everything made or fetched stays in Go's own caches and in one cache folder outside the work tree.
 """
@@ -18,6 +18,8 @@ KUBERNETES = "v1.36.3"
 BUNDLES = {"v1alpha1": "v0.1.7", "v1alpha2": "v0.2.0"}
 CHANNELS = ("standard", "experimental")
 MODULE = Path(__file__).parent / "apiserver"
+E2E_MODULE = Path(__file__).parent / "e2e"
+BUILD_FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false")
 
 
 class MissingToolError(Exception):
@@ -28,7 +30,7 @@ def require_go() -> str:
     """Give the path of the Go tool."""
     found = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
     if found is None:
-        raise MissingToolError("go is not there: install Go 1.26 or later (the API server is built from source)")
+        raise MissingToolError("go is not there: install Go 1.26 or later (Kubernetes' parts are built from source)")
     return found
 
 
@@ -60,22 +62,49 @@ def cache_folder() -> Path:
 
 def build_apiserver(go: str) -> Path:
     """Build the API server unless the cache holds it; gives the program's path. Minutes the first time."""
-    parts = [(MODULE / name).read_bytes() for name in ("main.go", "go.mod", "go.sum")]
-    stamp = hashlib.sha256(b"\0".join([*parts, KUBERNETES.encode()])).hexdigest()[:16]
-    program = cache_folder() / f"apiserver-{KUBERNETES}-{stamp}"
+    program = cached("apiserver", [MODULE / name for name in ("main.go", "go.mod", "go.sum")])
     if not program.is_file():
         print(f"building kube-apiserver {KUBERNETES} (a few minutes the first time)", flush=True)
-        unfinished = program.with_suffix(".part")
-        flags = ["-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", link_flags()]
-        run_go([go, "build", *flags, "-o", str(unfinished), "."])
-        unfinished.replace(program)
+        build([go, "build", *BUILD_FLAGS, "-ldflags", link_flags()], program, ".", MODULE)
     return program
+
+
+def build_e2e(go: str) -> Path:
+    """Build Kubernetes' own e2e suite for NetworkPolicy unless the cache holds it; gives the program's path."""
+    program = cached("e2e", [E2E_MODULE / name for name in ("netpol_test.go", "go.mod", "go.sum")])
+    if not program.is_file():
+        print(f"building the e2e suite of Kubernetes {KUBERNETES} (minutes the first time)", flush=True)
+        build([go, "test", "-c", *BUILD_FLAGS, "-ldflags", link_flags()], program, ".", E2E_MODULE)
+    return program
+
+
+def build_policy_suite(go: str, version: str) -> Path:
+    """Build the suite of one version of network-policy-api, in its own module, unless the cache holds it."""
+    program = cache_folder() / f"network-policy-api-{version}"
+    if not program.is_file():
+        print(f"building the conformance suite of network-policy-api {version}", flush=True)
+        build([go, "test", "-c", *BUILD_FLAGS], program, "./conformance", policy_module(go, version))
+    return program
+
+
+def cached(name: str, sources: list[Path]) -> Path:
+    """Give the place of a program made from these files and Kubernetes; others lead to another place."""
+    parts = [source.read_bytes() for source in sources]
+    stamp = hashlib.sha256(b"\0".join([*parts, KUBERNETES.encode()])).hexdigest()[:16]
+    return cache_folder() / f"{name}-{KUBERNETES}-{stamp}"
+
+
+def build(command: list[str], program: Path, package: str, module: Path) -> None:
+    """Build a program in a module; it is there once it is whole."""
+    unfinished = program.with_name(f"{program.name}.part")
+    run_go([*command, "-o", str(unfinished), package], module)
+    unfinished.replace(program)
 
 
 def build_typetable(go: str) -> Path:
     """Build the program that writes the table of types, in the API server's module; gives its path."""
     program = cache_folder() / f"typetable-{KUBERNETES}"
-    run_go([go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o", str(program), "./typetable"])
+    run_go([go, "build", *BUILD_FLAGS, "-o", str(program), "./typetable"])
     return program
 
 
@@ -91,15 +120,20 @@ def policy_crds(go: str, channel: str) -> list[Path]:
     """List the CRD files of ANP and BANP v1alpha1 and CNP v1alpha2 of one channel, in Go's module cache."""
     files: list[Path] = []
     for bundle in BUNDLES.values():
-        output = run_go([go, "mod", "download", "-json", f"sigs.k8s.io/network-policy-api@{bundle}"])
-        folder = Path(json.loads(output)["Dir"]) / "config" / "crd" / channel
+        folder = policy_module(go, bundle) / "config" / "crd" / channel
         files += sorted(folder.glob("policy.networking.k8s.io_*.yaml"))
     return files
 
 
-def run_go(command: list[str]) -> str:
-    """Run Go in the module of the API server; gives its output. Raises MissingToolError with what Go said."""
-    done = subprocess.run(command, cwd=MODULE, capture_output=True, text=True, check=False)
+def policy_module(go: str, version: str) -> Path:
+    """Give the folder of network-policy-api in Go's module cache."""
+    output = run_go([go, "mod", "download", "-json", f"sigs.k8s.io/network-policy-api@{version}"])
+    return Path(json.loads(output)["Dir"])
+
+
+def run_go(command: list[str], module: Path = MODULE) -> str:
+    """Run Go in a module, the API server's by default. Raises MissingToolError with what Go said."""
+    done = subprocess.run(command, cwd=module, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(done.stderr, file=sys.stderr)
         raise MissingToolError(f"{' '.join(command[1:3])} failed; what Go said is above")

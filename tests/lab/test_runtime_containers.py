@@ -337,6 +337,7 @@ def test_the_tools_of_a_shell_are_there_whatever_the_machine_has() -> None:
             (f"{folder}curl -sS -m 1 {address}:81", 7, "curl: (7) Failed to connect"),
             (f"{folder}curl -sS -m 0.2 10.244.2.200", 28, "curl: (28)"),
             (f"{folder}nc -zv -w 1 {address} 80", 0, "open"),
+            (f"echo hello | {folder}nc -v -t -w 2 {address} 80", 0, "400 Bad Request"),
             (f"{folder}nc -zv -w 1 {address} 81", 1, "Connection refused"),
             (f"{folder}ping -c 1 -W 2 {address}", 0, "0% packet loss"),
             (f"{folder}ping -c 1 -W 2 {six}", 0, "1 packets received"),

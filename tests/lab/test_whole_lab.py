@@ -16,6 +16,7 @@ import pytest
 from podfence.lab.comparing import compare
 from podfence.lab.folder import LabFolder
 from podfence.lab.options import LabOptions
+from podfence.model.error import PodfenceError
 from tests.documents import ROOT
 from tests.lab.whole import Whole, decoded, lab
 
@@ -136,6 +137,22 @@ def test_every_packet_does_what_the_policies_say(whole: Whole) -> None:
 
 
 @needs_kubectl
+def test_kubectl_apply_goes_on_where_up_has_applied(whole: Whole, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(DENY.replace("shop", "edited").replace("deny-all", "both"), encoding="utf-8")
+    whole.apply_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: edited}\n")
+    whole.apply(policy)
+    text = policy.read_text(encoding="utf-8").replace("name: both", "name: both, labels: {tier: web}")
+    policy.write_text(text.replace(", policyTypes: [Ingress, Egress]", ""), encoding="utf-8")
+    done = whole.run("kubectl", "apply", "-f", str(policy))
+    assert (done.returncode, done.stderr) == (0, "")
+    policy.write_text(policy.read_text(encoding="utf-8").replace(", labels: {tier: web}", ""), encoding="utf-8")
+    whole.apply(policy)
+    found = whole.kubectl("get", "networkpolicy", "both", "-n", "edited", "-o", "jsonpath={.spec.policyTypes}")
+    assert found == '["Ingress"]'
+
+
+@needs_kubectl
 def test_exec_gives_the_commands_own_code(whole: Whole) -> None:
     whole.apply_text(SHOP)
     whole.ready()
@@ -201,6 +218,50 @@ def test_a_pod_starts_once_its_agents_know_it_so_that_its_first_packet_passes(wh
     ended = "--for=jsonpath={.status.containerStatuses[0].state.terminated.reason}"
     whole.kubectl("wait", "-n", "fresh", "pod/short", ended, "--timeout=20s")
     assert whole.kubectl("get", "pod", "short", "-n", "fresh", "-o", "jsonpath={.status.phase}") == "Succeeded"
+
+
+def test_a_status_does_not_call_enforced_what_an_agent_has_not_enforced(whole: Whole) -> None:
+    whole.apply_text(SHOP.replace("shop", "late"))
+    whole.ready()
+    status = ("lab", "status", "--name", whole.folder.name)
+    assert " enforced." in whole.podfence(*status).stdout
+    main = next(pid for pid in pids_of(whole.folder.name) if "podfence.lab.daemon" in command_of(pid))
+    agent = next(pid for pid in descendants(main) if "podfence agent --node node-1" in command_of(pid))
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        whole.apply_text(DENY.replace("shop", "late"))
+        said = whole.podfence(*status).stdout
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    assert " not enforced." in said
+    assert "the agent of node node-1 does not enforce the cluster after 1 s" in said
+
+
+@needs_kubectl
+def test_pods_of_nodes_that_a_kept_lab_no_longer_has_move_to_those_it_has(tmp_path: Path) -> None:
+    data = str(tmp_path / "data.db")
+    spread = SHOP.replace("shop", "spread").replace("replicas: 2", "replicas: 4")
+    with lab(LabOptions(nodes=2, data=data)) as before:
+        before.apply_text(spread)
+        before.ready()
+        assert before.kubectl("get", "nodes", "-o", "name").split() == ["node/node-1", "node/node-2"]
+    with lab(LabOptions(nodes=1, data=data)) as after:
+        after.ready()
+        assert after.kubectl("get", "nodes", "-o", "name").split() == ["node/node-1"]
+        where = after.kubectl(
+            "get", "pods", "-n", "spread", "-l", "app=web", "-o", "jsonpath={.items[*].spec.nodeName}"
+        )
+        assert where.split() == ["node-1"] * 4
+
+
+def test_a_lab_that_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("no database, but long enough to be looked at as one" * 20, encoding="utf-8")
+    with (
+        pytest.raises(PodfenceError, match=r"could not start: .*notes\.txt cannot hold the lab's objects"),
+        lab(LabOptions(data=str(notes))),
+    ):
+        pass
 
 
 def test_two_labs_run_beside_each_other_and_know_nothing_of_each_other() -> None:

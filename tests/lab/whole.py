@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
@@ -71,15 +72,18 @@ class Whole:
 
 
 @contextmanager
-def lab(options: LabOptions | None = None) -> Iterator[Whole]:
-    """Run a lab of a name of its own; the test fails when something of it is left."""
+def lab(options: LabOptions | None = None, log_to: TextIO | None = None) -> Iterator[Whole]:
+    """Run a lab of a name of its own; the test fails when something of it is left.
+
+    The end of its log goes to a file, by default to standard error, which a failing test shows.
+    """
     folder = LabFolder(f"test-{uuid.uuid4().hex[:8]}")
     process = start(folder, Started(folder.name, options or LabOptions()))
     try:
         yield Whole(folder)
     finally:
         log = folder.log.read_text("utf-8", "replace") if folder.log.exists() else ""
-        sys.stderr.write(log[-4000:])
+        (log_to or sys.stderr).write(log[-4000:])
         end(folder)
         process.wait(timeout=60)
     assert not folder.path.exists()

@@ -110,7 +110,7 @@ def _apply(folder: LabFolder, files: tuple[str, ...], namespace: str) -> bool:
 
 def _summary(folder: LabFolder, status: dict[str, Any], took_s: float | None = None) -> str:
     pods, nodes, policies = status["pods"], len(status["nodes"]), status["policies"]
-    kept = "enforced" if status["enforces"] else "and no agent"
+    kept = ("not enforced" if status.get("behind") else "enforced") if status["enforces"] else "and no agent"
     parts = [
         f"{pods} {_many('pod', pods)} on {nodes} {_many('node', nodes)}",
         f"{policies} {'policy' if policies == 1 else 'policies'} {kept}",
@@ -153,7 +153,10 @@ def status(*, name: str | None) -> int:
     names = labs() if name is None else [name]
     for one in names:
         folder = LabFolder(one)
-        click.echo(_summary(folder, ask(folder, "GET", "/status")))
+        found = ask(folder, "GET", "/status?behind")
+        click.echo(_summary(folder, found))
+        for line in found.get("behind", ()):
+            click.echo(f"  {line}")
     if not names:
         click.echo("No lab runs.")
     return 0

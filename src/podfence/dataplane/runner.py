@@ -19,6 +19,7 @@ from podfence.model.text import one_line
 TIMEOUT_S = 60
 MOST_IN_PROCESS = 1 << 16
 """Bytes of a transaction that libnftables is given within this process."""
+_TOO_LARGE = "Message too long"
 
 
 class Runner(Protocol):
@@ -79,7 +80,10 @@ class ProcessRunner:
 
 
 class LibraryRunner:
-    """Gives small transactions to libnftables within this process, everything else to ``nft``."""
+    """Gives small transactions to libnftables within this process, everything else to ``nft``.
+
+    What is too large for ``nft`` in a user namespace goes to libnftables after all: its buffer is wider (``library``).
+    """
 
     def __init__(self, library: Library, process: ProcessRunner) -> None:
         self._library, self._process = library, process
@@ -87,9 +91,15 @@ class LibraryRunner:
     def apply(self, text: str) -> None:
         """Make all of a transaction true, or nothing; raises ``PodfenceError``."""
         if len(text) > MOST_IN_PROCESS:
-            self._process.apply(text)
-        elif error := self._library.run(text):
-            raise PodfenceError(f"nft refused the transaction: {_complaint(error)}")
+            try:
+                self._process.apply(text)
+            except PodfenceError as error:
+                if _TOO_LARGE not in str(error):
+                    raise
+            else:
+                return
+        if complaint := self._library.run(text):
+            raise PodfenceError(f"nft refused the transaction: {_complaint(complaint)}")
 
     def list_table(self) -> Listing:
         """List our table."""
@@ -130,6 +140,8 @@ def _complaint(text: str) -> str:
         return f"{first}; this needs root or CAP_NET_ADMIN"
     if "syntax error" in text or "unknown" in text:
         return f"{first}; nftables 1.0.6 or newer is needed"
+    if _TOO_LARGE in text:
+        return f"{first}; in a user namespace it must fit into net.core.wmem_max, which root of the machine can raise"
     if "Operation not supported" in text or "Protocol not supported" in text:
         return f"{first}; the kernel lacks nf_tables"
     return first

@@ -148,6 +148,9 @@ class _Version:
 
     def __init__(self, side: Side) -> None:
         self._directory = Directory(side.snapshot)
+        # By the identity of pods and policies, which live as long as the snapshot does.
+        self._known: dict[tuple[int, int], Snapshot] = {}
+        self._selections: dict[tuple[int, Direction], frozenset[int]] = {}
         self._nodes = {node.name: node for node, _ in side.nodes}
         self._pods: dict[tuple[str, str, int], Pod] = {}
         for pod, number in side.pods:
@@ -156,8 +159,26 @@ class _Version:
 
     def judge(self, source: Endpoint, destination: Endpoint, ports: PortRange) -> _Seen:
         one, other = self._party(source), self._party(destination)
-        near = self._directory.near((one, other))
+        near = self._near(one, other)
         return _Seen(near, judge(near, one, other, ports.protocol, ports.first))
+
+    def _near(self, source: Party, destination: Party) -> Snapshot:
+        """Leave only the policies that select an end for its direction: thousands of links ask for the same few."""
+        key = (_identity(source), _identity(destination))
+        if key not in self._known:
+            wanted = self._selecting(source, Direction.EGRESS) | self._selecting(destination, Direction.INGRESS)
+            near = self._directory.near((source, destination))
+            self._known[key] = near.with_policies(policy for policy in near.policies if id(policy) in wanted)
+        return self._known[key]
+
+    def _selecting(self, party: Party, direction: Direction) -> frozenset[int]:
+        if not isinstance(party, Pod):
+            return frozenset()
+        key = (id(party), direction)
+        if key not in self._selections:
+            found = policies_on(self._directory.near((party,)), party, direction)
+            self._selections[key] = frozenset(map(id, found))
+        return self._selections[key]
 
     def _party(self, endpoint: Endpoint) -> Party:
         match endpoint.kind:
@@ -176,3 +197,8 @@ class _Version:
         found = self._pods.get((namespace, name, number))
         # A pod that its workload's template stands for is called by a number of its own.
         return found or self._pods[namespace, NUMBERED.sub(r"\1", name), number]
+
+
+def _identity(party: Party) -> int:
+    """Tell pods apart; no policy selects anybody else."""
+    return id(party) if isinstance(party, Pod) else 0

@@ -20,6 +20,9 @@ _MANAGER: Final = "podfence-lab"
 _FIRST: Final = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "ConfigMap", "Secret", "Service")
 _POLICIES: Final = ("NetworkPolicy", "ClusterNetworkPolicy", "AdminNetworkPolicy", "BaselineAdminNetworkPolicy")
 _NOT_FOUND: Final = 404
+_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+_LONGEST_ANNOTATION: Final = 200_000
+"""All annotations of an object together may have 262,144 bytes; some must be left for the others."""
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -71,17 +74,17 @@ class Applier:
             path, namespace = self.path_of(item)
         except PodfenceError as error:
             return str(error)
-        answer = self._patch(path, item)
+        answer = self._patch(path, item, namespace)
         if answer.status_code == _NOT_FOUND and namespace and self._make_namespace(namespace):
-            answer = self._patch(path, item)
+            answer = self._patch(path, item, namespace)
         return "" if answer.is_success else str(answer.json().get("message", answer.text))
 
-    def _patch(self, path: str, item: Item) -> httpx2.Response:
+    def _patch(self, path: str, item: Item, namespace: str) -> httpx2.Response:
         value = {name: part for name, part in item.plain().items() if name != "status"}
         return self._http.patch(
             path,
             params={"fieldManager": _MANAGER, "force": "true", "fieldValidation": "Strict"},
-            content=msgspec.json.encode(value),
+            content=msgspec.json.encode(_remembered(value, namespace)),
             headers={"Content-Type": "application/apply-patch+yaml"},
         )
 
@@ -116,6 +119,24 @@ class Applier:
         if answer.is_success:
             self._made.append(name)
         return answer.is_success
+
+
+def _remembered(value: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """Note in an object what was applied, as ``kubectl apply`` does.
+
+    Whoever edits the file and goes on with kubectl would otherwise keep what is in the file no longer.
+    """
+    metadata = value["metadata"]
+    annotations = metadata.get("annotations") or {}
+    if not isinstance(annotations, dict):
+        return value
+    bare = metadata | {"annotations": {name: text for name, text in annotations.items() if name != _LAST_APPLIED}}
+    if namespace:
+        bare["namespace"] = namespace
+    text = msgspec.json.encode(value | {"metadata": bare}, order="sorted").decode() + "\n"
+    if len(text) > _LONGEST_ANNOTATION:
+        return value
+    return value | {"metadata": bare | {"annotations": {**bare["annotations"], _LAST_APPLIED: text}}}
 
 
 def _root(api_version: str) -> str:

@@ -6,6 +6,7 @@ Everything runs in this process and in the ground that its zygote makes; when th
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import time
 from collections.abc import Mapping
@@ -25,9 +26,11 @@ from podfence.lab.apiserver.app import create_app, create_registry, serve
 from podfence.lab.apiserver.connection import connection_class
 from podfence.lab.apiserver.object_store import InProcessStore
 from podfence.lab.apiserver.registry import Registry
+from podfence.lab.apiserver.sqlite_journal import claim
 from podfence.lab.apiserver.streams import StreamServer
 from podfence.lab.controllers.all import Surroundings, run_all
 from podfence.lab.controllers.nodes import NodeHeartbeat, node
+from podfence.lab.controllers.placement import NODES
 from podfence.lab.controllers.pods import PODS, is_finished
 from podfence.lab.dns_pods import DnsPods
 from podfence.lab.first_objects import OWN_LABEL, create_first_objects
@@ -44,11 +47,13 @@ from podfence.lab.service_network import ServiceNetwork
 from podfence.lab.zygote_client import Zygote
 from podfence.manifests.validation.admission import Server
 from podfence.manifests.validation.cluster_policy import Channel
+from podfence.model.error import PodfenceError
 
 GROUND_ADDRESSES: Final = ("172.18.0.1", "fc00:f853:ccd:e793::1")
 """Where the ground itself is found by nodes and pods: the API server answers there, too."""
 
 API_PORT: Final = 6443
+_NODE_NAME: Final = re.compile(r"node-[0-9]+")
 VERSION: Final = "v1.36.3"
 _RESOLVERS: Final = ("8.8.8.8", "1.1.1.1")
 """The outside's own DNS servers, whom cluster DNS asks for other names."""
@@ -75,8 +80,10 @@ class Lab:
         self.places = {f"node-{number + 1}": node_addresses(number) for number in range(options.nodes)}
         self.node_names = tuple(self.places)
         self._enforcing = self.node_names if options.enforced else ()
+        data = None if options.data is None else Path(options.data)
+        self._claimed = None if data is None else claim(data)
         self.registry: Registry = create_registry(
-            data=None if options.data is None else Path(options.data),
+            data=data,
             server=Server(channel=Channel(options.crd_channel)),
         )
         self.store = InProcessStore(self.registry, "podfence-lab")
@@ -105,6 +112,7 @@ class Lab:
         )
         self.agents = NodeAgents(self.zygote, f"{SHARED}/{agents_kubeconfig.name}")
         services = ServiceNetwork(self.zygote, self.places)
+        self._forget_lost_nodes()
         server = serve(
             create_app(self.registry, self.pods), sockets, connection_class(StreamServer(self.store, self.pods))
         )
@@ -119,6 +127,16 @@ class Lab:
             group.create_task(DnsPods(self.zygote, self.store, _RESOLVERS).run())
             create_first_objects(self.store)
             self.started.set()
+
+    def _forget_lost_nodes(self) -> None:
+        """Delete nodes that a lab with more of them has left in its data, and their pods, which nobody would run."""
+        lost = {name for one in self.store.list(NODES) if _NODE_NAME.fullmatch(name := one["metadata"]["name"])}
+        lost -= set(self.node_names)
+        for pod in self.store.list(PODS):
+            if pod["spec"].get("nodeName") in lost:
+                self.store.delete(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"], grace_s=0)
+        for name in sorted(lost):
+            self.store.delete(NODES, None, name)
 
     def _store_of(self, component: str) -> InProcessStore:
         return InProcessStore(self.registry, component)
@@ -184,6 +202,16 @@ class Lab:
         """Wait until every node enforces the cluster as it is; raises ``PodfenceError`` when that takes too long."""
         versions = self._versions()
         await asyncio.gather(*(self.agents.wait_enforced(name, versions, timeout_s) for name in self._enforcing))
+
+    async def behind(self, timeout_s: float) -> list[str]:
+        """Say of each node that does not enforce the cluster as it is, even after a while, why."""
+        versions = self._versions()
+        waits = (self.agents.wait_enforced(name, versions, timeout_s) for name in self._enforcing)
+        found = await asyncio.gather(*waits, return_exceptions=True)
+        for one in found:
+            if isinstance(one, BaseException) and not isinstance(one, PodfenceError):
+                raise one
+        return [str(one) for one in found if one is not None]
 
     async def _wait_pod_enforced(self, pod: Object) -> None:
         """Wait until every node knows a pod, since any of them may have a policy that names it."""

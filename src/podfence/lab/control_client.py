@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
 import time
+from io import BufferedRandom
 from typing import Any, Final
 
 import httpx2
@@ -27,7 +27,8 @@ def start(folder: LabFolder, started: Started) -> subprocess.Popen[bytes]:
     The process outlives this one; it is given for those that live longer than it.
     """
     folder.make()
-    with folder.log.open("ab") as log:
+    # Kept open: a lab that cannot start takes its folder with it, and what it wrote is read all the same.
+    with folder.log.open("a+b") as log:
         process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
             [sys.executable, "-m", "podfence.lab.daemon", msgspec.json.encode(started).decode()],
             stdin=subprocess.DEVNULL,
@@ -36,17 +37,21 @@ def start(folder: LabFolder, started: Started) -> subprocess.Popen[bytes]:
             start_new_session=True,
             cwd="/",
         )
+        _wait_started(folder, process, log)
+    return process
+
+
+def _wait_started(folder: LabFolder, process: subprocess.Popen[bytes], log: BufferedRandom) -> None:
     end = time.monotonic() + _START_TIMEOUT_S
     while not _has_started(folder, end - time.monotonic()):
         if process.poll() is not None:
-            reason = _last_words(folder)
+            reason = _last_words(log)
             folder.remove()
             raise PodfenceError(f"the lab could not start: {reason}")
         if time.monotonic() > end:
             process.terminate()
             raise PodfenceError(f"the lab did not start within {_START_TIMEOUT_S:g} s; see {folder.log}")
         time.sleep(_POLL_S)
-    return process
 
 
 def _has_started(folder: LabFolder, timeout_s: float) -> bool:
@@ -60,12 +65,10 @@ def _has_started(folder: LabFolder, timeout_s: float) -> bool:
     return True
 
 
-def _last_words(folder: LabFolder) -> str:
-    with contextlib.suppress(OSError):
-        lines = [line for line in folder.log.read_text("utf-8", "replace").splitlines() if line.strip()]
-        if lines:
-            return lines[-1].removeprefix("podfence: ")
-    return "it did not say why"
+def _last_words(log: BufferedRandom) -> str:
+    log.seek(0)
+    lines = [line for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    return lines[-1].removeprefix("podfence: ") if lines else "it did not say why"
 
 
 def ask(folder: LabFolder, method: str, path: str, timeout_s: float | None = None, body: bytes = b"") -> dict[str, Any]:

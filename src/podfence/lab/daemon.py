@@ -29,6 +29,8 @@ from podfence.lab.options import Started
 from podfence.lab.probing import Attempts, Prober
 from podfence.model.error import PodfenceError
 
+_CATCH_UP_S = 1.0
+"""How long agents that are behind may take before a status says that they are."""
 _READY_TIMEOUT_S = 120.0
 _POLL_S = 0.02
 
@@ -67,10 +69,12 @@ class Control:
 
         return handle
 
-    async def _status(self, _: Request) -> dict[str, Any]:
+    async def _status(self, request: Request) -> dict[str, Any]:
+        """Tell how the lab is; of nodes that do not keep up only when asked ``?behind``, for that may take a while."""
         lab = self._lab
         await lab.started.wait()
-        return {"name": lab.folder.name, "nodes": list(lab.node_names), **lab.counts()}
+        behind = await lab.behind(_CATCH_UP_S) if "behind" in request.query_params else []
+        return {"name": lab.folder.name, "nodes": list(lab.node_names), "behind": behind, **lab.counts()}
 
     async def _ready(self, request: Request) -> dict[str, Any]:
         """Wait until every pod is ready and every node enforces what is there."""

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from podfence.lab.apiserver.status import StatusError
+from podfence.lab.container_events import container_events
 from podfence.lab.controllers.clock import Clock, timestamp
 from podfence.lab.controllers.events import EventRecorder
 from podfence.lab.controllers.pods import PODS, is_finished, is_terminating
@@ -61,7 +62,14 @@ class Kubelet:
                 if error.code == _CONFLICT:
                     continue
                 _log.warning("status of pod %s: %s", pod["metadata"]["name"], error)
+            else:
+                self._tell_of_containers(known, status)
             return
+
+    def _tell_of_containers(self, known: Object, status: Object) -> None:
+        for event in container_events(known, known.get("status") or {}, status):
+            tell = self._events.warning if event.is_warning else self._events.normal
+            tell(known, event.reason, event.message, field_path=event.field_path)
 
     def _take(self, seen: Seen, pods: Pods, wait_enforced: WaitEnforced) -> None:
         pod = seen.object
@@ -106,11 +114,6 @@ class Kubelet:
         if self._known(pod) is None or pod["metadata"]["uid"] in self._ending:
             return
         pods.start_containers(pod)
-        for container in pod["spec"]["containers"]:
-            image = container.get("image", "")
-            self._events.normal(pod, "Pulled", f'Container image "{image}" already present on machine')
-            self._events.normal(pod, "Created", f"Created container: {container['name']}")
-            self._events.normal(pod, "Started", f"Started container {container['name']}")
 
     def _tell_addresses(self, pod: Object, addresses: tuple[str, ...]) -> None:
         """Tell the addresses before anything runs, so that agents know the pod when its first packet comes."""

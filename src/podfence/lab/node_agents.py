@@ -13,6 +13,7 @@ import msgspec
 from podfence.lab.sandbox import SHARED
 from podfence.lab.zygote_client import Program, Zygote
 from podfence.model.error import PodfenceError
+from podfence.model.text import one_line
 
 _PORT: Final = 9470
 _SHORTEST_WAIT_S: Final = 0.005
@@ -71,7 +72,7 @@ class NodeAgents:
                     wait_s = min(wait_s * 1.5, _LONGEST_WAIT_S)
         except TimeoutError:
             raise PodfenceError(
-                f"the agent of node {node} does not enforce the cluster after {timeout_s:g} s"
+                f"the agent of node {node} does not enforce the cluster after {timeout_s:g} s{await self._why(node)}"
             ) from None
 
     async def _shared_answer(self, node: str) -> dict[str, str]:
@@ -87,6 +88,14 @@ class NodeAgents:
         except (OSError, LookupError, TimeoutError):
             return {}
         return msgspec.json.decode(text, type=dict[str, str]) if text else {}
+
+    async def _why(self, node: str) -> str:
+        """Give an agent's own word on what is missing, after a colon; nothing when it has none."""
+        try:
+            said = (await self._get(node, "/readyz")).decode(errors="replace").strip()
+        except (OSError, LookupError, TimeoutError):
+            return ": it does not answer"
+        return "" if said == "ok" else f": {one_line(said)}"
 
     async def _get(self, node: str, path: str) -> bytes:
         """Ask an agent's health port, from within its node; gives the body of the answer."""

@@ -42,7 +42,7 @@ class ServiceNetwork:
             group.create_task(self._route())
 
     def _proxy(self, name: str, place: NodeAddresses) -> ServiceProxy:
-        node = ProxyNode(name, place.addresses, tuple(map(str, POD_NETWORKS)))
+        node = ProxyNode(name, place.addresses, tuple(map(str, POD_NETWORKS)), tuple(map(str, place.pod_networks)))
 
         async def apply(text: str) -> None:
             await self._run(name, ["nft", "-f", "-"], text.encode())

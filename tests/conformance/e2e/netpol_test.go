@@ -11,8 +11,8 @@ import (
 	"k8s.io/kubernetes/test/e2e"
 	"k8s.io/kubernetes/test/e2e/framework"
 	"k8s.io/kubernetes/test/e2e/framework/config"
-	_ "k8s.io/kubernetes/test/e2e/network/netpol"
 	"k8s.io/kubernetes/test/e2e/framework/testfiles"
+	_ "k8s.io/kubernetes/test/e2e/network/netpol"
 	e2etestingmanifests "k8s.io/kubernetes/test/e2e/testing-manifests"
 )
 

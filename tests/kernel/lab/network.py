@@ -144,7 +144,8 @@ class Network:
             self._join(self.nodes[number], self.pods[name], (f"10.244.{number}.{host}", f"fd00:244:{number}::{host}"))
 
     def node(self, number: int) -> ProxyNode:
-        return ProxyNode(f"node-{number}", (f"172.18.0.{number}", f"fc00::{number}"), self.POD_NETWORKS)
+        own = (f"10.244.{number}.0/24", f"fd00:244:{number}::/64")
+        return ProxyNode(f"node-{number}", (f"172.18.0.{number}", f"fc00::{number}"), self.POD_NETWORKS, own)
 
     def route_from_outside(self, address: str, number: int) -> None:
         """Let the ground send an address of a load balancer to one node."""

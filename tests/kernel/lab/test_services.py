@@ -150,6 +150,14 @@ def test_a_local_node_port_keeps_the_source_and_drops_where_nobody_is(world: Wor
     assert world.ask("c", "172.18.0.2", 30080) == "a saw 10.244.2.2"
 
 
+@pytest.mark.parametrize(("address", "source"), [("172.18.0.1", "10.244.2.2"), ("fc00::1", "fd00:244:2::2")])
+def test_a_pod_of_another_node_finds_the_endpoints_of_the_local_node_port_that_it_asks(
+    world: World, address: str, source: str
+) -> None:
+    world.serve(service(nodePort=30080, externalTrafficPolicy="Local"), behind="ac")
+    assert world.ask_often("c", address, 30080) == {f"a saw {source}"}
+
+
 @pytest.mark.parametrize(
     ("address", "outside", "node"),
     [("198.51.100.7", "203.0.113.10", "172.18.0.2"), ("2001:db8:51::7", "2001:db8::10", "fc00::2")],

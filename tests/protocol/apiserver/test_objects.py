@@ -133,6 +133,18 @@ def test_a_dry_run_changes_nothing(lab: Asking) -> None:
 # Patches
 
 
+def test_an_object_whose_empty_lists_are_stored_as_null_is_patched_like_any_other(lab: Asking) -> None:
+    path = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+    slice_: dict[str, object] = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4"}
+    made = lab.ask("POST", path, slice_ | {"metadata": {"name": "a"}, "endpoints": [{"addresses": ["10.1.2.3"]}]}).value
+    assert made["ports"] is None
+    patch = {"metadata": {"labels": {"a": "b"}}}
+    answer = lab.ask("PATCH", f"{path}/a", patch, form="application/merge-patch+json")
+    assert (answer.code, answer.value["metadata"]["labels"]) == (200, {"a": "b"})
+    answer = lab.ask("PUT", f"{path}/a", answer.value)
+    assert (answer.code, answer.value["endpoints"]) == (200, made["endpoints"])
+
+
 def test_a_strategic_patch_that_makes_no_object_is_shown_as_go_shows_it(lab: Asking) -> None:
     lab.ask("POST", DEPLOYMENTS, deployment())
     form = "application/strategic-merge-patch+json"

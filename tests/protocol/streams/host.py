@@ -159,10 +159,11 @@ class StubApi:
             yield self
         finally:
             self._server.should_exit = True
-            thread.join()
-            self._listener.close()
+            # The server's end waits for whoever waits for them.
             for process in self.runtime.started:
                 process.end()
+            thread.join()
+            self._listener.close()
 
     async def _answer(self, request: Request) -> JSONResponse:
         path = request.url.path

@@ -18,6 +18,7 @@ COMPLAINTS = {
     "/dev/stdin:1:1-7: Error: syntax error, unexpected destroy": "1.0.6 or newer is needed",
     "x:1:5-9: Error: Could not process rule: Operation not supported": "the kernel lacks nf_tables",
     "x:3:5-9: Error: Could not process rule: File exists\nadd set\n   ^^^": "File exists$",
+    "netlink: Error: Could not process rule: Message too long": r"must fit into net\.core\.wmem_max",
     "": "does not say why",
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
+from io import BufferedRandom
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,23 @@ INSERT OR IGNORE INTO counter VALUES (1, 1);
 """
 _PUT = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?)"
 _REMOVE = "DELETE FROM objects WHERE api_group = ? AND plural = ? AND namespace = ? AND name = ?"
+
+
+def claim(path: Path) -> BufferedRandom:
+    """Keep other labs away from a file for as long as what is given stays open.
+
+    Raises ``PodfenceError`` when another lab has it, or when it cannot be opened.
+    """
+    try:
+        claimed = path.open("ab+")
+    except OSError as error:
+        raise PodfenceError(f"{path} cannot hold the lab's objects: {(error.strerror or str(error)).lower()}") from None
+    try:
+        fcntl.flock(claimed, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        claimed.close()
+        raise PodfenceError(f"{path} holds the objects of a lab that runs; name another file") from None
+    return claimed
 
 
 class SqliteJournal:

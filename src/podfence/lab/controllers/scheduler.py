@@ -1,18 +1,20 @@
 """Gives pods their nodes: where they may run, the node with the fewest pods, by name where equal.
 
-Which nodes a pod may run on is decided in ``placement``. Resources are not counted: a lab's pods are small.
+Which nodes a pod may run on is decided in ``placement`` and ``host_ports``. Resources are not counted: a lab's pods are
+small.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from podfence.lab.controllers.clock import Clock, timestamp
 from podfence.lab.controllers.conditions import is_same_status, with_condition
 from podfence.lab.controllers.controller import Key, Keys, own_key
 from podfence.lab.controllers.events import EventRecorder
+from podfence.lab.controllers.host_ports import ports_are_free
 from podfence.lab.controllers.placement import NODES, fits_node, is_up, untolerated
 from podfence.lab.controllers.pods import PODS, is_finished, selects
 from podfence.lab.interface import Object, ObjectStore, Resource
@@ -29,14 +31,16 @@ class Scheduler:
     def __init__(self, store: ObjectStore, clock: Clock, bind: Bind) -> None:
         self._store, self._clock, self._bind = store, clock, bind
         self._events = EventRecorder(store, SCHEDULER_NAME, clock)
+        self._refused: dict[Key, None] = {}
 
     @property
     def watched(self) -> Mapping[Resource, Keys]:
-        """Give what matters: pods, and any change of nodes for the pods that still wait."""
-        return {PODS: _unbound, NODES: lambda _: self._waiting()}
+        """Give what matters: pods, and for those that still wait any change of a node or of a pod that has one."""
+        return {PODS: lambda pod: _unbound(pod) or self._waiting(), NODES: lambda _: self._waiting()}
 
     def reconcile(self, key: Key) -> None:
         """Bind one pod, or say why it cannot be."""
+        self._refused.pop(key, None)
         pod = self._store.get(PODS, key.namespace, key.name)
         if pod is None or not _unbound(pod):
             return
@@ -44,6 +48,7 @@ class Scheduler:
         reasons = {node["metadata"]["name"]: self._obstacle(pod, node) for node in nodes}
         free = [name for name, reason in reasons.items() if reason is None]
         if not free:
+            self._refused[key] = None
             self._refuse(pod, reasons)
             return
         counts = Counter(one["spec"].get("nodeName") for one in self._store.list(PODS) if not is_finished(one))
@@ -54,7 +59,7 @@ class Scheduler:
         self._events.normal(pod, "Scheduled", message)
 
     def _waiting(self) -> Sequence[Key]:
-        return [key for pod in self._store.list(PODS) for key in _unbound(pod)]
+        return tuple(self._refused)
 
     def _obstacle(self, pod: Object, node: Object) -> str | None:
         """Say why a pod cannot run on a node, in the scheduler's words."""
@@ -67,7 +72,13 @@ class Scheduler:
             return f"node(s) had untolerated taint {{{taint['key']}: {taint.get('value') or ''}}}"
         if not fits_node(pod, node):
             return "node(s) didn't match Pod's node affinity/selector"
+        if not ports_are_free(pod, self._pods_on(node)):
+            return "node(s) didn't have free ports for the requested pod ports"
         return "node(s) didn't match pod anti-affinity rules" if self._repels(pod, node) else None
+
+    def _pods_on(self, node: Object) -> Iterator[Object]:
+        name = node["metadata"]["name"]
+        return (one for one in self._store.list(PODS) if one["spec"].get("nodeName") == name and not is_finished(one))
 
     def _repels(self, pod: Object, node: Object) -> bool:
         """Tell whether required anti-affinity keeps a pod away from pods that are there."""

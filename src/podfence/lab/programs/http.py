@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import urllib.parse
 from collections.abc import Callable
 from typing import NamedTuple
 
 _MOST_HEAD_BYTES = 65536
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+"""People type lines without carriage returns into ``nc``, and servers take them."""
 _MOST_BODY_BYTES = 1 << 24
 REASONS = {
     200: "OK", 204: "No Content", 301: "Moved Permanently", 302: "Found", 307: "Temporary Redirect",
@@ -64,19 +67,18 @@ def serve_http(handler: Handler) -> Callable[[socket.socket, str], None]:
 
 
 def _read(connection: socket.socket, data: bytes, client: str) -> tuple[Request | None, bytes]:
-    while b"\r\n\r\n" not in data:
+    while (end := _HEAD_END.search(data)) is None:
+        if b"\n" in data:
+            _request_line(data)
         more = connection.recv(65536)
         if not more:
             return None, b""
         data += more
         if len(data) > _MOST_HEAD_BYTES:
             raise _MalformedError
-    head, _, rest = data.partition(b"\r\n\r\n")
-    lines = head.decode("latin-1").split("\r\n")
-    words = lines[0].split(" ")
-    if len(words) != 3 or not words[2].startswith("HTTP/1."):
-        raise _MalformedError
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+    words, rest = _request_line(data), data[end.end() :]
+    lines = data[: end.start()].decode("latin-1").replace("\r\n", "\n").split("\n")[1:]
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     if words[2] == "HTTP/1.0":
         headers.setdefault("connection", "close")
     size = headers.get("content-length", "0")
@@ -85,6 +87,14 @@ def _read(connection: socket.socket, data: bytes, client: str) -> tuple[Request 
     while len(rest) < int(size) and (more := connection.recv(65536)):
         rest += more
     return _request(words, headers, rest[: int(size)], client), rest[int(size) :]
+
+
+def _request_line(data: bytes) -> list[str]:
+    """Read method, target and version; a bad line is answered at once, without waiting for the rest of the head."""
+    words = data.partition(b"\n")[0].decode("latin-1").rstrip("\r").split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):
+        raise _MalformedError
+    return words
 
 
 def _request(words: list[str], headers: dict[str, str], body: bytes, client: str) -> Request:

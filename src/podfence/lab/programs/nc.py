@@ -1,4 +1,7 @@
-"""``nc``: connects (``-z`` only tries), or listens with ``-l``; also ``-u -v -w SECONDS -n -p PORT -k``."""
+"""``nc``: connects (``-z`` only tries), or listens with ``-l``; also ``-u -v -w SECONDS -n -p PORT -k``.
+
+``-t`` (answers to telnet's negotiation) is taken and means nothing: no server of a lab negotiates.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _SILENCE_IS_OPEN_S = 1.0
 def main(arguments: Sequence[str], ready: Ready = ignore) -> int:
     """Run the command; 0 when a connection could be made."""
     try:
-        given, operands = getopt.gnu_getopt(list(arguments[1:]), "lukvzw:np:q:46Ne:")
+        given, operands = getopt.gnu_getopt(list(arguments[1:]), "lukvztw:np:q:46Ne:")
     except getopt.GetoptError as error:
         print(f"nc: {error}", file=sys.stderr)
         return 1

@@ -25,19 +25,24 @@ _MASQUERADE = f"meta mark set meta mark or {MASQUERADE_MARK}"
 
 
 class ProxyNode(msgspec.Struct, frozen=True):
-    """The node that the rules are for; one address per family, and the networks that all pods are in."""
+    """The node that the rules are for; one address per family, the networks of all pods, and those of its own pods."""
 
     name: str
     addresses: tuple[str, ...]
     pod_networks: tuple[str, ...]
+    own_pod_networks: tuple[str, ...]
 
     def address(self, family: int) -> str | None:
         """Give the node's address of a family."""
         return next((one for one in self.addresses if _family(one) == family), None)
 
     def pods(self, family: int) -> str:
-        """Give the networks of pods of a family as an anonymous set."""
-        return "{ " + ", ".join(one for one in self.pod_networks if _family(one) == family) + " }"
+        """Give the networks of all pods of a family as an anonymous set."""
+        return _anonymous(self.pod_networks, family)
+
+    def own_pods(self, family: int) -> str:
+        """Give the networks of this node's pods of a family as an anonymous set."""
+        return _anonymous(self.own_pod_networks, family)
 
 
 def skeleton(node: ProxyNode) -> str:
@@ -135,9 +140,10 @@ class _Port:
             return self._refusal()
         if not self.port.external_is_local:
             return self._chain("ext", "from outside", (_MASQUERADE, f"goto {self._everyone()}"))
-        # Pods and this node itself reach all endpoints: they need no load balancer to choose the node for them.
+        # This node and its pods reach all endpoints: they need no load balancer to choose the node for them. Pods of
+        # other nodes have chosen this one, and an endpoint elsewhere would answer them without coming back this way.
         here = (
-            f"{self.word} saddr {self.node.pods(self.port.family)} goto {self._everyone()}",
+            f"{self.word} saddr {self.node.own_pods(self.port.family)} goto {self._everyone()}",
             f"fib saddr type local {_MASQUERADE} goto {self._everyone()}",
         )
         return self._chain("ext", "from outside", (*here, f"goto {self._local_chain()}" if self._local else "drop"))
@@ -224,6 +230,10 @@ def _short(*parts: str) -> str:
 def _socket(endpoint: Endpoint) -> str:
     address = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
     return f"{address}:{endpoint.port}"
+
+
+def _anonymous(networks: Iterable[str], family: int) -> str:
+    return "{ " + ", ".join(one for one in networks if _family(one) == family) + " }"
 
 
 def _family(text: str) -> int:

@@ -31,13 +31,13 @@ _ZERO: Mapping[str, object] = {
 
 
 def settle(record: RecordType, value: Mapping[str, Any]) -> Object:
-    """Drop what Go cannot tell from absent: the zero values of scalars that are no pointers, and null lists."""
+    """Drop what Go cannot tell from absent: nulls, and the zero values of scalars that are no pointers."""
     settled = {}
     for name, entry in value.items():
-        field = record.fields[name]
-        inner = field.record
         if entry is None:
             continue
+        field = record.fields[name]
+        inner = field.record
         if inner is not None:
             settled[name] = _each(field, entry, functools.partial(settle, inner))
         elif not is_zero_scalar(field, entry):

@@ -8,6 +8,7 @@ import pytest
 
 from podfence.lab.apiserver.app import create_registry
 from podfence.lab.apiserver.object_store import InProcessStore
+from podfence.lab.apiserver.sqlite_journal import claim
 from podfence.lab.apiserver.storage import TooOldError
 from podfence.lab.interface import Resource
 from podfence.model.error import PodfenceError
@@ -46,3 +47,17 @@ def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path: Path) -> No
     path.write_text("not a database, but long enough to be looked at as one" * 20, encoding="utf-8")
     with pytest.raises(PodfenceError, match="cannot hold the lab's objects"):
         create_registry(data=path)
+
+
+def test_a_file_is_one_lab_s_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "lab.db"
+    with claim(path):
+        create_registry(data=path)
+        with pytest.raises(PodfenceError, match="of a lab that runs; name another file"):
+            claim(path)
+    claim(path).close()
+
+
+def test_a_file_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    with pytest.raises(PodfenceError, match="cannot hold the lab's objects: no such file or directory"):
+        claim(tmp_path / "missing" / "lab.db")

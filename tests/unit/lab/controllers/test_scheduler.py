@@ -121,6 +121,66 @@ def test_anti_affinity_keeps_pods_apart(cluster: Cluster) -> None:
     assert sorted(str(node_of(cluster, f"p{number}")) for number in range(3)) == ["None", "n1", "n2"]
 
 
+def taking(**port: object) -> list[Object]:
+    return [{"name": "c", "ports": [{"containerPort": 80, **port}]}]
+
+
+def test_a_port_of_the_node_is_given_once_and_again_when_its_pod_has_gone(cluster: Cluster) -> None:
+    for name in ("n1", "n2"):
+        add_node(cluster, name)
+    # Without them the pods would be spread anyhow.
+    for number in range(4):
+        add_pod(cluster, f"other{number}", nodeName="n1")
+    for number in range(3):
+        add_pod(cluster, f"p{number}", containers=taking(hostPort=80))
+    cluster.settle()
+    assert [node_of(cluster, f"p{number}") for number in range(3)] == ["n2", "n1", None]
+    (condition,) = cluster.status(PODS, "p2")["conditions"]
+    assert condition["message"].startswith(
+        "0/2 nodes are available: 2 node(s) didn't have free ports for the requested pod ports."
+    )
+    cluster.store.delete(PODS, "default", "p1", grace_s=0)
+    cluster.settle()
+    assert node_of(cluster, "p2") == "n1"
+
+
+@pytest.mark.parametrize(
+    ("other", "shares"),
+    [
+        (taking(hostPort=80, protocol="TCP"), False),
+        (taking(hostPort=80, hostIP="10.0.0.1"), False),
+        (taking(hostPort=80, protocol="UDP"), True),
+        (taking(hostPort=81), True),
+        (taking(), True),
+    ],
+)
+def test_pods_share_a_node_unless_they_want_the_same_port_of_it(
+    cluster: Cluster, other: list[Object], *, shares: bool
+) -> None:
+    add_node(cluster, "a")
+    add_pod(cluster, "p", containers=taking(hostPort=80))
+    add_pod(cluster, "q", containers=other)
+    cluster.settle()
+    assert (node_of(cluster, "p"), node_of(cluster, "q")) == ("a", "a" if shares else None)
+
+
+def test_a_port_of_two_addresses_of_a_node_is_two_ports(cluster: Cluster) -> None:
+    add_node(cluster, "a")
+    for number in range(1, 3):
+        add_pod(cluster, f"p{number}", containers=taking(hostPort=80, hostIP=f"10.0.0.{number}"))
+    cluster.settle()
+    assert [node_of(cluster, f"p{number}") for number in (1, 2)] == ["a", "a"]
+
+
+def test_a_sidecar_takes_ports_and_a_container_that_ends_before_does_not(cluster: Cluster) -> None:
+    add_node(cluster, "a")
+    add_pod(cluster, "p", initContainers=taking(hostPort=80))
+    add_pod(cluster, "q", initContainers=[one | {"restartPolicy": "Always"} for one in taking(hostPort=80)])
+    add_pod(cluster, "r", containers=taking(hostPort=80))
+    cluster.settle()
+    assert [node_of(cluster, name) for name in "pqr"] == ["a", "a", None]
+
+
 def test_pods_of_another_scheduler_and_gated_pods_are_left_alone(cluster: Cluster) -> None:
     add_node(cluster, "a")
     add_pod(cluster, "other", schedulerName="mine")

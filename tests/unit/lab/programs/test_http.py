@@ -52,8 +52,20 @@ def test_a_head_request_gets_no_body() -> None:
     assert talk(b"HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n").endswith(b"Connection: close\r\n\r\n")
 
 
+def test_lines_may_end_as_people_type_them() -> None:
+    answer = talk(b"GET /typed HTTP/1.1\nConnection: close\n\nGET /never HTTP/1.1\n\n")
+    assert b"GET /typed" in answer
+    assert b"never" not in answer
+
+
 @pytest.mark.parametrize(
-    "data", [b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: many\r\n\r\n", b"GET / SPDY\r\n\r\n"]
+    "data",
+    [
+        b"nonsense\r\n\r\n",
+        b"no head, but a line\n",
+        b"GET / HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+        b"GET / SPDY\r\n\r\n",
+    ],
 )
 def test_what_is_no_request_is_refused(data: bytes) -> None:
     assert talk(data).startswith(b"HTTP/1.1 400 Bad Request\r\n")

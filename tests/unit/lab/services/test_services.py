@@ -16,7 +16,9 @@ from podfence.lab.services.rules import ProxyNode, ruleset, skeleton
 from podfence.lab.services.ruleset import EMPTY, Chain, Ruleset, difference, full
 from podfence.lab.services.view import Endpoint, ServicePort, service_ports
 
-NODE = ProxyNode("n1", ("172.18.0.2", "fc00::2"), ("10.244.0.0/16", "fd00:244::/56"))
+NODE = ProxyNode(
+    "n1", ("172.18.0.2", "fc00::2"), ("10.244.0.0/16", "fd00:244::/56"), ("10.244.0.0/24", "fd00:244::/64")
+)
 
 
 def service(**spec: object) -> Object:
@@ -95,7 +97,7 @@ def test_of_two_services_with_one_address_the_first_has_it() -> None:
 
 
 def test_a_node_without_ipv6_has_no_rules_of_it() -> None:
-    node = ProxyNode("n1", ("172.18.0.2",), ("10.244.0.0/16",))
+    node = ProxyNode("n1", ("172.18.0.2",), ("10.244.0.0/16",), ("10.244.0.0/24",))
     assert "ip6" not in full(skeleton(node), ruleset([port(), port(family=6, cluster_ip="fd00::1")], node))
 
 
