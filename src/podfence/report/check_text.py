@@ -36,7 +36,7 @@ def _lines(findings: Findings, terminal: Terminal, lines: Lines, *, quiet: bool,
         yield from _finding(finding, terminal, lines)
     if findings.findings and not quiet:
         yield ""
-        yield terminal.paint(f"Explain a rule: podfence rule {_most_telling(findings.findings).rule}", "context")
+        yield terminal.paint(" · ".join(_advice(findings)), "context")
     if findings.gone:
         yield ""
         yield f"{findings.gone:,} of the baseline {_are(findings.gone)} gone: --write-baseline takes note of that."
@@ -51,6 +51,12 @@ def _lines(findings: Findings, terminal: Terminal, lines: Lines, *, quiet: bool,
 def _verdict(findings: Findings, terminal: Terminal) -> str:
     word, rest = verdict(findings)
     return f"{terminal.paint(word, _ROLES[word])}  {rest}"
+
+
+def _advice(findings: Findings) -> Iterator[str]:
+    yield f"Explain a rule: podfence rule {_most_telling(findings.findings).rule}"
+    if any(finding.changes and finding.position is not None for finding in findings.findings):
+        yield "mend what can be mended: podfence check --fix"
 
 
 def _are(number: int) -> str:
