@@ -139,7 +139,7 @@ def test_ingress_is_the_affair_of_the_servers_node_and_egress_of_the_clients() -
     cluster.lax = {("n2", Direction.INGRESS), ("n3", Direction.EGRESS)}
     result = probe(cluster)
     assert sums(result) == {"n1": (YES, YES), "n2": (NO, YES), "n3": (YES, NO)}
-    assert "from n1 to n2: still connects 60 s after a deny of all ingress" in reasons(result, "n2")
+    assert "from n1 to n2: still connects 20 s after a deny of all ingress" in reasons(result, "n2")
 
 
 def test_an_allow_that_has_no_effect_is_no_enforcement_either() -> None:
@@ -147,7 +147,7 @@ def test_an_allow_that_has_no_effect_is_no_enforcement_either() -> None:
     cluster.stuck = {("n1", Direction.INGRESS)}
     result = probe(cluster)
     assert sums(result)["n1"] == (NO, YES)
-    assert "does not connect 60 s after ingress was allowed: REFUSED" in reasons(result, "n1")
+    assert "does not connect 20 s after ingress was allowed: REFUSED" in reasons(result, "n1")
 
 
 def test_a_node_that_obeys_nothing_is_tried_in_both_directions() -> None:
