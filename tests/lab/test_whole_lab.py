@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,6 +162,11 @@ def test_exec_gives_the_commands_own_code(whole: Whole) -> None:
         "lab", "exec", "--name", name, "shop/client", "--", "sh", "-c", "echo out; echo err >&2; exit 7"
     )
     assert (done.returncode, done.stdout, done.stderr) == (7, "out\n", "err\n")
+    counted = whole.run(
+        *(sys.executable, "-m", "podfence", "lab", "exec", "-i", "--name", name, "shop/client", "--", "wc", "-c"),
+        stdin="x" * 100_000,
+    )
+    assert (counted.returncode, counted.stdout.strip()) == (0, "100000")
     done = whole.run("kubectl", "exec", "-n", "shop", "client", "--", "sh", "-c", "exit 9")
     assert done.returncode == 9
 

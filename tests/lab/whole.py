@@ -46,10 +46,16 @@ class Whole:
         """Wait until every pod is ready and every node enforces what is there."""
         ask(self.folder, "POST", f"/ready?timeout={timeout_s}")
 
-    def run(self, *command: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout_s: float = 60, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run a program with the lab as its cluster."""
         return subprocess.run(
-            command, env=environment(self.folder), capture_output=True, text=True, check=False, timeout=timeout_s
+            command,
+            env=environment(self.folder),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout_s,
         )
 
     def kubectl(self, *arguments: str) -> str:

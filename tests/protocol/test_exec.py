@@ -6,7 +6,7 @@ import asyncio
 import http
 import json
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 from podfence.kube.client import Client, RefusedError, UnreachableError
 from podfence.kube.config import of_server
 from podfence.kube.credentials import Credentials, FromFile
-from podfence.kube.exec import Ended, run_in_pod
+from podfence.kube.exec import Ended, Streams, run_in_pod
 
 V5, V4 = Subprotocol("v5.channel.k8s.io"), Subprotocol("v4.channel.k8s.io")
 
@@ -55,6 +55,7 @@ def run(
     refusal: tuple[int, bytes] | None = None,
     timeout_s: float = 20.0,
     seen: list[Request] | None = None,
+    streams: Streams | None = None,
 ) -> Ended:
     def answer(connection: ServerConnection, request: Request) -> Response | None:
         if seen is not None:
@@ -69,10 +70,30 @@ def run(
             port = next(iter(listening.sockets)).getsockname()[1]
             async with Client(of_server(f"http://127.0.0.1:{port}")) as client:
                 return await run_in_pod(
-                    client, "shop", "web", ["echo", "a b", "ü"], container="main", timeout_s=timeout_s
+                    client, "shop", "web", ["echo", "a b", "ü"], container="main", timeout_s=timeout_s, streams=streams
                 )
 
     return asyncio.run(ask())
+
+
+async def given(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+@pytest.mark.parametrize(("protocol", "ends"), [(V5, [b"\xff\x00"]), (V4, [])], ids=["v5", "v4"])
+def test_input_is_sent_with_its_end_and_output_goes_where_it_shall(protocol: Subprotocol, ends: list[bytes]) -> None:
+    came: list[bytes | str] = []
+    output: list[bytes] = []
+
+    async def behave(connection: ServerConnection) -> None:
+        for _ in range(2 + len(ends)):
+            came.append(await connection.recv())
+        await sending(b"\x01out", SUCCESS)(connection)
+
+    streams = Streams(output.append, lambda _: None, given(b"one", b"two"))
+    assert run(behave, protocols=(protocol,), streams=streams) == Ended(0, "", "")
+    assert (came, output) == ([b"\x00one", b"\x00two", *ends], [b"out"])
 
 
 def test_output_and_errors_are_told_apart_and_success_is_code_0() -> None:

@@ -197,35 +197,14 @@ def kubeconfig(*, name: str, wants_path: bool) -> int:
 @command.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @_name
 @click.option("-c", "--container", metavar="NAME", help="Which container (default: the first).")
+@click.option("-i", "--stdin", "has_input", is_flag=True, help="Hand standard input to the command.")
 @click.argument("pod", metavar="[NS/]NAME")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
-def exec_(*, name: str, container: str | None, pod: str, words: tuple[str, ...]) -> int:
-    """Run a command in a pod and give its output and its exit code."""
-    import asyncio
+def exec_(*, name: str, container: str | None, has_input: bool, pod: str, words: tuple[str, ...]) -> int:
+    """Run a command in a pod and give its output as it comes, and its exit code."""
+    from podfence.cli.lab_exec import run_in_lab
 
-    from podfence.kube.client import Client
-    from podfence.kube.config import connection
-    from podfence.kube.exec import run_in_pod
-    from podfence.lab.control_client import require
-    from podfence.lab.folder import LabFolder
-
-    folder = require(LabFolder(name))
-    namespace, _, own = pod.rpartition("/")
-
-    async def run() -> int:
-        async with Client(connection(str(folder.kubeconfig))) as client:
-            ended = await run_in_pod(
-                client, namespace or "default", own, _without_dashes(words), container=container, timeout_s=3600
-            )
-        sys.stdout.write(ended.output)
-        sys.stderr.write(ended.errors)
-        return ended.code
-
-    return asyncio.run(run())
-
-
-def _without_dashes(words: tuple[str, ...]) -> tuple[str, ...]:
-    return words[1:] if words[:1] == ("--",) else words
+    return run_in_lab(name, pod, words[1:] if words[:1] == ("--",) else words, container, has_input=has_input)
 
 
 @command.command("probe", short_help="Hold real packets against what the policies say.")
