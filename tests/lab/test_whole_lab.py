@@ -153,6 +153,15 @@ def test_kubectl_apply_goes_on_where_up_has_applied(whole: Whole, tmp_path: Path
     assert found == '["Ingress"]'
 
 
+def test_a_lab_is_named_where_manifests_are(whole: Whole) -> None:
+    whole.apply_text(SHOP + "---\n" + DENY)
+    name = f"lab:{whole.folder.name}"
+    assert whole.podfence("why", "shop/client", "shop/web", "80", name).stdout.startswith("DENIED")
+    assert "shop" in whole.podfence("map", name).stdout
+    assert whole.podfence("check", name, "--select", "PF001").returncode == 0
+    assert "no lab 'nobody' runs" in whole.podfence("map", "lab:nobody").stderr
+
+
 @needs_kubectl
 def test_exec_gives_the_commands_own_code(whole: Whole) -> None:
     whole.apply_text(SHOP)

@@ -87,8 +87,7 @@ def test_input_is_sent_with_its_end_and_output_goes_where_it_shall(protocol: Sub
     output: list[bytes] = []
 
     async def behave(connection: ServerConnection) -> None:
-        for _ in range(2 + len(ends)):
-            came.append(await connection.recv())
+        came.extend([await connection.recv() for _ in range(2 + len(ends))])
         await sending(b"\x01out", SUCCESS)(connection)
 
     streams = Streams(output.append, lambda _: None, given(b"one", b"two"))

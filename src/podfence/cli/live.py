@@ -7,6 +7,7 @@ PATHs reads a cluster as well.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,10 +21,21 @@ if TYPE_CHECKING:
 
 _KEPT = "podfence.cluster"
 
+LIVE = "live"
+LAB = "lab"
+
 
 def keep(context: click.Context, option: click.Parameter, value: str | None) -> None:
     """Keep the value of an option for ``chosen``; a callback of click."""
     context.meta.setdefault(_KEPT, {})[option.name] = value
+
+
+def keep_named(context: click.Context, _: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Keep a PATH that names a cluster (``named``) for ``chosen``, if it is the only one and no file; gives the rest."""
+    if len(paths) != 1 or paths[0].partition(":")[0] not in (LIVE, LAB) or Path(paths[0]).exists():
+        return paths
+    context.meta.setdefault(_KEPT, {})["named"] = paths[0]
+    return ()
 
 
 def _kept() -> dict[str, Any]:
@@ -38,13 +50,10 @@ def chosen() -> Connection:
     if "connection" not in kept:
         from podfence.kube.config import connection
 
-        kept["connection"] = connection(kept.get("kubeconfig"), kept.get("context"))
+        by_name = named(kept["named"]) if "named" in kept else None
+        kept["connection"] = by_name or connection(kept.get("kubeconfig"), kept.get("context"))
     found: Connection = kept["connection"]
     return found
-
-
-LIVE = "live"
-LAB = "lab"
 
 
 def named(text: str) -> Connection | None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from podfence.cli.live import keep
+from podfence.cli.live import keep, keep_named
 from podfence.cli.settings import config
 from podfence.model.error import PodfenceError
 
@@ -70,6 +70,7 @@ class SizeType(click.ParamType[int]):
 def inputs(command: Decorated) -> Decorated:
     """Add PATH, -n, -A, --strict: ``paths``, ``namespace``, ``all_namespaces``, ``strict``.
 
+    A PATH that names a cluster, such as ``lab``, is kept by ``cli.live``, and then there are no ``paths``.
     --kubeconfig and --context are added as well; ``cli.live`` keeps what they say.
     """
     for decorate in (
@@ -90,7 +91,7 @@ def inputs(command: Decorated) -> Decorated:
             metavar="NAMESPACE",
             help="Namespace of objects that name none (default: default); of a cluster, the one to show.",
         ),
-        click.argument("paths", nargs=-1, metavar="[PATH]..."),
+        click.argument("paths", nargs=-1, metavar="[PATH]...", callback=keep_named),
     ):
         command = decorate(command)
     return cluster(command, "Without PATHs: the ")

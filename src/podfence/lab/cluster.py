@@ -29,6 +29,7 @@ from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.sqlite_journal import claim
 from podfence.lab.apiserver.streams import StreamServer
 from podfence.lab.controllers.all import Surroundings, run_all
+from podfence.lab.controllers.events import EventRecorder
 from podfence.lab.controllers.nodes import NodeHeartbeat, node
 from podfence.lab.controllers.placement import NODES
 from podfence.lab.controllers.pods import PODS, is_finished
@@ -113,9 +114,9 @@ class Lab:
         self.agents = NodeAgents(self.zygote, f"{SHARED}/{agents_kubeconfig.name}")
         services = ServiceNetwork(self.zygote, self.places)
         self._forget_lost_nodes()
-        server = serve(
-            create_app(self.registry, self.pods), sockets, connection_class(StreamServer(self.store, self.pods))
-        )
+        events = EventRecorder(self._store_of("kubelet"), "kubelet", time.time)
+        streams = connection_class(StreamServer(self.store, self.pods, events))
+        server = serve(create_app(self.registry, self.pods), sockets, streams)
         async with asyncio.TaskGroup() as group:
             group.create_task(server)
             for number, name in enumerate(self.node_names):

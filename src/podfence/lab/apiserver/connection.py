@@ -11,6 +11,7 @@ import asyncio
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from podfence.lab.apiserver.loopback import is_welcome
 from podfence.lab.apiserver.streams import StreamServer, UpgradeRequest
 
 
@@ -21,6 +22,14 @@ def connection_class(streams: StreamServer) -> type[H11Protocol]:
     """
 
     class StreamingConnection(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            """Begin with a connection, or close it when it is another user's."""
+            peer, own = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+            if peer and own and not is_welcome(peer, own[1]):
+                transport.abort()
+                return
+            super().connection_made(transport)
+
         def _should_upgrade(self) -> bool:
             return self._get_upgrade() in {b"spdy/3.1", b"websocket"}
 

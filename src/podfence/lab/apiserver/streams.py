@@ -20,11 +20,15 @@ from podfence.lab.apiserver.byte_stream import Connection
 from podfence.lab.apiserver.refusal import KubeletRefusal, response
 from podfence.lab.apiserver.remote_command import RemoteCommand, Wanted
 from podfence.lab.apiserver.status import StatusError, bad_request, not_found
+from podfence.lab.controllers.events import EventRecorder
 from podfence.lab.interface import Object, ObjectStore, PodRuntime, Process, Resource
 
 _log = logging.getLogger(__name__)
 
 PODS = Resource("", "pods")
+
+PAST_POLICIES = "port-forward reaches the pod from its own node, past every NetworkPolicy: it says nothing of them"
+"""What a client cannot be told: no kubectl shows a word of the server's while it forwards."""
 
 _PATH = re.compile(r"/api/v1/namespaces/([^/]+)/pods/([^/]+)/(exec|attach|portforward)")
 _SPDY, _WEBSOCKET = "spdy/3.1", "websocket"
@@ -60,8 +64,8 @@ Session = Callable[[str, Connection], Awaitable[None]]
 class StreamServer:
     """All streams of one API server."""
 
-    def __init__(self, store: ObjectStore, runtime: PodRuntime) -> None:
-        self._store, self._runtime = store, runtime
+    def __init__(self, store: ObjectStore, runtime: PodRuntime, events: EventRecorder | None = None) -> None:
+        self._store, self._runtime, self._events = store, runtime, events
         # The loop holds its tasks weakly, and so does everything else that knows a stream.
         self._sessions: set[asyncio.Task[None]] = set()
 
@@ -117,6 +121,8 @@ class StreamServer:
         if pod.get("status", {}).get("phase") != "Running":
             raise KubeletRefusal(500, "pod not found or not running")
         metadata = pod["metadata"]
+        if self._events is not None:
+            self._events.normal(pod, "PortForward", PAST_POLICIES)
 
         async def session(_: str, connection: Connection) -> None:
             stream = websocket.Tunnel(websocket.WebSocket(connection), connection) if over_websocket else connection
