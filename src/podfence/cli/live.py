@@ -31,7 +31,7 @@ def keep(context: click.Context, option: click.Parameter, value: str | None) -> 
 
 
 def keep_named(context: click.Context, _: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
-    """Keep a PATH that names a cluster (``named``) for ``chosen``, if it is the only one and no file; gives the rest."""
+    """Keep a PATH that names a cluster (``named``) for ``chosen`` if it is the only one; gives the others."""
     if len(paths) != 1 or paths[0].partition(":")[0] not in (LIVE, LAB) or Path(paths[0]).exists():
         return paths
     context.meta.setdefault(_KEPT, {})["named"] = paths[0]
