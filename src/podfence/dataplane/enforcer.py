@@ -6,17 +6,34 @@ enforced whatever happens to this process.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import msgspec
 
-from podfence.dataplane.difference import DISPATCH, Desired, Difference, difference
+from podfence.dataplane.classes import MOST_RULES
+from podfence.dataplane.content import Content
+from podfence.dataplane.difference import DISPATCH, Desired, Difference, all_chains, difference
 from podfence.dataplane.drift import drift
 from podfence.dataplane.listing import Listing
+from podfence.dataplane.members import READY
+from podfence.dataplane.objects import Chain
+from podfence.dataplane.pieces import cut, fits
 from podfence.dataplane.runner import Runner
 from podfence.dataplane.settings import Settings
-from podfence.dataplane.transaction import all_chains, delta_text, full_text, prepare_text, uninstall_text
+from podfence.dataplane.takeover import Takeover, take_over
+from podfence.dataplane.transaction import (
+    declare_lines,
+    delta_text,
+    fill_lines,
+    full_text,
+    prepare_lines,
+    prepare_text,
+    sweep_lines,
+    take_over_text,
+    uninstall_text,
+)
 from podfence.model.error import PodfenceError
 
 FAILURES_UNTIL_FAILING = 3
@@ -107,11 +124,7 @@ class Enforcer:
         bump = found.shrinks and desired.settings.cutoff == "all"
         generation = self._next(desired.settings) if bump else self.figures.generation
         try:
-            new_chains = found.chains.keys() - self._chains
-            if _leads_to(found, new_chains):
-                self._prepare(desired, new_chains, found.sets.keys())
-                found = _without_prepared(found, new_chains)
-            self._run(delta_text(found, desired.settings, generation if bump else None), full=False)
+            self._switch(found, desired, generation if bump else None)
         except PodfenceError:
             self._replace(desired)
             return
@@ -141,8 +154,22 @@ class Enforcer:
         self._enforced, self._chains, self._sets = None, frozenset(), frozenset()
         self.figures.generation = 0
 
+    def _switch(self, found: Difference, desired: Desired, generation: int | None) -> None:
+        new_chains = found.chains.keys() - self._chains
+        text = delta_text(found, desired.settings, generation)
+        if not fits(text, self._runner.most_bytes):
+            self._prepare_in_pieces(desired, new_chains, found.sets.keys())
+            text = delta_text(_switching(found, new_chains), desired.settings, generation)
+            self._run(text, full=False)
+            self._run_in_pieces(sweep_lines(found.dropped_chains, found.dropped_sets))
+            return
+        if _leads_to(found, new_chains):
+            self._prepare(desired, new_chains, found.sets.keys())
+            text = delta_text(_without_prepared(found, new_chains), desired.settings, generation)
+        self._run(text, full=False)
+
     def _replace(self, desired: Desired) -> None:
-        """Put the whole state in the place of whatever is in the table, in one transaction."""
+        """Put the whole state in the place of whatever is in the table, and switch to it in one transaction."""
         # Until this has worked nobody knows how the kernel differs from any state that a compiler has moved on from.
         self._enforced = None
         generation = self._next(desired.settings)
@@ -164,15 +191,24 @@ class Enforcer:
 
     def _replace_table(self, desired: Desired, generation: int) -> None:
         """Replace the table itself, hooks and all, when something in it has our names and is of another kind."""
-        self._run(uninstall_text() + full_text(desired, generation), full=True)
+        text = uninstall_text() + full_text(desired, generation)
+        if fits(text, self._runner.most_bytes):
+            self._run(text, full=True)
+        else:
+            self._refill_table(desired, generation)
         self._chains = frozenset(all_chains(desired, generation))
         self._sets = frozenset(desired.sets)
 
     def _replace_known(self, desired: Desired, generation: int) -> None:
         new_chains = desired.chains.keys() - self._chains
+        text = full_text(desired, generation, self._chains, self._sets)
+        if not fits(text, self._runner.most_bytes):
+            self._take_over(desired, generation)
+            return
         if self._chains and new_chains:
             self._prepare(desired, new_chains, desired.sets.keys() - self._sets)
-        self._run(full_text(desired, generation, self._chains, self._sets), full=True)
+            text = full_text(desired, generation, self._chains, self._sets)
+        self._run(text, full=True)
         self._chains = frozenset(all_chains(desired, generation))
         self._sets = frozenset(desired.sets)
 
@@ -180,6 +216,63 @@ class Enforcer:
         self._run(prepare_text(desired, chains, sets), full=False)
         self._chains |= set(chains)
         self._sets |= set(sets)
+
+    def _take_over(self, desired: Desired, generation: int) -> None:
+        """Add what is new, switch to it and what differs, and remove what is left over."""
+        found = self._found(desired)
+        self._run_in_pieces(declare_lines(desired))
+        new_chains = self._addable(found.difference.chains)
+        self._prepare_in_pieces(desired, new_chains, found.difference.sets.keys())
+        self._finish(found, new_chains, desired, generation)
+
+    def _refill_table(self, desired: Desired, generation: int) -> None:
+        """Replace the table by one in which no pod is ready, add everything else, and then say who is ready.
+
+        What the settings want to happen to pods that are not ready happens to all meanwhile.
+        """
+        empty = Content(desired.settings).desired
+        self._run(uninstall_text() + full_text(empty, generation), full=True)
+        found = self._found(desired)
+        new_chains = found.difference.chains.keys()
+        self._prepare_in_pieces(desired, new_chains, found.difference.sets.keys())
+        last = set(READY.values())
+        added = sorted(found.difference.added.items(), key=lambda item: item[0] in last)
+        self._run_in_pieces(fill_lines(dict(added)))
+        done = msgspec.structs.replace(found.difference, added={})
+        self._finish(msgspec.structs.replace(found, difference=done), new_chains, desired, generation)
+
+    def _found(self, desired: Desired) -> Takeover:
+        listing = self._runner.list_table()
+        self._note(listing)
+        return take_over(listing, desired)
+
+    def _addable(self, chains: Mapping[str, Chain]) -> frozenset[str]:
+        """Give the chains that may be written in pieces: those that are not there.
+
+        A large one that somebody began to write is taken away first; the kernel refuses that if something leads there.
+        """
+        large = [name for name, chain in chains.items() if len(chain.rules) > MOST_RULES]
+        for name in self._chains.intersection(large):
+            with contextlib.suppress(PodfenceError):
+                self._runner.apply("".join(f"{line}\n" for line in sweep_lines([name], [])))
+                self._chains -= {name}
+        return frozenset(chains) - self._chains
+
+    def _finish(self, found: Takeover, prepared: Collection[str], desired: Desired, generation: int) -> None:
+        rest = msgspec.structs.replace(found, difference=_switching(found.difference, prepared))
+        self._run(take_over_text(rest, desired, generation), full=True)
+        self._run_in_pieces(sweep_lines(found.difference.dropped_chains, found.difference.dropped_sets))
+        self._chains = frozenset(all_chains(desired, generation))
+        self._sets = frozenset(desired.sets)
+
+    def _prepare_in_pieces(self, desired: Desired, chains: Collection[str], sets: Collection[str]) -> None:
+        self._run_in_pieces(prepare_lines(desired, chains, sets))
+        self._chains |= set(chains)
+        self._sets |= set(sets)
+
+    def _run_in_pieces(self, lines: Iterable[str]) -> None:
+        for text in cut(lines, self._runner.most_bytes):
+            self._run(text, full=False)
 
     def _next(self, settings: Settings) -> int:
         """Give the generation by which all connections are judged again.
@@ -223,6 +316,11 @@ def _leads_to(found: Difference, chains: Collection[str]) -> bool:
     """Tell whether a map shall lead to one of some chains."""
     elements = (element for name in DISPATCH for element in found.added.get(name, {}).values())
     return bool(chains) and any(element.verdict.removeprefix("jump ") in chains for element in elements)
+
+
+def _switching(found: Difference, prepared: Collection[str]) -> Difference:
+    """Leave of a difference what must happen at once: neither what is there already nor what can go afterwards."""
+    return msgspec.structs.replace(_without_prepared(found, prepared), dropped_chains=(), dropped_sets=())
 
 
 def _without_prepared(found: Difference, prepared: Collection[str]) -> Difference:

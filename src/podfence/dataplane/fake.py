@@ -30,7 +30,8 @@ class FakeSet:
 class FakeNft:
     """The table in memory; as a ``Runner``, what ``apply`` is given is kept in ``applied``.
 
-    ``fail_next`` makes as many of the next transactions fail.
+    ``fail_next`` makes as many of the next transactions fail. ``most_bytes`` is the bound that the kernel has in a user
+    namespace: what is larger is refused.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,7 @@ class FakeNft:
         self.hooks: dict[str, str] = {}
         self.applied: list[str] = []
         self.fail_next = 0
+        self.most_bytes: int | None = None
 
     def apply(self, text: str) -> None:
         """Apply a transaction, all or nothing; raises ``PodfenceError``."""
@@ -47,7 +49,10 @@ class FakeNft:
             raise PodfenceError("nft refused the transaction: it was told to")
         before = copy.deepcopy((self.sets, self.chains, self.hooks))
         try:
-            for command in _commands(text):
+            commands = list(_commands(text))
+            size = sum(map(_netlink_bytes, commands))
+            _want(self.most_bytes is None or size <= self.most_bytes, "Message too long")
+            for command in commands:
                 self._run(command)
         except (PodfenceError, AttributeError, LookupError, ValueError) as error:
             self.sets, self.chains, self.hooks = before
@@ -178,6 +183,11 @@ def _block(lines: Iterator[str]) -> Iterator[str]:
                 commands["element"].append(f"add element inet podfence {name} {{ {' '.join(items)} }}")
     for found in commands.values():
         yield from found
+
+
+def _netlink_bytes(command: str) -> int:
+    """Say how large a command is for the kernel, as measured: two bytes for each character of it."""
+    return 40 + 2 * len(command)
 
 
 def _members(lines: Iterator[str]) -> tuple[list[str], list[str], list[str]]:

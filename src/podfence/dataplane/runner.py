@@ -13,6 +13,7 @@ from typing import Protocol
 
 from podfence.dataplane.library import Library
 from podfence.dataplane.listing import Listing, read_listing
+from podfence.dataplane.pieces import most_bytes
 from podfence.model.error import PodfenceError
 from podfence.model.text import one_line
 
@@ -22,7 +23,12 @@ MOST_IN_PROCESS = 1 << 16
 
 
 class Runner(Protocol):
-    """Applies transactions to the table of one network namespace."""
+    """Applies transactions to the table of one network namespace.
+
+    ``most_bytes`` is what one of them may be as netlink, ``None`` for as much as there is.
+    """
+
+    most_bytes: int | None
 
     def apply(self, text: str) -> None:
         """Make all of a transaction true, or nothing; raises ``PodfenceError`` in that case."""
@@ -39,6 +45,7 @@ class ProcessRunner:
 
     def __init__(self, command: Sequence[str] = ("nft",), timeout_s: float = TIMEOUT_S) -> None:
         self._command, self._timeout_s = list(command), timeout_s
+        self.most_bytes = most_bytes()
 
     def apply(self, text: str) -> None:
         """Make all of a transaction true, or nothing; raises ``PodfenceError``."""
@@ -83,6 +90,7 @@ class LibraryRunner:
 
     def __init__(self, library: Library, process: ProcessRunner) -> None:
         self._library, self._process = library, process
+        self.most_bytes = process.most_bytes
 
     def apply(self, text: str) -> None:
         """Make all of a transaction true, or nothing; raises ``PodfenceError``."""
