@@ -173,7 +173,8 @@ class Enforcer:
         # Until this has worked nobody knows how the kernel differs from any state that a compiler has moved on from.
         self._enforced = None
         generation = self._next(desired.settings)
-        for attempt in (self._replace_known, self._replace_listed, self._replace_table):
+        attempts = (self._replace_known, self._replace_listed, self._replace_table)
+        for attempt in attempts if self._can_replace(desired, generation) else (self._take_over,):
             try:
                 attempt(desired, generation)
             except PodfenceError as error:
@@ -184,6 +185,14 @@ class Enforcer:
         self.figures.failures_in_a_row += 1
         raise PodfenceError(self.figures.last_error)
 
+    def _can_replace(self, desired: Desired, generation: int) -> bool:
+        """Tell whether the whole state is one transaction, whatever is there."""
+        most = self._runner.most_bytes
+        if most is None:
+            return True
+        text = full_text(desired, generation, self._chains, self._sets)
+        return fits(uninstall_text() + text, most)
+
     def _replace_listed(self, desired: Desired, generation: int) -> None:
         """Replace what really is there: somebody may have taken a chain or the whole table away."""
         self._note(self._runner.list_table())
@@ -191,24 +200,15 @@ class Enforcer:
 
     def _replace_table(self, desired: Desired, generation: int) -> None:
         """Replace the table itself, hooks and all, when something in it has our names and is of another kind."""
-        text = uninstall_text() + full_text(desired, generation)
-        if fits(text, self._runner.most_bytes):
-            self._run(text, full=True)
-        else:
-            self._refill_table(desired, generation)
+        self._run(uninstall_text() + full_text(desired, generation), full=True)
         self._chains = frozenset(all_chains(desired, generation))
         self._sets = frozenset(desired.sets)
 
     def _replace_known(self, desired: Desired, generation: int) -> None:
         new_chains = desired.chains.keys() - self._chains
-        text = full_text(desired, generation, self._chains, self._sets)
-        if not fits(text, self._runner.most_bytes):
-            self._take_over(desired, generation)
-            return
         if self._chains and new_chains:
             self._prepare(desired, new_chains, desired.sets.keys() - self._sets)
-            text = full_text(desired, generation, self._chains, self._sets)
-        self._run(text, full=True)
+        self._run(full_text(desired, generation, self._chains, self._sets), full=True)
         self._chains = frozenset(all_chains(desired, generation))
         self._sets = frozenset(desired.sets)
 
@@ -220,15 +220,24 @@ class Enforcer:
     def _take_over(self, desired: Desired, generation: int) -> None:
         """Add what is new, switch to it and what differs, and remove what is left over."""
         found = self._found(desired)
-        self._run_in_pieces(declare_lines(desired))
+        try:
+            self._run_in_pieces(declare_lines(desired))
+        except PodfenceError:
+            # Something has our names and is of another kind.
+            self._refill_table(desired, generation)
+            return
         new_chains = self._addable(found.difference.chains)
         self._prepare_in_pieces(desired, new_chains, found.difference.sets.keys())
-        self._finish(found, new_chains, desired, generation)
+        try:
+            self._finish(found, new_chains, desired, generation)
+        except _TooLargeError:
+            self._refill_table(desired, generation)
 
     def _refill_table(self, desired: Desired, generation: int) -> None:
         """Replace the table by one in which no pod is ready, add everything else, and then say who is ready.
 
-        What the settings want to happen to pods that are not ready happens to all meanwhile.
+        What the settings want to happen to pods that are not ready happens to all meanwhile. So it is done only where
+        there is no other way, and if it fails they stay so until it is done again.
         """
         empty = Content(desired.settings).desired
         self._run(uninstall_text() + full_text(empty, generation), full=True)
@@ -260,7 +269,13 @@ class Enforcer:
 
     def _finish(self, found: Takeover, prepared: Collection[str], desired: Desired, generation: int) -> None:
         rest = msgspec.structs.replace(found, difference=_switching(found.difference, prepared))
-        self._run(take_over_text(rest, desired, generation), full=True)
+        text = take_over_text(rest, desired, generation)
+        try:
+            self._run(text, full=True)
+        except PodfenceError as error:
+            if fits(text, self._runner.most_bytes):
+                raise
+            raise _TooLargeError(str(error)) from None
         self._run_in_pieces(sweep_lines(found.difference.dropped_chains, found.difference.dropped_sets))
         self._chains = frozenset(all_chains(desired, generation))
         self._sets = frozenset(desired.sets)
@@ -310,6 +325,10 @@ class Enforcer:
 
     def _note(self, listing: Listing) -> None:
         self._chains, self._sets = frozenset(listing.chains), listing.set_names
+
+
+class _TooLargeError(PodfenceError):
+    """What must happen at once is more than the kernel takes at once."""
 
 
 def _leads_to(found: Difference, chains: Collection[str]) -> bool:

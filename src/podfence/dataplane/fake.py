@@ -30,8 +30,8 @@ class FakeSet:
 class FakeNft:
     """The table in memory; as a ``Runner``, what ``apply`` is given is kept in ``applied``.
 
-    ``fail_next`` makes as many of the next transactions fail. ``most_bytes`` is the bound that the kernel has in a user
-    namespace: what is larger is refused.
+    ``fail_next`` makes as many of the next transactions fail, ``fail_at`` those that hold a text. ``most_bytes`` is the
+    bound that the kernel has in a user namespace: what is larger is refused.
     """
 
     def __init__(self) -> None:
@@ -40,6 +40,7 @@ class FakeNft:
         self.hooks: dict[str, str] = {}
         self.applied: list[str] = []
         self.fail_next = 0
+        self.fail_at = ""
         self.most_bytes: int | None = None
 
     def apply(self, text: str) -> None:
@@ -47,6 +48,8 @@ class FakeNft:
         if self.fail_next:
             self.fail_next -= 1
             raise PodfenceError("nft refused the transaction: it was told to")
+        if self.fail_at and self.fail_at in text:
+            raise PodfenceError("nft refused the transaction: it was told to by a text")
         before = copy.deepcopy((self.sets, self.chains, self.hooks))
         try:
             commands = list(_commands(text))
