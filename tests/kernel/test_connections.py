@@ -180,21 +180,52 @@ def test_a_hundred_replacements_under_traffic_leak_nothing_and_drop_nothing(
     good = policy("in", "api", ingress=[Allow((pods_of("web"),), (udp(53),))])
     others = [policy(f"p{n}", "api", ingress=[Allow((pods_of("db"),), (tcp(n),))]) for n in range(1, 20)]
     world.enforce(good, *others)
-    allowed: set[int] = set()
-    denied: set[int] = set()
-    stop = threading.Event()
-
     states = [compile_snapshot(cluster(good, *others[:turn]), Settings(NODE)) for turn in range(20)]
     apply = world.enforcer._replace if whole else world.enforcer.apply
+    allowed, denied, arrived = under_traffic(world, family, lambda turn: apply(states[turn % 20]))
+    assert len(allowed) > 500
+    assert allowed - arrived == set()
+    assert denied & arrived == set()
+
+
+def test_a_hundred_changes_in_small_pieces_leak_nothing_and_drop_nothing(world: World, family: Family) -> None:
+    runner = world.forest.runner()
+    runner.most_bytes = 30_000
+    world.start(runner)
+    good = policy("in", "api", ingress=[Allow((pods_of("web"),), (udp(53),))])
+    others = [policy(f"p{n}", "api", ingress=[Allow((pods_of("db"),), (tcp(n),))]) for n in range(1, 100)]
+    world.enforce(good, *others)
+    states = [compile_snapshot(cluster(good, *others[: 50 + turn]), Settings(NODE)) for turn in range(20)]
+
+    def change(turn: int) -> None:
+        if turn % 4 == 3:
+            world.enforcer.adopt()
+        world.enforcer.apply(states[turn % 20])
+
+    allowed, denied, arrived = under_traffic(world, family, change)
+    assert world.enforcer.figures.errors == 0
+    assert world.enforcer.figures.delta_transactions > 200
+    assert len(allowed) > 500
+    assert allowed - arrived == set()
+    assert denied & arrived == set()
+
+
+def under_traffic(world: World, family: Family, change: Callable[[int], None]) -> tuple[set[int], set[int], set[int]]:
+    """Send what is allowed and what is not during a hundred changes; gives both, and what arrived."""
+    allowed: set[int] = set()
+    denied: set[int] = set()
+    arrived: set[int] = set()
+    stop = threading.Event()
 
     def replace() -> None:
         os.sched_setaffinity(0, world.forest.processors)
-        for turn in range(100):
-            apply(states[turn % 20])
-        stop.set()
+        try:
+            for turn in range(100):
+                change(turn)
+        finally:
+            stop.set()
 
     replacing = threading.Thread(target=replace)
-    arrived: set[int] = set()
     replacing.start()
     while not stop.is_set():
         for _ in range(20):
@@ -203,10 +234,7 @@ def test_a_hundred_replacements_under_traffic_leak_nothing_and_drop_nothing(
             denied.add(world.send("db", "api", 53, Protocol.UDP, family))
         arrived |= world.forest.arrived()
     replacing.join()
-    arrived |= world.forest.settled(allowed - arrived)
-    assert len(allowed) > 500
-    assert allowed - arrived == set()
-    assert denied & arrived == set()
+    return allowed, denied, arrived | world.forest.settled(allowed - arrived)
 
 
 def test_an_address_that_is_used_again_finds_no_connection_of_the_pod_before(

@@ -8,6 +8,8 @@ import pytest
 
 from podfence.dataplane.pieces import cut, fits, weight
 
+END = 'return comment "NetworkPolicy default/allow-1 spec.ingress[0]"'
+PORTS = "meta l4proto tcp ct reply proto-src @ports-e7de6be0264b32fe0966"
 LINES = [f"add rule inet t c tcp dport {number} return" for number in range(50)]
 
 
@@ -34,8 +36,7 @@ def test_pieces_hold_every_line_once_and_in_order_and_as_many_as_fit(most: int) 
     [
         ("add rule inet t c return", 88),
         (
-            "add rule inet t c ct original ip saddr @sel4-f941c262a770780f2db4 meta l4proto tcp "
-            + 'ct reply proto-src @ports-e7de6be0264b32fe0966 return comment "NetworkPolicy default/allow-1 spec.ingress[0]"',
+            f"add rule inet t c ct original ip saddr @sel4-f941c262a770780f2db4 {PORTS} {END}",
             436,
         ),
         ("add rule inet t c ct original ip6 saddr ::1-::2 meta l4proto tcp ct reply proto-src 1-2 return", 448),
