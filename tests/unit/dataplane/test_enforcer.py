@@ -292,6 +292,17 @@ def test_another_agent_rewrites_only_what_is_not_as_it_should_be() -> None:
     assert not any("add rule" in text for text in nft.applied[loaded:])
 
 
+def test_another_agent_tells_a_chain_of_other_rules_by_its_seal() -> None:
+    nft = bounded()
+    Enforcer(nft).apply(desired(OPEN))
+    other = policy("in", "web", ingress=[Allow((pods_of("db"),), (tcp(81),))])
+    assert desired(OPEN).chains.keys() == desired(other).chains.keys()
+    second = Enforcer(nft)
+    second.adopt()
+    second.apply(desired(other))
+    assert same_as_a_whole_load(nft, desired(other), 2)
+
+
 def test_what_cannot_switch_at_once_closes_pods_until_it_is_all_there() -> None:
     nft = bounded()
     enforcer = Enforcer(nft)
