@@ -59,7 +59,7 @@ class Enforcer:
     def adopt(self) -> int:
         """Take over what an earlier agent left; gives its generation, 0 for nothing. Raises ``PodfenceError``.
 
-        Its rules stay as they are until the first ``apply``, which replaces them in one transaction.
+        Its rules stay as they are until the first ``apply``, which switches to others in one transaction.
         """
         listing = self._table.read()
         self.figures.generation = listing.generation

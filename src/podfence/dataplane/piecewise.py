@@ -1,7 +1,7 @@
 """Changes that are more than one transaction: adds in pieces what nothing leads to, switches to it, removes the rest.
 
 The switch is one transaction still, so that packets find one state or the other. Only where the switch itself is more
-than the kernel takes, the table is filled anew while no pod is ready (``refill``).
+than the kernel takes, the table is filled anew while no pod is ready (``_refill``).
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ import msgspec
 
 from podfence.dataplane.classes import MOST_RULES
 from podfence.dataplane.content import Content
-from podfence.dataplane.difference import Desired, Difference
+from podfence.dataplane.difference import DISPATCH, Desired, Difference, all_chains
 from podfence.dataplane.members import READY
 from podfence.dataplane.objects import Chain
 from podfence.dataplane.table import Table
 from podfence.dataplane.takeover import Takeover, take_over
 from podfence.dataplane.transaction import (
+    change_lines,
     declare_lines,
     delta_text,
     fill_lines,
     full_text,
     prepare_lines,
+    remove_lines,
     sweep_lines,
     take_over_text,
     uninstall_text,
@@ -49,37 +51,41 @@ def replace(table: Table, desired: Desired, generation: int, generation_before: 
     ``generation_before`` is the one whose connections may stay until the new one begins.
     """
     found = take_over(table.read(), desired)
+    nobody = Content(desired.settings).desired
     try:
         table.run_in_pieces(declare_lines(desired))
     except PodfenceError:
         # Something has our names and is of another kind.
-        refill(table, desired, generation, generation_before)
+        table.run(uninstall_text() + full_text(nobody, generation_before), full=True)
+        _refill(table, desired, generation)
         return
     new_chains = _absent(table, found.difference.chains)
     _prepare(table, desired, new_chains, found.difference.sets.keys())
     try:
         _finish(table, found, new_chains, desired, generation)
     except _TooLargeError:
-        refill(table, desired, generation, generation_before)
+        # The hooks stay: when one goes and another comes, a packet can slip between them.
+        here = all_chains(nobody, generation).keys() & table.chains
+        table.run(full_text(nobody, generation_before, here, nobody.sets.keys() & table.sets), full=True)
+        _refill(table, desired, generation)
 
 
-def refill(table: Table, desired: Desired, generation: int, generation_before: int) -> None:
-    """Replace the table by one in which no pod is ready, add everything, and say last who is ready.
+def _refill(table: Table, desired: Desired, generation: int) -> None:
+    """Fill a table in which no pod is ready: add everything, and say last who is ready.
 
     Meanwhile connections of before go on, and to new ones happens what the settings want to happen to pods that are
-    not ready. So this is for where there is no other way; if it fails, it stays so until it is done again. Raises
-    ``PodfenceError``.
+    not ready. So this is for where there is no other way; if it fails, it stays so until it is done again.
     """
-    nobody = Content(desired.settings).desired
-    table.run(uninstall_text() + full_text(nobody, generation_before), full=True)
     found = take_over(table.read(), desired)
-    new_chains = found.difference.chains.keys()
+    new_chains = _absent(table, found.difference.chains)
     _prepare(table, desired, new_chains, found.difference.sets.keys())
-    added = found.difference.added
-    names = sorted(added, key=lambda name: (name in READY.values(), name))
-    table.run_in_pieces(fill_lines({name: added[name] for name in names}))
-    filled = msgspec.structs.replace(found, difference=msgspec.structs.replace(found.difference, added={}))
-    _finish(table, filled, new_chains, desired, generation)
+    change = found.difference
+    table.run_in_pieces(change_lines({name: change.chains[name] for name in change.chains if name not in new_chains}))
+    table.run_in_pieces(remove_lines(change.removed))
+    names = sorted(change.added, key=lambda name: (name in READY.values(), name in DISPATCH, name))
+    table.run_in_pieces(fill_lines({name: change.added[name] for name in names}))
+    done = msgspec.structs.replace(change, chains={}, added={}, removed={})
+    _finish(table, msgspec.structs.replace(found, difference=done), new_chains, desired, generation)
 
 
 def _prepare(table: Table, desired: Desired, chains: Collection[str], sets: Collection[str]) -> None:

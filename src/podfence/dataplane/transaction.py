@@ -17,7 +17,7 @@ from podfence.dataplane.skeleton import generation_chains, skeleton_chains
 from podfence.dataplane.takeover import Takeover
 
 ELEMENTS_IN_A_LINE = 100
-"""Elements that one command adds where many commands may be cut into pieces."""
+"""Elements that one command adds or removes, so that many can be cut into pieces."""
 
 
 def delta_text(found: Difference, settings: Settings, generation: int | None = None) -> str:
@@ -40,17 +40,28 @@ def prepare_lines(desired: Desired, chains: Collection[str], sets: Collection[st
     plain = sorted(set(sets) - DISPATCH)
     yield from _new_sets({name: desired.sets[name] for name in sorted(sets)})
     yield from fill_lines({name: desired.elements[name] for name in plain})
-    yield from _new_chains({name: desired.chains[name] for name in sorted(chains)})
+    yield from change_lines({name: desired.chains[name] for name in sorted(chains)})
     yield from fill_lines({name: desired.elements[name] for name in sorted(DISPATCH & set(sets))})
 
 
 def fill_lines(added: Elements) -> Iterator[str]:
     """Give the commands that add elements, many to a line."""
-    for name, elements in added.items():
+    for name, some in _lines(added):
+        yield f"add element {TABLE} {name} {{ {_elements(some)} }}"
+
+
+def remove_lines(removed: Elements) -> Iterator[str]:
+    """Give the commands that take elements away."""
+    for name, some in _lines(removed):
+        yield f"add element {TABLE} {name} {{ {_elements(some)} }}"
+        yield f"delete element {TABLE} {name} {{ {', '.join(some)} }}"
+
+
+def _lines(found: Elements) -> Iterator[tuple[str, dict[str, Element]]]:
+    for name, elements in found.items():
         listed = list(elements.items())
         for start in range(0, len(listed), ELEMENTS_IN_A_LINE):
-            some = dict(listed[start : start + ELEMENTS_IN_A_LINE])
-            yield f"add element {TABLE} {name} {{ {_elements(some)} }}"
+            yield name, dict(listed[start : start + ELEMENTS_IN_A_LINE])
 
 
 def declare_lines(desired: Desired) -> Iterator[str]:
@@ -96,12 +107,9 @@ def _joined(lines: Iterable[str]) -> str:
 
 def _delta(found: Difference, settings: Settings, generation: int | None) -> Iterator[str]:
     yield from _new_sets(found.sets)
-    yield from _new_chains(found.chains)
-    for name, elements in found.removed.items():
-        yield f"add element {TABLE} {name} {{ {_elements(elements)} }}"
-        yield f"delete element {TABLE} {name} {{ {', '.join(elements)} }}"
-    for name, elements in found.added.items():
-        yield f"add element {TABLE} {name} {{ {_elements(elements)} }}"
+    yield from change_lines(found.chains)
+    yield from remove_lines(found.removed)
+    yield from fill_lines(found.added)
     if generation is not None:
         yield from _generation(settings, generation)
     yield from sweep_lines(found.dropped_chains, found.dropped_sets)
@@ -122,7 +130,8 @@ def _new_sets(sets: Mapping[str, NamedSet]) -> Iterator[str]:
         yield f"add {_kind(described)} {TABLE} {name} {{ {'; '.join(_properties(described))}; }}"
 
 
-def _new_chains(chains: Mapping[str, Chain]) -> Iterator[str]:
+def change_lines(chains: Mapping[str, Chain]) -> Iterator[str]:
+    """Give the commands that write chains, whether or not they are there."""
     for name, chain in chains.items():
         yield f"add chain {TABLE} {name} {{ comment {quoted(chain.comment)}; }}"
         yield f"flush chain {TABLE} {name}"
