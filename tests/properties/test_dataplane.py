@@ -11,6 +11,7 @@ import pytest
 
 from podfence.dataplane.compiler import Compiler, compile_snapshot
 from podfence.dataplane.difference import Desired, difference
+from podfence.dataplane.enforcer import Enforcer
 from podfence.dataplane.fake import FakeNft
 from podfence.dataplane.settings import Settings
 from podfence.dataplane.transaction import delta_text, full_text
@@ -143,6 +144,33 @@ def test_any_state_replaces_any_other_as_a_whole(seed: int) -> None:
     nft.apply(full_text(new, 2, nft.chains.keys(), nft.sets.keys()))
     fresh.apply(full_text(new, 2))
     assert nft.dump() == fresh.dump()
+
+
+class CuttingNft(FakeNft):
+    """An nft that takes anything, and says that it takes next to nothing: everything that can be cut is."""
+
+    def apply(self, text: str) -> None:
+        self.most_bytes = None
+        super().apply(text)
+        self.most_bytes = 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_state_is_reached_from_any_other_in_the_smallest_pieces(seed: int) -> None:
+    old, new = desired_states(seed)
+    nft, fresh = CuttingNft(), FakeNft()
+    nft.most_bytes = 1
+    enforcer = Enforcer(nft)
+    enforcer.apply(old)
+    enforcer.apply(new)
+    assert enforcer.check_drift() == ()
+    enforcer.apply(old)
+    other = Enforcer(nft)
+    other.adopt()
+    other.apply(new)
+    fresh.apply(full_text(new, other.figures.generation))
+    assert nft.dump() == fresh.dump()
+    assert other.figures.errors == enforcer.figures.errors == 0
 
 
 @pytest.mark.parametrize("seed", range(60))

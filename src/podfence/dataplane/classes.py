@@ -12,7 +12,7 @@ import msgspec
 
 from podfence.dataplane.clauses import Needs, Numbers, clauses_of, contested_match, itself_match
 from podfence.dataplane.logs import Logs, reason_text
-from podfence.dataplane.naming import digest, quoted
+from podfence.dataplane.naming import digest, quoted, sealed
 from podfence.dataplane.objects import Chain, Clause, Element, NamedSet
 from podfence.engine.decide import ITSELF, PERHAPS_PASSED
 from podfence.engine.fail_closed import closed_rules
@@ -21,6 +21,9 @@ from podfence.model.objects import NamedPort
 from podfence.model.policy import Action, Direction, Policy, PortName, Rule, Tier
 from podfence.model.reason import Reason
 from podfence.model.verdict import DecidedIn
+
+MOST_RULES = 32
+"""Rules that a class holds in its own chain, which is written as a whole whenever one of them changes."""
 
 TIERS = (Tier.ADMIN, Tier.NETWORK_POLICY, Tier.BASELINE)
 
@@ -97,6 +100,18 @@ def compile_class(key: ClassKey, policies: Sequence[Policy], logs: Logs) -> Comp
     return _Writer(key, policies, logs).compiled()
 
 
+def _match(clause: Clause) -> str:
+    return " ".join(filter(None, (clause.addresses.expression, clause.ports.expression)))
+
+
+def _reachable(steps: Iterable[_Step]) -> list[_Step]:
+    """Leave out steps of one tier that match what an earlier one does: whatever they do, that one has done its own."""
+    found: dict[str, _Step] = {}
+    for step in steps:
+        found.setdefault(_match(step.clause), step)
+    return list(found.values())
+
+
 class _Writer:
     def __init__(self, key: ClassKey, policies: Sequence[Policy], logs: Logs) -> None:
         self.key, self.logs = key, logs
@@ -106,7 +121,7 @@ class _Writer:
         self.chains: dict[str, Chain] = {}
 
     def compiled(self) -> CompiledClass:
-        steps = {tier: list(self._steps(tier)) for tier in TIERS}
+        steps = {tier: _reachable(self._steps(tier)) for tier in TIERS}
         if self.isolating:
             steps[Tier.NETWORK_POLICY].insert(0, self._itself())
             del steps[Tier.BASELINE]
@@ -135,10 +150,21 @@ class _Writer:
         rest = [self._rule(step, self._accept_default()) for found in steps.values() for step in found]
         rest.append(self._end())
         if passes:
-            self.chains[name] = Chain(self._comment(), (*head, f"goto {rest_name}"))
-            self.chains[rest_name] = Chain(f"after the Admin tier of {name}", tuple(rest))
+            self._put_chain(name, self._comment(), [*head, f"goto {rest_name}"])
+            self._put_chain(rest_name, f"after the Admin tier of {name}", rest, self._end_text())
         else:
-            self.chains[name] = Chain(self._comment(), (*head, *rest))
+            self._put_chain(name, self._comment(), [*head, *rest], self._end_text())
+
+    def _put_chain(self, name: str, comment: str, rules: Sequence[str], end: str = "") -> None:
+        """Put a chain, and many rules into one that is named by what it holds.
+
+        Such a chain never changes: another can be made in any number of transactions before one rule leads to it.
+        """
+        if len(rules) > MOST_RULES:
+            body = f"rules-{digest(*rules, end)}"
+            self.chains[body] = Chain("the rules of a class", sealed(rules, end))
+            rules = [f"goto {body}"]
+        self.chains[name] = Chain(comment, sealed(rules, end))
 
     def _steps(self, tier: Tier) -> Iterator[_Step]:
         for policy in self.by_tier[tier]:
@@ -167,7 +193,7 @@ class _Writer:
 
     def _rule(self, step: _Step, passing: str) -> str:
         clause = step.clause
-        match = " ".join(filter(None, (clause.addresses.expression, clause.ports.expression)))
+        match = _match(clause)
         if clause.action is Action.PASS:
             verdict = passing
         elif clause.action is Action.DENY:
@@ -186,8 +212,11 @@ class _Writer:
     def _end(self) -> str:
         if self.isolating:
             denied = self._default(allowed=False)
-            return f"goto {self._logged(denied)} comment {quoted(reason_text(denied))}"
-        return f'{self._accept_default()} comment "nothing denies it"'
+            return f"goto {self._logged(denied)}"
+        return self._accept_default()
+
+    def _end_text(self) -> str:
+        return reason_text(self._default(allowed=False)) if self.isolating else "nothing denies it"
 
     def _default(self, *, allowed: bool, note: str = "") -> Reason:
         if allowed:

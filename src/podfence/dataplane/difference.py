@@ -15,7 +15,7 @@ from podfence.dataplane.members import EGRESS, FAMILIES, INGRESS, READY
 from podfence.dataplane.objects import Chain, Clause, Element, NamedSet
 from podfence.dataplane.permission import CLOSED, Uses, class_shrinks, set_shrinks
 from podfence.dataplane.settings import Settings
-from podfence.dataplane.skeleton import skeleton_chains
+from podfence.dataplane.skeleton import generation_chains, skeleton_chains
 from podfence.model.net import Family, covers, parse_address
 from podfence.model.reason import Reason
 
@@ -42,6 +42,15 @@ class Desired(msgspec.Struct, frozen=True):
         """Give the reason of each verdict id that the kernel may log."""
         chains = [*self.chains.values(), *skeleton_chains(self.settings).values()]
         return dict(pair for chain in chains for pair in chain.reasons)
+
+
+def all_chains(desired: Desired, generation: int) -> dict[str, Chain]:
+    """Give every chain of the table, in the order in which it is read best."""
+    return {
+        **skeleton_chains(desired.settings),
+        **generation_chains(desired.settings, generation),
+        **dict(sorted(desired.chains.items())),
+    }
 
 
 class Difference(msgspec.Struct, frozen=True):

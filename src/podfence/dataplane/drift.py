@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from podfence.dataplane.difference import Desired
+from podfence.dataplane.difference import Desired, all_chains
 from podfence.dataplane.listing import Listing
-from podfence.dataplane.objects import Element
-from podfence.dataplane.transaction import all_chains
+from podfence.dataplane.objects import Chain, Element
 
 _COMMENT = re.compile(r'comment "([^"]*)"\Z')
 
@@ -28,11 +27,12 @@ def _sets(listing: Listing, enforced: Desired) -> Iterator[str]:
         elif described.flags == "interval":
             if listing.interval_sets.get(name) != len(enforced.elements[name]):
                 yield f"set {name} has other elements"
-        elif not described.flags and listing.sets.get(name) != _keys(enforced.elements[name]):
+        elif not described.flags and listing.sets.get(name) != keys(enforced.elements[name]):
             yield f"set {name} has other elements"
 
 
-def _keys(elements: dict[str, Element]) -> frozenset[str]:
+def keys(elements: dict[str, Element]) -> frozenset[str]:
+    """Write elements as a listing does."""
     return frozenset(f"{key} : {item.verdict}" if item.verdict else key for key, item in elements.items())
 
 
@@ -43,8 +43,13 @@ def _chains(listing: Listing, enforced: Desired, generation: int) -> Iterator[st
             yield f"chain {name} is not ours"
         elif name not in listing.chains:
             yield f"chain {name} is gone"
-        elif listing.chains[name] != tuple(map(_comment, chains[name].rules)):
+        elif listing.chains[name] != rule_comments(chains[name]):
             yield f"chain {name} has other rules"
+
+
+def rule_comments(chain: Chain) -> tuple[str, ...]:
+    """Give what a listing tells of a chain: the comment of each rule."""
+    return tuple(map(_comment, chain.rules))
 
 
 def _comment(rule: str) -> str:

@@ -9,36 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 
-import msgspec
-
+from podfence.dataplane import piecewise
 from podfence.dataplane.difference import DISPATCH, Desired, Difference, difference
 from podfence.dataplane.drift import drift
 from podfence.dataplane.listing import Listing
 from podfence.dataplane.runner import Runner
 from podfence.dataplane.settings import Settings
-from podfence.dataplane.transaction import all_chains, delta_text, full_text, prepare_text, uninstall_text
+from podfence.dataplane.table import Figures, Table
+from podfence.dataplane.transaction import delta_text, full_text, prepare_text, uninstall_text
 from podfence.model.error import PodfenceError
 
 FAILURES_UNTIL_FAILING = 3
 """States in a row that the kernel did not take, after which the enforcer calls itself failing; it goes on trying."""
-
-
-class Figures(msgspec.Struct):
-    """Counters and sizes for metrics; they only grow, but for the sizes and what is said of the last transaction."""
-
-    full_transactions: int = 0
-    delta_transactions: int = 0
-    errors: int = 0
-    drift_repairs: int = 0
-    bumps: int = 0
-    generation: int = 0
-    classes: int = 0
-    sets: int = 0
-    elements: int = 0
-    last_transaction_s: float = 0.0
-    last_was_full: bool = False
-    failures_in_a_row: int = 0
-    last_error: str = ""
 
 
 class Enforcer:
@@ -55,11 +37,14 @@ class Enforcer:
         forget_stamps: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        self.figures = Figures()
-        self._runner, self._forget_stamps, self._clock = runner, forget_stamps, clock
+        self._table = Table(runner, clock)
+        self._forget_stamps = forget_stamps
         self._enforced: Desired | None = None
-        self._chains: frozenset[str] = frozenset()
-        self._sets: frozenset[str] = frozenset()
+
+    @property
+    def figures(self) -> Figures:
+        """Give the counters and sizes for metrics."""
+        return self._table.figures
 
     @property
     def is_failing(self) -> bool:
@@ -69,15 +54,14 @@ class Enforcer:
     @property
     def enforced_sets(self) -> frozenset[str]:
         """Name the sets and maps that are in the table, as far as is known."""
-        return self._sets
+        return self._table.sets
 
     def adopt(self) -> int:
         """Take over what an earlier agent left; gives its generation, 0 for nothing. Raises ``PodfenceError``.
 
-        Its rules stay as they are until the first ``apply``, which replaces them in one transaction.
+        Its rules stay as they are until the first ``apply``, which switches to others in one transaction.
         """
-        listing = self._runner.list_table()
-        self._note(listing)
+        listing = self._table.read()
         self.figures.generation = listing.generation
         self._enforced = None
         return listing.generation
@@ -107,16 +91,11 @@ class Enforcer:
         bump = found.shrinks and desired.settings.cutoff == "all"
         generation = self._next(desired.settings) if bump else self.figures.generation
         try:
-            new_chains = found.chains.keys() - self._chains
-            if _leads_to(found, new_chains):
-                self._prepare(desired, new_chains, found.sets.keys())
-                found = _without_prepared(found, new_chains)
-            self._run(delta_text(found, desired.settings, generation if bump else None), full=False)
+            self._switch(found, desired, generation if bump else None)
         except PodfenceError:
             self._replace(desired)
             return
-        self._chains = (self._chains | found.chains.keys()) - set(found.dropped_chains)
-        self._sets = (self._sets | found.sets.keys()) - set(found.dropped_sets)
+        self._table.follow(found)
         self._enforce(desired, generation)
 
     def check_drift(self) -> tuple[str, ...]:
@@ -127,26 +106,40 @@ class Enforcer:
         enforced = self._enforced
         if enforced is None:
             return ()
-        listing = self._runner.list_table()
+        listing = self._table.look()
         found = drift(listing, enforced, self.figures.generation)
         if found:
-            self._note(listing)
+            self._table.note(listing)
             self.figures.drift_repairs += 1
             self._replace(enforced)
         return found
 
     def uninstall(self) -> None:
         """Remove the table, and with it all enforcement. Raises ``PodfenceError``."""
-        self._run(uninstall_text(), full=True)
-        self._enforced, self._chains, self._sets = None, frozenset(), frozenset()
+        self._table.run(uninstall_text(), full=True)
+        self._table.note(Listing())
+        self._enforced = None
         self.figures.generation = 0
 
+    def _switch(self, found: Difference, desired: Desired, generation: int | None) -> None:
+        table = self._table
+        text = delta_text(found, desired.settings, generation)
+        if not table.fits(text):
+            piecewise.switch(table, found, desired, generation)
+            return
+        new_chains = found.chains.keys() - table.chains
+        if _leads_to(found, new_chains):
+            self._prepare(desired, new_chains, found.sets.keys())
+            text = delta_text(piecewise.without_prepared(found, new_chains), desired.settings, generation)
+        table.run(text, full=False)
+
     def _replace(self, desired: Desired) -> None:
-        """Put the whole state in the place of whatever is in the table, in one transaction."""
+        """Put the whole state in the place of whatever is in the table, and switch to it in one transaction."""
         # Until this has worked nobody knows how the kernel differs from any state that a compiler has moved on from.
         self._enforced = None
         generation = self._next(desired.settings)
-        for attempt in (self._replace_known, self._replace_listed, self._replace_table):
+        attempts = (self._replace_known, self._replace_listed, self._replace_table)
+        for attempt in attempts if self._is_one_transaction(desired, generation) else (self._replace_in_pieces,):
             try:
                 attempt(desired, generation)
             except PodfenceError as error:
@@ -157,29 +150,37 @@ class Enforcer:
         self.figures.failures_in_a_row += 1
         raise PodfenceError(self.figures.last_error)
 
+    def _is_one_transaction(self, desired: Desired, generation: int) -> bool:
+        """Tell whether the whole state is, whatever is there."""
+        table = self._table
+        if not table.is_bounded:
+            return True
+        return table.fits(uninstall_text() + full_text(desired, generation, table.chains, table.sets))
+
+    def _replace_in_pieces(self, desired: Desired, generation: int) -> None:
+        piecewise.replace(self._table, desired, generation, self.figures.generation or desired.settings.last_generation)
+
     def _replace_listed(self, desired: Desired, generation: int) -> None:
         """Replace what really is there: somebody may have taken a chain or the whole table away."""
-        self._note(self._runner.list_table())
+        self._table.read()
         self._replace_known(desired, generation)
 
     def _replace_table(self, desired: Desired, generation: int) -> None:
         """Replace the table itself, hooks and all, when something in it has our names and is of another kind."""
-        self._run(uninstall_text() + full_text(desired, generation), full=True)
-        self._chains = frozenset(all_chains(desired, generation))
-        self._sets = frozenset(desired.sets)
+        self._table.run(uninstall_text() + full_text(desired, generation), full=True)
+        self._table.hold(desired, generation)
 
     def _replace_known(self, desired: Desired, generation: int) -> None:
-        new_chains = desired.chains.keys() - self._chains
-        if self._chains and new_chains:
-            self._prepare(desired, new_chains, desired.sets.keys() - self._sets)
-        self._run(full_text(desired, generation, self._chains, self._sets), full=True)
-        self._chains = frozenset(all_chains(desired, generation))
-        self._sets = frozenset(desired.sets)
+        table = self._table
+        new_chains = desired.chains.keys() - table.chains
+        if table.chains and new_chains:
+            self._prepare(desired, new_chains, desired.sets.keys() - table.sets)
+        table.run(full_text(desired, generation, table.chains, table.sets), full=True)
+        table.hold(desired, generation)
 
     def _prepare(self, desired: Desired, chains: Collection[str], sets: Collection[str]) -> None:
-        self._run(prepare_text(desired, chains, sets), full=False)
-        self._chains |= set(chains)
-        self._sets |= set(sets)
+        self._table.run(prepare_text(desired, chains, sets), full=False)
+        self._table.expect(chains, sets)
 
     def _next(self, settings: Settings) -> int:
         """Give the generation by which all connections are judged again.
@@ -191,21 +192,6 @@ class Enforcer:
         self._forget_stamps(self.figures.generation)
         return 1
 
-    def _run(self, text: str, *, full: bool) -> None:
-        start = self._clock()
-        try:
-            self._runner.apply(text)
-        except PodfenceError as error:
-            self.figures.errors += 1
-            self.figures.last_error = str(error)
-            raise
-        self.figures.last_transaction_s = self._clock() - start
-        self.figures.last_was_full = full
-        if full:
-            self.figures.full_transactions += 1
-        else:
-            self.figures.delta_transactions += 1
-
     def _enforce(self, desired: Desired, generation: int) -> None:
         self._enforced = desired
         self.figures.failures_in_a_row = 0
@@ -215,21 +201,8 @@ class Enforcer:
         self.figures.sets = len(desired.sets)
         self.figures.elements = sum(map(len, desired.elements.values()))
 
-    def _note(self, listing: Listing) -> None:
-        self._chains, self._sets = frozenset(listing.chains), listing.set_names
-
 
 def _leads_to(found: Difference, chains: Collection[str]) -> bool:
     """Tell whether a map shall lead to one of some chains."""
     elements = (element for name in DISPATCH for element in found.added.get(name, {}).values())
     return bool(chains) and any(element.verdict.removeprefix("jump ") in chains for element in elements)
-
-
-def _without_prepared(found: Difference, prepared: Collection[str]) -> Difference:
-    """Leave out of a difference what is there already: the new sets, and chains that were new."""
-    return msgspec.structs.replace(
-        found,
-        sets={},
-        added={name: elements for name, elements in found.added.items() if name not in found.sets},
-        chains={name: chain for name, chain in found.chains.items() if name not in prepared},
-    )

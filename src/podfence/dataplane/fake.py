@@ -30,7 +30,8 @@ class FakeSet:
 class FakeNft:
     """The table in memory; as a ``Runner``, what ``apply`` is given is kept in ``applied``.
 
-    ``fail_next`` makes as many of the next transactions fail.
+    ``fail_next`` makes as many of the next transactions fail, ``fail_at`` those that hold a text. ``most_bytes`` is the
+    bound that the kernel has in a user namespace: what is larger is refused.
     """
 
     def __init__(self) -> None:
@@ -39,15 +40,22 @@ class FakeNft:
         self.hooks: dict[str, str] = {}
         self.applied: list[str] = []
         self.fail_next = 0
+        self.fail_at = ""
+        self.most_bytes: int | None = None
 
     def apply(self, text: str) -> None:
         """Apply a transaction, all or nothing; raises ``PodfenceError``."""
         if self.fail_next:
             self.fail_next -= 1
             raise PodfenceError("nft refused the transaction: it was told to")
+        if self.fail_at and self.fail_at in text:
+            raise PodfenceError("nft refused the transaction: it was told to by a text")
         before = copy.deepcopy((self.sets, self.chains, self.hooks))
         try:
-            for command in _commands(text):
+            commands = list(_commands(text))
+            size = sum(map(_netlink_bytes, commands))
+            _want(self.most_bytes is None or size <= self.most_bytes, "Message too long")
+            for command in commands:
                 self._run(command)
         except (PodfenceError, AttributeError, LookupError, ValueError) as error:
             self.sets, self.chains, self.hooks = before
@@ -178,6 +186,11 @@ def _block(lines: Iterator[str]) -> Iterator[str]:
                 commands["element"].append(f"add element inet podfence {name} {{ {' '.join(items)} }}")
     for found in commands.values():
         yield from found
+
+
+def _netlink_bytes(command: str) -> int:
+    """Say how large a command is for the kernel, as measured: two bytes for each character of it."""
+    return 40 + 2 * len(command)
 
 
 def _members(lines: Iterator[str]) -> tuple[list[str], list[str], list[str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from podfence.dataplane.naming import digest, quoted
+from podfence.dataplane.naming import digest, quoted, sealed
 from podfence.dataplane.objects import Chain
 from podfence.dataplane.settings import Settings
 from podfence.model.policy import Direction
@@ -37,7 +37,7 @@ class Logs(msgspec.Struct, frozen=True):
             limit = f"limit rate {rate}/second burst {2 * rate} packets"
             rules = (f"{limit} {self._log(found)}", "counter" if self.settings.audit else "counter drop")
         title = reason_text(reason) + (" (audit: passes)" if self.settings.audit and not reason.allowed else "")
-        return name or chain_name(found), Chain(title, rules, reasons=((found, reason),))
+        return name or chain_name(found), Chain(title, sealed(rules), reasons=((found, reason),))
 
     def _log(self, found: str) -> str:
         return f"log prefix {quoted(found)} group {self.settings.log_group} snaplen {SNAPLEN}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 
 from podfence.model.labels import Selector
 from podfence.model.policy import PodPeer
@@ -55,6 +56,16 @@ def quoted(text: str) -> str:
     if len(data) > MOST_COMMENT_BYTES:
         clean = data[: MOST_COMMENT_BYTES - 3].decode("utf-8", "ignore") + "..."
     return f'"{clean}"'
+
+
+def sealed(rules: Sequence[str], comment: str = "") -> tuple[str, ...]:
+    """Give rules of which the last has a comment that tells what all of them are.
+
+    A listing gives back no more of a rule than its comment: so a chain that holds others is told from one with these.
+    """
+    *others, last = rules
+    seal = f"rules {digest(*rules)}"
+    return (*others, f"{last} comment {quoted(f'{seal}: {comment}' if comment else seal)}")
 
 
 def pod_peer_text(peer: PodPeer) -> str:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from podfence.dataplane.library import Library
 from podfence.dataplane.listing import Listing, read_listing
+from podfence.dataplane.pieces import most_bytes
 from podfence.model.error import PodfenceError
 from podfence.model.text import one_line
 
@@ -23,7 +24,12 @@ _TOO_LARGE = "Message too long"
 
 
 class Runner(Protocol):
-    """Applies transactions to the table of one network namespace."""
+    """Applies transactions to the table of one network namespace.
+
+    ``most_bytes`` is what one of them may be as netlink, ``None`` for as much as there is.
+    """
+
+    most_bytes: int | None
 
     def apply(self, text: str) -> None:
         """Make all of a transaction true, or nothing; raises ``PodfenceError`` in that case."""
@@ -40,6 +46,7 @@ class ProcessRunner:
 
     def __init__(self, command: Sequence[str] = ("nft",), timeout_s: float = TIMEOUT_S) -> None:
         self._command, self._timeout_s = list(command), timeout_s
+        self.most_bytes = most_bytes()
 
     def apply(self, text: str) -> None:
         """Make all of a transaction true, or nothing; raises ``PodfenceError``."""
@@ -87,6 +94,7 @@ class LibraryRunner:
 
     def __init__(self, library: Library, process: ProcessRunner) -> None:
         self._library, self._process = library, process
+        self.most_bytes = process.most_bytes
 
     def apply(self, text: str) -> None:
         """Make all of a transaction true, or nothing; raises ``PodfenceError``."""

@@ -73,6 +73,11 @@ def skeleton_chains(settings: Settings) -> dict[str, Chain]:
     }
 
 
+def skeleton_names(settings: Settings) -> frozenset[str]:
+    """Name every chain that is always there."""
+    return frozenset((*skeleton_chains(settings), *GENERATION_CHAINS))
+
+
 def generation_chains(settings: Settings, generation: int) -> dict[str, Chain]:
     """Give the two chains that tell connections judged by the policies in force from those judged before."""
     ours, others = f"{settings.mark_mask:#010x}", f"{settings.mark_mask ^ 0xFFFFFFFF:#010x}"

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from podfence.dataplane.difference import DISPATCH, Desired, Difference
+from podfence.dataplane.difference import DISPATCH, Desired, Difference, Elements, all_chains
 from podfence.dataplane.naming import quoted
 from podfence.dataplane.objects import TABLE, Chain, Element, NamedSet
 from podfence.dataplane.settings import Settings
 from podfence.dataplane.skeleton import generation_chains, skeleton_chains
+from podfence.dataplane.takeover import Takeover
+
+ELEMENTS_IN_A_LINE = 100
+"""Elements that one command adds or removes, so that many can be cut into pieces."""
 
 
 def delta_text(found: Difference, settings: Settings, generation: int | None = None) -> str:
@@ -28,7 +32,60 @@ def prepare_text(desired: Desired, chains: Collection[str], sets: Collection[str
     rules when a map leads it to a chain already, and to the old rules a chain of the same transaction is empty. So
     the chains that maps shall lead to are made one transaction before (measured: 1 packet of 100,000 leaked).
     """
-    return _joined(_prepare(desired, chains, sets))
+    return _joined(prepare_lines(desired, chains, sets))
+
+
+def prepare_lines(desired: Desired, chains: Collection[str], sets: Collection[str]) -> Iterator[str]:
+    """Give the commands of ``prepare_text``: since nothing leads there yet, they may be cut anywhere."""
+    plain = sorted(set(sets) - DISPATCH)
+    yield from _new_sets({name: desired.sets[name] for name in sorted(sets)})
+    yield from fill_lines({name: desired.elements[name] for name in plain})
+    yield from change_lines({name: desired.chains[name] for name in sorted(chains)})
+    yield from fill_lines({name: desired.elements[name] for name in sorted(DISPATCH & set(sets))})
+
+
+def fill_lines(added: Elements) -> Iterator[str]:
+    """Give the commands that add elements, many to a line."""
+    for name, some in _lines(added):
+        yield f"add element {TABLE} {name} {{ {_elements(some)} }}"
+
+
+def remove_lines(removed: Elements) -> Iterator[str]:
+    """Give the commands that take elements away."""
+    for name, some in _lines(removed):
+        yield f"add element {TABLE} {name} {{ {_elements(some)} }}"
+        yield f"delete element {TABLE} {name} {{ {', '.join(some)} }}"
+
+
+def _lines(found: Elements) -> Iterator[tuple[str, dict[str, Element]]]:
+    for name, elements in found.items():
+        listed = list(elements.items())
+        for start in range(0, len(listed), ELEMENTS_IN_A_LINE):
+            yield name, dict(listed[start : start + ELEMENTS_IN_A_LINE])
+
+
+def declare_lines(desired: Desired) -> Iterator[str]:
+    """Give the commands that make the table and what chains of policies speak of, unless it is there already.
+
+    They change nothing that is there, and fail when something with a name of ours is of another kind.
+    """
+    yield f"add table {TABLE}"
+    inner = (name for name, chain in skeleton_chains(desired.settings).items() if not chain.hook)
+    yield from (f"add chain {TABLE} {name}" for name in inner)
+    yield from _new_sets({name: desired.sets[name] for name in sorted(desired.sets)})
+
+
+def take_over_text(found: Takeover, desired: Desired, generation: int) -> str:
+    """Write what makes a table the desired one to which all that is new has been added already, and switches to it."""
+    return _joined(_take_over(found, desired, generation))
+
+
+def sweep_lines(chains: Collection[str], sets: Collection[str]) -> Iterator[str]:
+    """Give the commands that remove chains and sets to which nothing leads any more."""
+    # Chains of one class lead to each other: none may be deleted before all have let go of the others.
+    yield from (f"flush chain {TABLE} {name}" for name in chains)
+    yield from (f"delete chain {TABLE} {name}" for name in chains)
+    yield from (f"delete set {TABLE} {name}" for name in sets)
 
 
 def full_text(desired: Desired, generation: int, chains: Collection[str] = (), sets: Collection[str] = ()) -> str:
@@ -50,29 +107,22 @@ def _joined(lines: Iterable[str]) -> str:
 
 def _delta(found: Difference, settings: Settings, generation: int | None) -> Iterator[str]:
     yield from _new_sets(found.sets)
-    yield from _new_chains(found.chains)
-    for name, elements in found.removed.items():
-        yield f"add element {TABLE} {name} {{ {_elements(elements)} }}"
-        yield f"delete element {TABLE} {name} {{ {', '.join(elements)} }}"
-    for name, elements in found.added.items():
-        yield f"add element {TABLE} {name} {{ {_elements(elements)} }}"
+    yield from change_lines(found.chains)
+    yield from remove_lines(found.removed)
+    yield from fill_lines(found.added)
     if generation is not None:
         yield from _generation(settings, generation)
-    # Chains of one class lead to each other: none may be deleted before all have let go of the others.
-    for name in found.dropped_chains:
-        yield f"flush chain {TABLE} {name}"
-    for name in found.dropped_chains:
-        yield f"delete chain {TABLE} {name}"
-    for name in found.dropped_sets:
-        yield f"delete set {TABLE} {name}"
+    yield from sweep_lines(found.dropped_chains, found.dropped_sets)
 
 
-def _prepare(desired: Desired, chains: Collection[str], sets: Collection[str]) -> Iterator[str]:
-    yield from _new_sets({name: desired.sets[name] for name in sorted(sets)})
-    for name in sorted(sets):
-        if elements := desired.elements[name]:
-            yield f"add element {TABLE} {name} {{ {_elements(elements)} }}"
-    yield from _new_chains({name: desired.chains[name] for name in sorted(chains)})
+def _take_over(found: Takeover, desired: Desired, generation: int) -> Iterator[str]:
+    yield from (f"flush chain {TABLE} {name}" for name in found.chains)
+    yield f"table {TABLE} {{"
+    yield from _chain_blocks({**skeleton_chains(desired.settings), **generation_chains(desired.settings, generation)})
+    yield "}"
+    yield from (f"flush set {TABLE} {name}" for name in found.refilled)
+    yield from fill_lines({name: desired.elements[name] for name in found.refilled})
+    yield from _delta(found.difference, desired.settings, None)
 
 
 def _new_sets(sets: Mapping[str, NamedSet]) -> Iterator[str]:
@@ -80,7 +130,8 @@ def _new_sets(sets: Mapping[str, NamedSet]) -> Iterator[str]:
         yield f"add {_kind(described)} {TABLE} {name} {{ {'; '.join(_properties(described))}; }}"
 
 
-def _new_chains(chains: Mapping[str, Chain]) -> Iterator[str]:
+def change_lines(chains: Mapping[str, Chain]) -> Iterator[str]:
+    """Give the commands that write chains, whether or not they are there."""
     for name, chain in chains.items():
         yield f"add chain {TABLE} {name} {{ comment {quoted(chain.comment)}; }}"
         yield f"flush chain {TABLE} {name}"
@@ -106,17 +157,15 @@ def _full(desired: Desired, generation: int, chains: Collection[str], sets: Coll
     yield from (f"delete set {TABLE} {name}" for name in sorted(set(sets) - desired.sets.keys()))
 
 
-def all_chains(desired: Desired, generation: int) -> dict[str, Chain]:
-    """Give every chain of the table, in the order in which it is read best."""
-    return {
-        **skeleton_chains(desired.settings),
-        **generation_chains(desired.settings, generation),
-        **dict(sorted(desired.chains.items())),
-    }
-
-
 def _table(desired: Desired, chains: Mapping[str, Chain]) -> Iterator[str]:
     yield f"table {TABLE} {{"
+    yield from _chain_blocks(chains)
+    for name in sorted(desired.sets):
+        yield from _set_block(name, desired.sets[name], desired.elements[name])
+    yield "}"
+
+
+def _chain_blocks(chains: Mapping[str, Chain]) -> Iterator[str]:
     for name, chain in chains.items():
         yield f"\tchain {name} {{"
         yield f"\t\tcomment {quoted(chain.comment)}"
@@ -124,9 +173,6 @@ def _table(desired: Desired, chains: Mapping[str, Chain]) -> Iterator[str]:
             yield f"\t\t{chain.hook}"
         yield from (f"\t\t{rule}" for rule in chain.rules)
         yield "\t}"
-    for name in sorted(desired.sets):
-        yield from _set_block(name, desired.sets[name], desired.elements[name])
-    yield "}"
 
 
 def _set_block(name: str, described: NamedSet, elements: Mapping[str, Element]) -> Iterator[str]:

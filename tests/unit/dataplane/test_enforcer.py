@@ -10,8 +10,10 @@ from podfence.dataplane.enforcer import FAILURES_UNTIL_FAILING, Enforcer
 from podfence.dataplane.fake import FakeNft
 from podfence.dataplane.settings import Settings
 from podfence.dataplane.skeleton import skeleton_chains
+from podfence.dataplane.transaction import full_text
 from podfence.model.change import Change
 from podfence.model.error import PodfenceError
+from podfence.model.net import parse_address
 from podfence.model.policy import Policy
 from tests.small_cluster import (
     NODE,
@@ -194,3 +196,128 @@ def test_only_to_uninstall_removes_the_table(nft: FakeNft, enforcer: Enforcer) -
     assert enforcer.adopt() == 0
     enforcer.apply(desired(OPEN))
     assert enforcer.figures.generation == 1
+
+
+BOUND = 25_000
+"""Bytes that hold the skeleton and a few changes, and no policy of a hundred rules."""
+MANY = policy("many", "web", ingress=[Allow((pods_of("db"),), (tcp(n),)) for n in range(1, 200)])
+MORE = policy("many", "web", ingress=[Allow((pods_of("db"),), (tcp(n),)) for n in range(2, 200)])
+
+
+def bounded() -> FakeNft:
+    nft = FakeNft()
+    nft.most_bytes = BOUND
+    return nft
+
+
+def same_as_a_whole_load(nft: FakeNft, wanted: Desired, generation: int) -> bool:
+    fresh = FakeNft()
+    fresh.apply(full_text(wanted, generation))
+    return nft.dump() == fresh.dump() and nft.hooks == fresh.hooks
+
+
+def test_a_bounded_nft_refuses_a_large_transaction() -> None:
+    with pytest.raises(PodfenceError, match="Message too long"):
+        bounded().apply(full_text(desired(MANY), 1))
+
+
+def test_where_transactions_are_bounded_every_state_is_reached_all_the_same() -> None:
+    nft = bounded()
+    enforcer = Enforcer(nft)
+    for policies in ((MANY,), (), (MANY,), (MORE,), (MORE, CLOSED), (CLOSED,)):
+        enforcer.apply(desired(*policies))
+        assert same_as_a_whole_load(nft, desired(*policies), enforcer.figures.generation)
+        assert enforcer.check_drift() == ()
+    assert enforcer.figures.errors == 0
+    assert enforcer.figures.full_transactions == 1
+
+
+def test_small_changes_are_the_same_transactions_with_and_without_a_bound() -> None:
+    texts = []
+    for nft in (FakeNft(), bounded()):
+        compiler = Compiler(cluster(OPEN), SETTINGS)
+        enforcer = Enforcer(nft)
+        enforcer.apply(compiler.desired)
+        loaded = len(nft.applied)
+        late = pod("late", labels=pod("db").labels)
+        for changes in ([Change(None, late)], [Change(OPEN, CLOSED)], [Change(late, None)]):
+            enforcer.apply_difference(compiler.apply(changes), compiler.desired)
+        texts.append(nft.applied[loaded:])
+    assert texts[0] == texts[1]
+    assert len(texts[0]) == 3
+
+
+def test_maps_lead_to_chains_in_one_transaction_after_all_their_pieces() -> None:
+    nft = bounded()
+    enforcer = Enforcer(nft)
+    enforcer.apply(desired())
+    loaded = len(nft.applied)
+    enforcer.apply(desired(MANY))
+    *prepared, switched = nft.applied[loaded:]
+    assert len(prepared) > 2
+    assert not any(name in text for text in prepared for name in ("ingress4", "ingress6", "stamp"))
+    assert all(f"add element inet podfence {name}" in switched for name in ("ingress4", "ingress6"))
+    assert "flush chain inet podfence stamp" in switched
+    assert "add chain" not in switched
+
+
+def test_a_bounded_change_that_fails_on_its_way_leaves_what_is_enforced() -> None:
+    nft = bounded()
+    enforcer = Enforcer(nft)
+    enforcer.apply(desired(CLOSED))
+    before = enforced(nft)
+    nft.fail_at = "rules-"
+    with pytest.raises(PodfenceError, match="told to"):
+        enforcer.apply(desired(MANY))
+    nft.fail_at = ""
+    assert before.items() <= enforced(nft).items()
+    enforcer.apply(desired(MANY))
+    assert same_as_a_whole_load(nft, desired(MANY), enforcer.figures.generation)
+
+
+def enforced(nft: FakeNft) -> dict[str, object]:
+    return {**nft.dump()[0], **nft.dump()[1]}
+
+
+def test_another_agent_rewrites_only_what_is_not_as_it_should_be() -> None:
+    nft = bounded()
+    first = Enforcer(nft)
+    first.apply(desired(MANY))
+    nft.apply("flush set inet podfence ready4\nadd chain inet podfence theirs\n")
+    second = Enforcer(nft)
+    second.adopt()
+    loaded = len(nft.applied)
+    second.apply(desired(MANY))
+    assert same_as_a_whole_load(nft, desired(MANY), 2)
+    assert not any("add rule" in text for text in nft.applied[loaded:])
+
+
+def test_another_agent_tells_a_chain_of_other_rules_by_its_seal() -> None:
+    nft = bounded()
+    Enforcer(nft).apply(desired(OPEN))
+    other = policy("in", "web", ingress=[Allow((pods_of("db"),), (tcp(81),))])
+    assert desired(OPEN).chains.keys() == desired(other).chains.keys()
+    second = Enforcer(nft)
+    second.adopt()
+    second.apply(desired(other))
+    assert same_as_a_whole_load(nft, desired(other), 2)
+
+
+def test_what_cannot_switch_at_once_closes_pods_until_it_is_all_there() -> None:
+    nft = bounded()
+    enforcer = Enforcer(nft)
+    enforcer.apply(desired(OPEN))
+    loaded = len(nft.applied)
+    crowd = [
+        pod(f"many{n}", labels=pod("db").labels, addresses=(parse_address(f"10.9.{1 + n // 250}.{1 + n % 250}"),))
+        for n in range(500)
+    ]
+    wanted = compile_snapshot(cluster(OPEN, pods=[pod("web"), *crowd]), SETTINGS)
+    enforcer.apply(wanted)
+    assert same_as_a_whole_load(nft, wanted, enforcer.figures.generation)
+    texts = nft.applied[loaded:]
+    closing = next(n for n, text in enumerate(texts) if "flush set inet podfence ready4" in text)
+    ready = [n for n, text in enumerate(texts) if "add element inet podfence ready" in text and n > closing]
+    judged = [n for n, text in enumerate(texts) if "add element inet podfence ingress" in text and n > closing]
+    assert "10.9.1." not in texts[closing]
+    assert max(judged) <= min(ready)

@@ -20,7 +20,9 @@ from tests.small_cluster import (
     cluster,
     cluster_policy,
     deny,
+    pods_of,
     policy,
+    tcp,
 )
 
 
@@ -66,3 +68,34 @@ def test_classes_that_deny_for_one_reason_share_its_chain() -> None:
     desired = compile_snapshot(cluster(*policies), Settings(NODE))
     assert len([name for name in desired.classes if name.startswith("in4-")]) == 2
     assert len([name for name in desired.chains if name.startswith("deny-")]) == 1
+
+
+def test_a_rule_that_an_earlier_one_of_its_tier_leaves_nothing_to_is_left_out() -> None:
+    allowing = [Allow((pods_of("db"),), (tcp(80),)), Allow((pods_of("db"),), (tcp(81),))]
+    first, second = (policy(name, "web", ingress=allowing) for name in ("a", "b"))
+    admin = cluster_policy("no", "web", ingress=[deny((pods_of("db"),), (tcp(80),))])
+    alone, both = (
+        compile_snapshot(cluster(*found), Settings(NODE)) for found in ((first, admin), (first, second, admin))
+    )
+    for desired in (alone, both):
+        (rules,) = (chain.rules for name, chain in desired.chains.items() if name.startswith("in4-"))
+        said = [rule.partition("comment ")[2] for rule in rules if "@sel4-" in rule]
+        assert said == [
+            '"ClusterNetworkPolicy no spec.ingress[0]"',
+            '"NetworkPolicy shop/a spec.ingress[0]"',
+            '"NetworkPolicy shop/a spec.ingress[1]"',
+        ]
+
+
+def test_many_rules_stand_in_a_chain_that_is_named_by_what_it_holds() -> None:
+    def rules(*ports: int) -> dict[str, tuple[str, ...]]:
+        many = policy("in", "web", ingress=[Allow((pods_of("db"),), (tcp(port),)) for port in ports])
+        chains = compile_snapshot(cluster(many), Settings(NODE)).chains
+        return {name: chain.rules for name, chain in chains.items() if name.startswith(("rules-", "in4-"))}
+
+    few, many, other = rules(*range(1, 20)), rules(*range(1, 100)), rules(*range(2, 101))
+    assert len(few) == 1
+    assert len(many) == len(other) == 3
+    assert len(many.keys() & other.keys()) == 1
+    (chain,) = many.keys() & other.keys()
+    assert [len(found[chain]) for found in (few, many, other)] == [22, 1, 1]
