@@ -145,9 +145,7 @@ spec:
 """
 
 
-def test_a_policy_names_the_admin_tier_that_may_overrule_it(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_policy_names_the_admin_tier_that_may_overrule_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     told = explained(capsys, tmp_path, policy(f"{{{WEB}, policyTypes: [Egress]}}") + GUARD, "--policy", "shop/web")
     assert "The Admin tier is asked first, and what it accepts or denies is settled: guard." in told
     assert "no policy takes it away" not in told
