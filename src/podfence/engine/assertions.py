@@ -25,12 +25,14 @@ from podfence.engine.resolve import Resolved, resolve
 from podfence.engine.vocabulary import Vocabulary
 from podfence.model.assertion import Assertion
 from podfence.model.error import PodfenceError
-from podfence.model.net import AddressRange, Protocol, subtract
+from podfence.model.net import AddressRange, Protocol, format_address, subtract
 from podfence.model.snapshot import Snapshot
 
 
 class Flaw(msgspec.Struct, frozen=True):
     """One connection that is not as expected, with the reason; or ``others``, who may connect and should not.
+
+    The reason is then that of the first of them who can be asked for.
 
     ``packets`` says what real ones did, where they were sent and did something else.
     """
@@ -126,7 +128,21 @@ class Examiner:
                 found[endpoint.id] = msgspec.structs.replace(endpoint, ranges=left)
         if found:
             port = ", ".join(assertion.ports) or "any port"
-            yield Flaw("others", destination.display, port, others=tuple(found[name] for name in sorted(found)))
+            others = tuple(found[name] for name in sorted(found))
+            reasons = (self._reason(other, assertion, destination) for other in others)
+            reason = next((reason for reason in reasons if reason is not None), None)
+            yield Flaw("others", destination.display, port, reason, others)
+
+    def _reason(self, other: Endpoint, assertion: Assertion, destination: Resolved) -> Explanation | None:
+        """Tell why somebody may connect; ``None`` for who has no name that can be asked for."""
+        text = format_address(other.ranges[0].first) if other.ranges else other.id
+        try:
+            source = resolve(self._directory, text, self._namespace)
+            asked = self._ports(assertion, source, destination)
+            flaws = (self._flaw(source, destination, port, expected=False) for port in asked)
+            return next((flaw.explanation for flaw in flaws if flaw is not None), None)
+        except PodfenceError:
+            return None
 
     def _mask(self, assertion: Assertion, destination: Resolved) -> int:
         """Give the port atoms that are asked about, at any pod of a destination."""

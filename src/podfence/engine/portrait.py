@@ -67,7 +67,8 @@ class Portrait(msgspec.Struct, frozen=True):
     """A policy with the pods that it is about.
 
     ``ingress`` and ``egress`` are ``None`` where it says nothing about the direction. ``others`` are the other
-    policies of its tier that select one of the same pods. ``has_pods``: the snapshot knows pods at all.
+    policies of its tier that select one of the same pods, ``earlier`` those of the Admin tier that speak of one of its
+    directions and are asked before it. ``has_pods``: the snapshot knows pods at all.
     """
 
     policy: Policy
@@ -75,6 +76,7 @@ class Portrait(msgspec.Struct, frozen=True):
     ingress: tuple[RulePortrait, ...] | None
     egress: tuple[RulePortrait, ...] | None
     others: tuple[Policy, ...]
+    earlier: tuple[Policy, ...]
     has_pods: bool
 
     def rules(self, direction: Direction) -> tuple[RulePortrait, ...] | None:
@@ -107,13 +109,14 @@ class Portraits:
         """Draw one policy."""
         subject = self._who(closed_subject(policy))
         chosen = self._sets.select(subject.peer)
-        others = (other for other, pods in self._subjects if other is not policy and pods & chosen)
+        others = [other for other, pods in self._subjects if other is not policy and pods & chosen]
         return Portrait(
             policy=policy,
             subject=subject,
             ingress=self._rules(policy.ingress, subject),
             egress=self._rules(policy.egress, None),
             others=tuple(other for other in others if other.tier is policy.tier),
+            earlier=tuple(sorted((other for other in others if _precedes(other, policy)), key=lambda item: item.order)),
             has_pods=bool(self._snapshot.pods),
         )
 
@@ -144,6 +147,12 @@ class Portraits:
 
     def _peer(self, peer: Peer) -> Who | None:
         return self._who(peer) if isinstance(peer, PodPeer) else None
+
+
+def _precedes(other: Policy, policy: Policy) -> bool:
+    """Tell whether another policy may settle what this one speaks of, before it is asked."""
+    is_earlier = other.tier is Tier.ADMIN and policy.tier is not Tier.ADMIN
+    return is_earlier and any(other.rules(way) and policy.rules(way) is not None for way in Direction)
 
 
 def _profile(pod: Pod) -> Profile:

@@ -30,6 +30,8 @@ from podfence.model.snapshot import Snapshot
 from podfence.model.surroundings import Surroundings
 
 _MESH_LABEL = "istio.io/dataplane-mode"
+_OUTSIDE_MESH = ("kube-system", "istio-system")
+"""Namespaces that Istio's CNI chart leaves out of the mesh (excludeNamespaces), or that only its own parts live in."""
 
 AMBIENT_PROBES = "169.254.7.127"
 """Where probes come from in Istio's ambient mode (ambient mode's documentation on NetworkPolicy)."""
@@ -232,7 +234,8 @@ class Inspection(Population):
             space = self.namespaces.get(pod.namespace)
             mode = dict(space.labels).get(_MESH_LABEL) if space is not None else None
         if mode is None:
-            return self.profile is not None and self.profile.ambient and not pod.host_network
+            assumed = self.profile is not None and self.profile.ambient and pod.namespace not in _OUTSIDE_MESH
+            return assumed and not pod.host_network
         return mode == "ambient" and not pod.host_network
 
     def probes_from(self, pod: Pod) -> str:

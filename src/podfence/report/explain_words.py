@@ -194,6 +194,8 @@ class Teller:
             yield say["goes_on"].format(tier=say["tier_np" if policy.tier is Tier.ADMIN else "tier_default"])
             if policy.tier is Tier.BASELINE:
                 yield say["baseline"]
+        if portrait.earlier:
+            yield say["earlier"].format(names=self._names([str(other.ref) for other in portrait.earlier]))
         yield say["both_sides"]
         yield say["replies"]
         if policy.ingress is not None:

@@ -129,3 +129,30 @@ def test_a_policy_that_is_not_there_is_refused_with_the_nearest_names(
     (tmp_path / "all.yaml").write_text(CLUSTER + policy("{podSelector: {}}"), encoding="utf-8")
     assert main(["explain", str(tmp_path / "all.yaml"), "--policy", "shop/wbe"]) == 2
     assert capsys.readouterr().err == "podfence: shop/wbe: no such policy in the input; did you mean shop/web?\n"
+
+
+GUARD = """\
+---
+apiVersion: policy.networking.k8s.io/v1alpha2
+kind: ClusterNetworkPolicy
+metadata: {name: guard}
+spec:
+  tier: Admin
+  priority: 1
+  subject: {namespaces: {}}
+  egress:
+  - {action: Deny, to: [{networks: [192.0.2.0/24]}]}
+"""
+
+
+def test_a_policy_names_the_admin_tier_that_may_overrule_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    told = explained(capsys, tmp_path, policy(f"{{{WEB}, policyTypes: [Egress]}}") + GUARD, "--policy", "shop/web")
+    assert "The Admin tier is asked first, and what it accepts or denies is settled: guard." in told
+    assert "no policy takes it away" not in told
+
+
+def test_the_admin_tier_is_not_named_where_it_says_nothing_about_the_direction(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    told = explained(capsys, tmp_path, policy(f"{{{WEB}, policyTypes: [Ingress]}}") + GUARD, "--policy", "shop/web")
+    assert "Admin tier" not in told

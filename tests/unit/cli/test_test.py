@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -106,6 +107,12 @@ def test_who_else_gets_in_is_named(capsys: pytest.CaptureFixture[str], tmp_path:
     tests = "- {from: [shop/front], to: [shop/cart], ports: [7070], expect: allow, only: true}\n"
     text = run(capsys, tmp_path, tests)[1]
     assert "nobody else should reach shop/cart 7070, but can: 203.0.113.0/24" in text
+
+
+def test_why_one_of_the_others_gets_in_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    tests = "- {from: [shop/front], to: [shop/cart], ports: [7070], expect: allow, only: true}\n"
+    text = run(capsys, tmp_path, tests)[1]
+    assert re.search(r"entering +shop/cart +allowed +by cart, rule \d", text)
 
 
 @pytest.mark.parametrize(

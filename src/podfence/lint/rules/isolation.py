@@ -170,7 +170,7 @@ def _cut_off(inspection: Inspection, behind: list[Exposure], policy: Policy, num
         f"isolates {'it' if is_one(pods) else 'them'}, and no rule lets {exposure.clients} in on "
         f"{exposure.protocol.value} {exposure.port}.",
         felt=exposure.felt,
-        hint="" if known else "the ingress controller is not in the input; let its namespace in on that port",
+        hint="" if known else "no ingress controller is recognised in the input; let its namespace in on that port",
         mends=mends,
     )
 

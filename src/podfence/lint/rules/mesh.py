@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import or_
+
+import msgspec
 
 from podfence.engine import bitset
 from podfence.lint.found import Check, Found, rule_number
@@ -11,6 +15,7 @@ from podfence.lint.inspection import Inspection, Placed, readable_rules, speaks_
 from podfence.lint.manual.mesh import AMBIENT_CUT_OFF, AMBIENT_OPEN
 from podfence.lint.mend import Add, Mend
 from podfence.lint.names import is_one, pods_text, ports_text
+from podfence.manifests.loaded import Identity
 from podfence.model.net import Protocol
 from podfence.model.policy import Direction, PodPeer, Policy, Rule
 
@@ -37,12 +42,41 @@ def ambient_cut_off(inspection: Inspection) -> Iterator[Found]:
             for subject, other, ports in _without_tunnel(inspection, source, mesh, direction):
                 others[subject] |= 1 << other
                 ports_of[subject] |= ports
-        for policy, numbers in inspection.to_blame(others, direction):
-            other = peers = 0
-            for number in numbers:
-                other |= others[number]
-                peers |= ports_of[number]
-            yield _cut_off(inspection, policy, direction, numbers, other, peers)
+        for cut in _by_policy(inspection, others, direction):
+            at = cut.others if direction is Direction.EGRESS else bitset.make(cut.numbers)
+            ports = _ports_of_rules(inspection, cut.rules, at)
+            yield _cut_off(inspection, cut, direction, ports or reduce(or_, map(ports_of.__getitem__, cut.numbers)))
+
+
+class _Cut(msgspec.Struct):
+    """Pods that a policy cuts off from others in the mesh, and its rules that let them through but for the tunnel."""
+
+    policy: Policy
+    numbers: list[int] = msgspec.field(default_factory=list)
+    others: int = 0
+    rules: list[Rule] = msgspec.field(default_factory=list)
+
+
+def _by_policy(inspection: Inspection, others: Mapping[int, int], direction: Direction) -> Iterator[_Cut]:
+    """Sort pods by the policies whose rules forget the tunnel, else by the first that isolates them."""
+    found: dict[Identity, _Cut] = {}
+    for number, cut_off in others.items():
+        isolating = inspection.isolating(number, direction)
+        named = [
+            (policy, rules) for policy in isolating if (rules := _rules_for(inspection, policy, direction, cut_off))
+        ]
+        for policy, rules in named or [(isolating[0], [])]:
+            cut = found.setdefault(policy.ref.identity, _Cut(policy))
+            cut.numbers.append(number)
+            cut.others |= cut_off & reduce(or_, map(inspection.peers, rules)) if rules else cut_off
+            cut.rules.extend(rule for rule in rules if rule not in cut.rules)
+    yield from found.values()
+
+
+def _ports_of_rules(inspection: Inspection, rules: list[Rule], destinations: int) -> int:
+    """Give the ports that rules allow at some destinations."""
+    pieces = (piece for rule in rules for piece in inspection.frame.port_pieces(rule))
+    return reduce(or_, (ports for ports, classes in pieces if classes & destinations), 0)
 
 
 def _without_tunnel(
@@ -66,16 +100,11 @@ def _without_tunnel(
             yield (source, number, ports) if egress else (number, source, ports)
 
 
-def _cut_off(
-    inspection: Inspection, policy: Policy, direction: Direction, numbers: list[int], others: int, ports: int
-) -> Found:
-    egress = direction is Direction.EGRESS
-    pods = [pod for pod in inspection.pods(bitset.make(numbers)) if inspection.is_in_mesh(pod)]
-    far = pods_text(pod for pod in inspection.pods(others) if inspection.is_in_mesh(pod))
-    changes = tuple(
-        Add(f"{rule.path}.{rule.ports_field}", ({"protocol": "TCP", "port": HBONE},))
-        for rule in _rules_for(inspection, policy, direction, others)
-    )
+def _cut_off(inspection: Inspection, cut: _Cut, direction: Direction, ports: int) -> Found:
+    egress, policy = direction is Direction.EGRESS, cut.policy
+    pods = [pod for pod in inspection.pods(bitset.make(cut.numbers)) if inspection.is_in_mesh(pod)]
+    far = pods_text(pod for pod in inspection.pods(cut.others) if inspection.is_in_mesh(pod))
+    changes = tuple(Add(f"{rule.path}.{rule.ports_field}", ({"protocol": "TCP", "port": HBONE},)) for rule in cut.rules)
     leaves = "it leaves" if is_one(pods) else "they leave"
     moves = f"{leaves} for {far}" if egress else f"mesh traffic arrives from {far}"
     return Found(
@@ -85,6 +114,7 @@ def _cut_off(
         f"{pods_text(pods)} {'is' if is_one(pods) else 'are'} in the ambient mesh: {moves} on TCP {HBONE}, but "
         f"{policy.ref} allows only {ports_text(inspection.frame, ports)}.",
         felt="connections inside the mesh are reset or time out, those from outside the mesh work.",
+        hint=f"both sides need TCP {HBONE}: who leaves, and who is entered",
         mends=(Mend(policy.ref, changes),) if changes and policy.ref.namespace is not None else (),
     )
 

@@ -32,7 +32,13 @@ def _sees_all(inspection: Inspection, placed: Placed) -> bool:
     if placed.direction is Direction.INGRESS:
         namespace = placed.policy.ref.namespace
         return namespace is None or namespace not in inspection.surroundings.made_elsewhere
-    return not any(isinstance(peer, AddressPeer) for peer in placed.rule.peers or ())
+    return not _is_to_addresses(placed)
+
+
+def _is_to_addresses(placed: Placed) -> bool:
+    """Tell whether a rule's destination holds a block: more than the pods in it may listen on the port."""
+    egress = placed.direction is Direction.EGRESS
+    return egress and any(isinstance(peer, AddressPeer) for peer in placed.rule.peers or ())
 
 
 def named_port_unknown(inspection: Inspection) -> Iterator[Found]:
@@ -112,7 +118,7 @@ def named_port_ambiguous(inspection: Inspection) -> Iterator[Found]:
 def service_port(inspection: Inspection) -> Iterator[Found]:
     """Find rules that allow a Service's port where the pods listen on another, which the rules forget."""
     for placed in inspection.rules():
-        if placed.rule.action is not Action.ACCEPT or placed.rule.ports is None:
+        if placed.rule.action is not Action.ACCEPT or placed.rule.ports is None or _is_to_addresses(placed):
             continue
         numbers = [
             (index, item)

@@ -218,7 +218,6 @@ def host_network_subject(inspection: Inspection) -> Iterator[Found]:
             f"The policy selects pods on the host network, {pods_text(pods)}, which most plugins ignore"
             f"{'' if others else ', and nobody else: it does nothing'}.",
             hint="this depends on the plugin; a node's firewall or a policy for nodes is what guards them",
-            severity=None if others else Severity.WARNING,
         )
 
 
