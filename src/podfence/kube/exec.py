@@ -40,7 +40,7 @@ class Streams(msgspec.Struct, frozen=True):
 
     output: Callable[[bytes], None]
     errors: Callable[[bytes], None]
-    input: AsyncIterator[bytes] | None = None
+    stdin: AsyncIterator[bytes] | None = None
 
 
 class _Cause(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ async def run_in_pod(
     """
     query = [("command", word) for word in command]
     query += [("stdout", "true"), ("stderr", "true"), *([("container", container)] if container else [])]
-    query += [("stdin", "true")] if streams is not None and streams.input is not None else []
+    query += [("stdin", "true")] if streams is not None and streams.stdin is not None else []
     path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec?{urlencode(query)}"
     name = f"{client.connection.name}, pod {namespace}/{pod}"
     try:
@@ -123,7 +123,7 @@ async def _run(client: Client, path: str, headers: list[tuple[str, str]], stream
         compression=None,
         max_size=MOST_OUTPUT,
     ) as socket:
-        feeding = asyncio.create_task(_feed(socket, None if streams is None else streams.input))
+        feeding = asyncio.create_task(_feed(socket, None if streams is None else streams.stdin))
         try:
             async for message in socket:
                 data = message if isinstance(message, bytes) else message.encode()
