@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 import sys
+import threading
 
 import pytest
 from hypothesis import settings
@@ -13,6 +15,12 @@ from hypothesis import settings
 # Without PATHs a command asks the cluster of whoever runs the tests, unless there is none.
 os.environ["KUBECONFIG"] = os.path.join(os.sep, "nonexistent", "podfence-tests")  # noqa: PTH118 (a name, not a file)
 os.environ.pop("KUBERNETES_SERVICE_HOST", None)
+
+# Whoever starts tests in the background may have them ignore signals, and all that they start with them.
+if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
+    for _number, _usual in ((signal.SIGHUP, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(_number) is signal.SIG_IGN:
+            signal.signal(_number, _usual)
 
 # No deadline: how long an example takes says more about the machine than about the code.
 settings.register_profile("podfence", deadline=None, print_blob=True)

@@ -101,7 +101,7 @@ def _prepare(streams: Streams) -> None:
     """Take over the streams in a session of its own, so that a signal can reach the whole group."""
     die_with_parent()
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE):
+    for number in (signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
     os.setsid()
     if streams.is_terminal:

@@ -22,9 +22,20 @@ PATIENCE_S: Final = 3.0
 def compare(folder: LabFolder, timeout_s: float) -> list[Cell]:
     """Try every connection that a lab's objects make possible; gives all of them with what became of them.
 
-    Raises ``PodfenceError`` when it cannot be tried.
+    What does not agree is tried once more with patience, as far as it is still there: labs change meanwhile. Raises
+    ``PodfenceError`` when nothing can be tried.
     """
-    return try_patiently(folder, list(questions(read_ends(folder))), timeout_s)
+    cells = try_questions(folder, list(questions(read_ends(folder))), timeout_s)
+    if all(cell.agrees for cell in cells):
+        return cells
+    now = {question.connection: question for question in questions(read_ends(folder))}
+    doubtful = [cell.question.connection for cell in cells if not cell.agrees]
+    asked = [now[one] for one in doubtful if one in now]
+    again = try_questions(folder, asked, max(timeout_s, PATIENCE_S))
+    found = {cell.question.connection: cell for cell in again}
+    return [
+        found.get(cell.question.connection, cell) for cell in cells if cell.agrees or cell.question.connection in now
+    ]
 
 
 def read_ends(folder: LabFolder) -> Ends:

@@ -13,7 +13,6 @@ import msgspec
 from podfence.lab.apiserver.descriptors import read_some, write_all
 from podfence.lab.programs.commands import FOLDER
 from podfence.lab.zygote_client import Program, Zygote
-from podfence.model.error import PodfenceError
 
 _AT_ONCE: Final = 16
 _COMMAND: Final = f"{FOLDER}prober"
@@ -38,7 +37,7 @@ class Prober:
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self, attempts: Sequence[Attempts], timeout_s: float) -> list[list[str]]:
-        """Give the outcomes of each place, in order. Raises ``PodfenceError`` when a place cannot be tried from."""
+        """Give the outcomes of each place, in order; from a place that has gone meanwhile they are ``OTHER: …``."""
         return list(await asyncio.gather(*(self._from_place(one, timeout_s) for one in attempts)))
 
     async def _from_place(self, attempts: Attempts, timeout_s: float) -> list[str]:
@@ -49,12 +48,12 @@ class Prober:
                 )
                 text = await _answer(program, json.dumps(attempts.targets).encode())
             except (OSError, LookupError) as error:
-                raise PodfenceError(f"cannot try connections from {attempts.place}: {error}") from None
+                return [f"OTHER: {error}"] * len(attempts.targets)
             code = await program.wait()
         try:
             return msgspec.json.decode(text, type=list[str])
         except msgspec.DecodeError:
-            raise PodfenceError(f"the prober in {attempts.place} ended with {code}") from None
+            return [f"OTHER: the prober ended with {code}"] * len(attempts.targets)
 
 
 async def _answer(program: Program, question: bytes) -> bytes:

@@ -47,6 +47,11 @@ class Question(msgspec.Struct, frozen=True):
     expected: bool
     from_address: str = ""
 
+    @property
+    def connection(self) -> tuple[str, str, str, Protocol, int]:
+        """Tell the connection from all others, whatever is expected of it."""
+        return self.place, self.from_address, self.address, self.protocol, self.port
+
 
 class Cell(msgspec.Struct, frozen=True):
     """A question with what the packets said: ``OK``, ``REFUSED``, ``TIMEOUT`` or ``OTHER: …``."""
@@ -78,6 +83,8 @@ def ends_of(snapshot: Snapshot, pods: Iterable[Object]) -> Ends:
     places: dict[tuple[str, str], str] = {}
     ports: dict[tuple[str, str], tuple[Port, ...]] = {}
     for pod in pods:
+        if pod["metadata"].get("deletionTimestamp"):
+            continue  # it is about to go, and may have gone when its turn comes
         key = (pod["metadata"]["namespace"], pod["metadata"]["name"])
         places[key] = f"pod/{pod['metadata']['uid']}"
         ports[key] = tuple(dict.fromkeys(_ports(pod["spec"]))) or (NOBODY_LISTENS,)
