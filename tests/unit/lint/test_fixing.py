@@ -147,7 +147,11 @@ spec: {containers: [{name: prometheus, image: prometheus}]}
 ---
 apiVersion: v1
 kind: Pod
-metadata: {name: web, namespace: shop, labels: {app: web}, annotations: {prometheus.io/scrape: "true", prometheus.io/port: "9090"}}
+metadata:
+  name: web
+  namespace: shop
+  labels: {app: web}
+  annotations: {prometheus.io/scrape: "true", prometheus.io/port: "9090"}
 spec: {containers: [{name: c, ports: [{containerPort: 9090}]}]}
 ---
 apiVersion: networking.k8s.io/v1
