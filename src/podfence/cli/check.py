@@ -133,7 +133,7 @@ def _checking(
     ignore: tuple[str, ...],
     baseline: str | None,
 ) -> Checking:
-    from podfence.cli.checking import Checking, baseline_in, profile_for
+    from podfence.cli.checking import Checking, baseline_in, profiles_for
     from podfence.cli.memory import memory_limit
     from podfence.cli.reading import pod_ranges
     from podfence.lint.relations import Clusters
@@ -142,7 +142,7 @@ def _checking(
     return Checking(
         version=version,
         channel=channel,
-        clusters=Clusters(tuple(map(profile_for, profiles)), pod_ranges(pod_cidrs), memory_limit(max_memory)),
+        clusters=Clusters(profiles_for(profiles), pod_ranges(pod_cidrs), memory_limit(max_memory)),
         selection=selection(select, ignore, settings().severity),
         baseline=None if baseline is None else baseline_in(baseline),
         baseline_file=baseline or "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -100,8 +100,18 @@ def write_baseline(findings: Findings, file: str, *, quiet: bool) -> None:
         print(f"{file}: {number:,} finding{'' if number == 1 else 's'} written", file=sys.stderr)
 
 
-def profile_for(word: str) -> Profile:
-    """Find a profile by its name, or read the file of that name. Raises ``PodfenceError``."""
+def profiles_for(words: Iterable[str]) -> tuple[Profile, ...]:
+    """Find profiles, each once. Raises ``PodfenceError``, also where two that differ have one name."""
+    found: dict[str, Profile] = {}
+    for word in words:
+        profile = _profile_for(word)
+        if found.setdefault(profile.name, profile) != profile:
+            raise PodfenceError(f"--profile {word}: another profile is called {profile.name}, too; give it a `name`")
+    return tuple(found.values())
+
+
+def _profile_for(word: str) -> Profile:
+    """Find a profile by its name, or read the file of that name."""
     if word in PROFILES or not Path(word).suffix:
         return find_profile(word)
     try:

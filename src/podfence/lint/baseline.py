@@ -30,17 +30,18 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"api_version": "apiVersion"}):
     """The file of a baseline."""
 
-    api_version: Literal["podfence/v1"] = "podfence/v1"
-    kind: Literal["Baseline"] = "Baseline"
-    findings: tuple[Entry, ...] = ()
+    api_version: Literal["podfence/v1"]
+    kind: Literal["Baseline"]
+    findings: tuple[Entry, ...]
 
 
-def baseline_of(findings: Sequence[Finding]) -> Baseline:
+def baseline_of(found: Sequence[Finding]) -> Baseline:
     """Make the baseline of some findings, ordered so that a file of it changes little."""
-    counts = Counter(finding.fingerprint for finding in findings)
-    first = {finding.fingerprint: finding for finding in reversed(findings)}
+    counts = Counter(finding.fingerprint for finding in found)
+    first = {finding.fingerprint: finding for finding in reversed(found)}
     entries = [_entry(first[fingerprint], count) for fingerprint, count in counts.items()]
-    return Baseline(findings=tuple(sorted(entries, key=lambda item: (item.about, item.rule, item.path))))
+    findings = tuple(sorted(entries, key=lambda item: (item.about, item.rule, item.path)))
+    return Baseline("podfence/v1", "Baseline", findings)
 
 
 def _entry(finding: Finding, count: int) -> Entry:

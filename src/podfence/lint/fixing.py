@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from podfence.lint.finding import Finding, Findings
+from podfence.lint.finding import SEVERITIES, Finding, Findings
 from podfence.lint.mend import Add, Change, applied
 from podfence.manifests.documents import Item
 from podfence.manifests.inputs import read_data
@@ -97,8 +97,9 @@ class _Run:
         self.unfixed: dict[object, Unfixed] = {}
 
     def waiting(self) -> list[Finding]:
-        """List the findings with a fix that was not tried."""
-        return [item for item in self.findings.findings if item.changes and _key(item) not in self.unfixed]
+        """List the findings with a fix that was not tried, the worst first: mending them often mends others."""
+        waiting = [item for item in self.findings.findings if item.changes and _key(item) not in self.unfixed]
+        return sorted(waiting, key=lambda item: SEVERITIES.index(item.severity))
 
     def fix(self, finding: Finding) -> None:
         """Write one fix and check again; what does not help is taken back."""

@@ -7,11 +7,15 @@ named beside each profile.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 import yaml
 
 from podfence.model.error import PodfenceError
-from podfence.model.net import AddressRange, parse_address, parse_cidr
+from podfence.model.net import MAX_PORT, MIN_PORT, AddressRange, parse_address, parse_cidr
+
+_Port = Annotated[int, msgspec.Meta(ge=MIN_PORT, le=MAX_PORT)]
 
 
 class DnsServers(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
@@ -19,7 +23,7 @@ class DnsServers(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
 
     namespace: str = "kube-system"
     labels: dict[str, str] = msgspec.field(default_factory=lambda: {"k8s-app": "kube-dns"})
-    port: int = 53
+    port: _Port = 53
     service: str = "kube-dns"
 
 
@@ -35,7 +39,7 @@ class Profile(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     """
 
     name: str
-    api_ports: tuple[int, ...] = (6443,)
+    api_ports: tuple[_Port, ...] = (6443,)
     api_cidrs: tuple[str, ...] = ()
     dns: DnsServers = DnsServers()
     pods_answer: bool = True
@@ -128,8 +132,9 @@ def _read(word: str, value: dict[str, object]) -> Profile:
     parent = value.pop("extends", None)
     known = msgspec.to_builtins(find_profile(str(parent))) if parent is not None else {}
     try:
-        profile = msgspec.convert({"name": word, **known, **value}, Profile)
+        profile = msgspec.convert({**known, "name": word, **value}, Profile)
         _ = (profile.resolver_addresses, profile.api_ranges, profile.pod_ranges)
+        _ = profile.probes_from and parse_address(profile.probes_from)
     except (msgspec.ValidationError, ValueError) as error:
         raise PodfenceError(f"--profile {word}: {error}") from error
     return profile

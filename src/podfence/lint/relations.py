@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -40,6 +41,8 @@ class Clusters(msgspec.Struct, frozen=True):
 
 
 ANY_CLUSTER = Clusters()
+
+_RULE = re.compile(r"spec\.(?:ingress|egress)\[[0-9]+\]")
 
 BY_PROFILE = frozenset(check.rule.id for check in CHECKS if check.by_profile)
 """The rules that may find other things in other clusters."""
@@ -109,25 +112,33 @@ def _proved(
         mends = [mend for item in mine for mend in item.mends]
         prover = Prover(inspection, [*mends, *together.values()])
         for item in mine:
-            tried = [*item.mends, *([together[item.ref.identity]] if item.ref.identity in together else [])]
-            fix = next((fix for mend in tried if (fix := prover.prove(mend)) is not None), None)
+            joined = [together[key] for key in _rules_mended(item) if key in together]
+            fix = next((fix for mend in (*item.mends, *joined) if (fix := prover.prove(mend)) is not None), None)
             if fix is not None:
                 yield item.key, fix
 
 
-def _together(found: Sequence[Found]) -> dict[Identity, Mend]:
-    """Join the mends of one policy: where two things are wrong with a rule, mending one alone changes nothing."""
-    changes: dict[Identity, tuple[ObjectRef, dict[str, Change]]] = {}
+_Place = tuple[Identity, str]
+
+
+def _together(found: Sequence[Found]) -> dict[_Place, Mend]:
+    """Join the mends of one rule of a policy: where two things are wrong with it, mending one alone changes nothing."""
+    changes: dict[_Place, tuple[ObjectRef, dict[str, Change]]] = {}
     for item in found:
-        for mend in item.mends[:1]:
-            puts = {change.path: change for change in mend.changes if isinstance(change, Put)}
-            if mend.ref is not None and len(puts) == len(mend.changes):
-                changes.setdefault(mend.ref.identity, (mend.ref, {}))[1].update(puts)
-    return {
-        identity: Mend(ref, tuple(puts.values()), closes=True)
-        for identity, (ref, puts) in changes.items()
-        if len(puts) > 1
-    }
+        for key in _rules_mended(item):
+            mend = item.mends[0]
+            if mend.ref is not None:
+                puts = {change.path: change for change in mend.changes}
+                changes.setdefault(key, (mend.ref, {}))[1].update(puts)
+    return {key: Mend(ref, tuple(puts.values()), closes=True) for key, (ref, puts) in changes.items() if len(puts) > 1}
+
+
+def _rules_mended(item: Found) -> list[_Place]:
+    """Give the one rule in which the first mend of a finding sets fields and does nothing else, if that is so."""
+    mend = item.mends[0]
+    rules = sorted({match[0] if (match := _RULE.match(change.path)) else "" for change in mend.changes})
+    only_sets = all(isinstance(change, Put) for change in mend.changes)
+    return [(mend.ref.identity, rules[0])] if mend.ref is not None and only_sets and len(rules) == 1 else []
 
 
 def _finding(item: Found, profiles: tuple[str, ...], fix: Fix | None) -> Finding:

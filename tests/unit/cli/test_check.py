@@ -342,7 +342,13 @@ def test_a_profile_tells_what_the_input_does_not(
     assert (answered, findings(out)) == (code, rules)
 
 
-@pytest.mark.usefixtures("folder")
+def test_two_profiles_of_one_name_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "ours.yaml").write_text("{name: kind, apiPorts: [7443]}", "utf-8")
+    code, _, err = run(capsys, "check", "good.yaml", "--profile", "kind", "--profile", "ours.yaml")
+    assert code == 2
+    assert err == "podfence: --profile ours.yaml: another profile is called kind, too; give it a `name`\n"
+
+
 @pytest.mark.parametrize("word", ["kid", "no-such.yaml"])
 def test_a_profile_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str], word: str) -> None:
     code, out, err = run(capsys, "check", "good.yaml", "--profile", word)

@@ -48,7 +48,7 @@ def test_what_is_gone_is_counted_for_the_rules_that_run() -> None:
     assert without_known(found(mended), known, "b.json", selection(["PF1"], ["PF160"]).rules).gone == 0
 
 
-@pytest.mark.parametrize("text", ["", "{}x", '{"kind": "Other"}', '{"findings": [{"rule": "PF160"}]}', "[1]"])
+@pytest.mark.parametrize("text", ["", "{}x", "{}", '{"kind": "Other"}', '{"findings": [{"rule": "PF160"}]}', "[1]"])
 def test_what_is_no_baseline_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(PodfenceError, match=r"^b\.json: no baseline: .*--write-baseline b\.json makes one$"):
         read_baseline(text.encode(), "b.json")

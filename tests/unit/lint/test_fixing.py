@@ -132,3 +132,40 @@ def test_what_an_alias_repeats_is_fixed_where_it_is_written() -> None:
 def test_a_suppressed_finding_is_not_fixed() -> None:
     text = FAULTY.replace("- port: htp", "- port: htp  # podfence:ignore PF160 comes next week")
     assert fixed(text)[1] == text
+
+
+def test_the_cause_is_fixed_and_not_what_follows_from_it() -> None:
+    text = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: monitoring}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: prometheus, namespace: monitoring, labels: {app.kubernetes.io/name: prometheus}}
+spec: {containers: [{name: prometheus, image: prometheus}]}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web
+  namespace: shop
+  labels: {app: web}
+  annotations: {prometheus.io/scrape: "true", prometheus.io/port: "9090"}
+spec: {containers: [{name: c, ports: [{containerPort: 9090}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from:
+    - namespaceSelector: {matchLabels: {name: monitoring}}
+    ports:
+    - port: 9090
+"""
+    done, after = fixed(text)
+    assert {item.rule for item in done.before.findings} >= {"PF130", "PF140"}
+    assert [item.rule for item in done.fixed] == ["PF130"]
+    assert len(changed_lines(text, after)) == 2

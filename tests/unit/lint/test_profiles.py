@@ -45,6 +45,10 @@ def test_a_file_that_extends_nothing_has_a_name_of_its_own() -> None:
     assert find_profile("ours.yaml", "name: ours\napiPorts: [443]\n").name == "ours"
 
 
+def test_a_file_has_a_name_of_its_own_whatever_it_extends() -> None:
+    assert find_profile("ours.yaml", "extends: kind").name == "ours.yaml"
+
+
 @pytest.mark.parametrize(
     ("word", "text", "message"),
     [
@@ -55,6 +59,9 @@ def test_a_file_that_extends_nothing_has_a_name_of_its_own() -> None:
         ("a.yaml", "apiPort: 6443", "apiPort"),
         ("a.yaml", "resolvers: [here]", "does not appear to be an IPv4 or IPv6 address"),
         ("a.yaml", "podCidr: 10.0.0.0", "not a CIDR"),
+        ("a.yaml", "apiPorts: [99999]", "apiPorts"),
+        ("a.yaml", "dns: {port: 0}", r"dns\.port"),
+        ("a.yaml", "probesFrom: node", "does not appear to be an IPv4 or IPv6 address"),
     ],
 )
 def test_a_profile_that_cannot_be_read_is_refused_by_name(word: str, text: str | None, message: str) -> None:

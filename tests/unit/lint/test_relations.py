@@ -84,3 +84,42 @@ def test_a_pod_without_a_token_does_not_use_the_api() -> None:
 
 def test_nothing_is_asked_where_there_is_no_policy() -> None:
     assert found("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n", "kind") == []
+
+
+SHOP = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: monitoring}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: prometheus, namespace: monitoring, labels: {app: prometheus}}
+spec: {containers: [{name: c}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: cart, namespace: shop, labels: {app: cart}}
+spec: {containers: [{name: c}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: c, ports: [{name: http, containerPort: 8080}, {name: metrics, containerPort: 9090}]}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - {from: [{namespaceSelector: {matchLabels: {name: monitoring}}}], ports: [{port: 9090}]}
+  - {from: [{podSelector: {}}], ports: [{port: htp}]}
+"""
+
+
+def test_the_fix_of_a_rule_leaves_the_faults_of_other_rules_alone() -> None:
+    covered = f"{SHOP}  - {{from: [{{namespaceSelector: {{}}}}], ports: [{{port: 9090}}]}}\n"
+    (label,) = [item for item in found(covered) if item.rule == "PF130"]
+    assert {change.path for change in label.changes} == set()
+    (label,) = [item for item in found(SHOP) if item.rule == "PF130"]
+    assert {change.path for change in label.changes} == {"spec.ingress[0].from[0].namespaceSelector"}

@@ -43,6 +43,8 @@ _EPHEMERAL_LAST = 60_999
 
 _FIRST_UNPRIVILEGED, _LAST_START = 1024, 49_152
 _MANY = 10_000
+_CLIENT_STARTS = frozenset({32_768, 49_152})
+"""Where the ports of clients begin on Linux and by RFC 6335: nobody else has a use for a range from there."""
 
 
 def source_rewritten(inspection: Inspection) -> Iterator[Found]:
@@ -149,6 +151,10 @@ def _answers(inspection: Inspection, rule: Rule, other: Rule) -> bool:
     """Tell whether a rule names those whom another one names in the other direction."""
     if other.ports is None or any(isinstance(item, PortRange) and _is_ephemeral(item) for item in other.ports):
         return False
+    if rule.peers is None and all(
+        isinstance(item, PortRange) and item.first in _CLIENT_STARTS for item in rule.ports or ()
+    ):
+        return True
     if rule.peers == other.peers:
         return True
     mine, theirs = inspection.peers(rule), inspection.peers(other)
