@@ -14,9 +14,13 @@ from podfence.flows.request import FlowRequest
 from podfence.model.error import PodfenceError
 
 _RECEIVE_BYTES = 1 << 16
+PATIENCE_S = 10.0
+"""How long an agent may say nothing before it has sent what it keeps."""
 
 
-def read_flows(paths: Sequence[Path], request: FlowRequest) -> Iterator[FlowRecord | FlowsLost]:
+def read_flows(
+    paths: Sequence[Path], request: FlowRequest, patience_s: float = PATIENCE_S
+) -> Iterator[FlowRecord | FlowsLost]:
     """Read records from agents as they send them; unless they are followed, until all have sent what they keep.
 
     Raises ``PodfenceError`` when an agent does not answer, or goes away while it is followed.
@@ -27,7 +31,11 @@ def read_flows(paths: Sequence[Path], request: FlowRequest) -> Iterator[FlowReco
             opened.sendall(request.line().encode() + b"\n")
             selector.register(opened, selectors.EVENT_READ, _Lines(path, opened))
         while selector.get_map():
-            for key, _ in selector.select():
+            ready = selector.select(None if request.follow else patience_s)
+            if not ready:
+                silent = ", ".join(sorted(str(key.data.path) for key in selector.get_map().values()))
+                raise PodfenceError(f"{silent}: the agent says nothing for {patience_s:g} s; is it stopped?")
+            for key, _ in ready:
                 lines: _Lines = key.data
                 chunk = lines.received()
                 if not chunk:
