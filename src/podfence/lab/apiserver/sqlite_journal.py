@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from podfence.lab.apiserver.status import StatusError
 from podfence.lab.apiserver.storage import Entry, Key, Storage
 from podfence.lab.interface import Resource
 from podfence.model.error import PodfenceError
@@ -64,10 +65,18 @@ class SqliteJournal:
         self._commit(_REMOVE, (resource.group, resource.plural, *key), revision)
 
     def _commit(self, statement: str, row: tuple[object, ...], revision: int) -> None:
-        self._database.execute("BEGIN")
-        self._database.execute(statement, row)
-        self._database.execute("UPDATE counter SET revision = ?", (revision,))
-        self._database.execute("COMMIT")
+        """Write one change; raises ``StatusError`` when the file takes none, as a server does whose etcd is full."""
+        try:
+            self._database.execute("BEGIN")
+            self._database.execute(statement, row)
+            self._database.execute("UPDATE counter SET revision = ?", (revision,))
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise StatusError(
+                500, "InternalError", f"Internal error occurred: objects cannot be kept: {error}"
+            ) from error
 
     def load_into(self, storage: Storage) -> int:
         """Give a storage all objects that were kept; gives their number."""

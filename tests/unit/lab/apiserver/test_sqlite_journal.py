@@ -8,7 +8,8 @@ import pytest
 
 from podfence.lab.apiserver.app import create_registry
 from podfence.lab.apiserver.object_store import InProcessStore
-from podfence.lab.apiserver.sqlite_journal import claim
+from podfence.lab.apiserver.sqlite_journal import SqliteJournal, claim
+from podfence.lab.apiserver.status import StatusError
 from podfence.lab.apiserver.storage import TooOldError
 from podfence.lab.interface import Resource
 from podfence.model.error import PodfenceError
@@ -34,6 +35,22 @@ def test_watches_cannot_reach_into_an_earlier_life(tmp_path: Path) -> None:
     second = create_registry(data=tmp_path / "lab.db")
     with pytest.raises(TooOldError):
         second.storage.collection(CONFIG_MAPS).place_of(2)
+
+
+def test_a_full_file_refuses_writes_and_loses_nothing(tmp_path: Path) -> None:
+    registry = create_registry(data=tmp_path / "lab.db")
+    objects = InProcessStore(registry, "test")
+    objects.create(CONFIG_MAPS, "default", {"metadata": {"name": "kept"}})
+    before = list(objects.list(CONFIG_MAPS))
+    journal = registry.storage._journal
+    assert isinstance(journal, SqliteJournal)
+    pages = journal._database.execute("PRAGMA page_count").fetchone()[0]
+    journal._database.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StatusError, match="objects cannot be kept: database or disk is full"):
+        objects.create(CONFIG_MAPS, "default", {"metadata": {"name": "large"}, "data": {"k": "v" * 100_000}})
+    assert list(objects.list(CONFIG_MAPS)) == before
+    journal._database.execute("PRAGMA max_page_count = 100000")
+    objects.create(CONFIG_MAPS, "default", {"metadata": {"name": "later"}})
 
 
 def test_custom_resources_are_served_again(tmp_path: Path) -> None:
