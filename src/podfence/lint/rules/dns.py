@@ -99,7 +99,9 @@ def _case(inspection: Inspection, number: int, own: tuple[int, ...] | None) -> _
 def _known_case(inspection: Inspection, number: int) -> _Case | None:
     dns = inspection.dns
     servers, resolvers = _answering(inspection)
-    to_pods = tuple(p for p in _BOTH if inspection.leaving(number, p, dns.port) & servers)
+    to_pods = tuple(
+        p for p in _BOTH if inspection.leaving(number, p, dns.port) & servers or _may_ask(inspection, number, p)
+    )
     to_resolvers = tuple(p for p in _BOTH if inspection.leaving(number, p, 53) & resolvers)
     if resolvers and Protocol.UDP not in to_resolvers:
         return _Case(DNS_NODE_LOCAL, Severity.WARNING) if to_pods else _forgotten(inspection, number)
@@ -112,6 +114,16 @@ def _known_case(inspection: Inspection, number: int) -> _Case | None:
     if _names_service_address(inspection, number):
         return _Case(DNS_SERVICE_ADDRESS, Severity.ERROR)
     return _forgotten(inspection, number)
+
+
+def _may_ask(inspection: Inspection, number: int, protocol: Protocol) -> bool:
+    """Tell whether a class may reach the DNS pods by what the input does not tell."""
+    dns = inspection.dns
+    return any(
+        inspection.may_mean(placed.rule, dns.pods)
+        for placed in inspection.accepts(number, Direction.EGRESS)
+        if speaks_of(placed.rule, protocol, dns.port, dns.pods)
+    )
 
 
 def _forgotten(inspection: Inspection, number: int) -> _Case:
