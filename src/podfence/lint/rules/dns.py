@@ -108,7 +108,8 @@ def _known_case(inspection: Inspection, number: int) -> _Case | None:
     reached = to_resolvers if resolvers else to_pods
     if reached:
         missing = tuple(p for p in _BOTH if p not in reached)
-        return _Case(DNS_ONLY_UDP, Severity.WARNING, missing) if missing else None
+        severity = Severity.ERROR if Protocol.UDP in missing else Severity.WARNING
+        return _Case(DNS_ONLY_UDP, severity, missing) if missing else None
     if any(inspection.leaving(number, p, 53) & servers for p in _BOTH):
         return _Case(DNS_PORT, Severity.ERROR)
     if _names_service_address(inspection, number):
@@ -250,7 +251,7 @@ def dns(inspection: Inspection, wanted: Rule) -> Iterator[Found]:
                 policy.ref,
                 "spec.egress" if policy.egress else "spec",
                 _message(inspection, group),
-                felt="" if case.severity is Severity.INFO else _FELT[case.rule.id],
+                felt=_felt(case),
                 hint=_hint(inspection, case),
                 mends=_mends(inspection, case, policy),
                 severity=case.severity,
@@ -266,6 +267,13 @@ _FELT = {
 }
 
 
+def _felt(case: _Case) -> str:
+    if case.severity is Severity.INFO:
+        return ""
+    without_udp = case.rule is DNS_ONLY_UDP and Protocol.UDP in case.protocols
+    return "every hostname lookup times out." if without_udp else _FELT[case.rule.id]
+
+
 def _message(inspection: Inspection, group: _Group) -> str:
     case, policy, numbers = group.case, group.policy, group.numbers
     who = pods_text(sorted(group.pods, key=lambda pod: (pod.namespace, pod.name)))
@@ -275,11 +283,9 @@ def _message(inspection: Inspection, group: _Group) -> str:
     verb = "is" if is_one(group.pods) else "are"
     match case.rule.id:
         case "PF102":
-            missing = " and ".join(protocol.value for protocol in case.protocols)
-            return (
-                f"{who} may ask DNS, but not over {missing}: "
-                f"an answer that does not fit into UDP is asked for over TCP."
-            )
+            if Protocol.UDP in case.protocols:
+                return f"{who} may ask DNS over TCP, but not over UDP, which is what programs ask over first."
+            return f"{who} may ask DNS, but not over TCP: an answer that does not fit into UDP is asked for over TCP."
         case "PF103":
             address = and_more([format_address(item) for item in dns.resolvers])
             return (
