@@ -12,7 +12,7 @@ from podfence.engine.classes import PodSets, Profile
 from podfence.engine.fail_closed import closed_subject
 from podfence.model.net import Protocol
 from podfence.model.objects import Pod
-from podfence.model.policy import Direction, Peer, PodPeer, Policy, PortName, PortRange, Rule, Tier
+from podfence.model.policy import Action, Direction, Peer, PodPeer, Policy, PortName, PortRange, Rule, Tier
 from podfence.model.snapshot import Snapshot
 
 DNS_PORT = 53
@@ -152,7 +152,8 @@ class Portraits:
 def _precedes(other: Policy, policy: Policy) -> bool:
     """Tell whether another policy may settle what this one speaks of, before it is asked."""
     is_earlier = other.tier is Tier.ADMIN and policy.tier is not Tier.ADMIN
-    return is_earlier and any(other.rules(way) and policy.rules(way) is not None for way in Direction)
+    spoken_of = [way for way in Direction if policy.rules(way) is not None]
+    return is_earlier and any(rule.action is not Action.PASS for way in spoken_of for rule in other.rules(way) or ())
 
 
 def _profile(pod: Pod) -> Profile:

@@ -23,9 +23,22 @@ from podfence.lint.names import Names, pods_text
 from podfence.lint.population import Population
 from podfence.lint.profiles import Profile
 from podfence.manifests.loaded import Identity
-from podfence.model.net import PRIVATE_IPV4, AddressRange, Protocol, intersect, union
+from podfence.model.labels import NAMESPACE_NAME_LABEL
+from podfence.model.net import PRIVATE_IPV4, AddressRange, Protocol, intersect, subtract, union
 from podfence.model.objects import Pod, ServicePort
-from podfence.model.policy import Action, Direction, Policy, PortName, PortRange, Rule, Tier, Unreadable
+from podfence.model.policy import (
+    Action,
+    AddressPeer,
+    Direction,
+    Peer,
+    PodPeer,
+    Policy,
+    PortName,
+    PortRange,
+    Rule,
+    Tier,
+    Unreadable,
+)
 from podfence.model.snapshot import Snapshot
 from podfence.model.surroundings import Surroundings
 
@@ -183,6 +196,31 @@ class Inspection(Population):
         for classes in self.frame.peers_of(rule):
             found |= classes
         return found
+
+    def may_mean(self, rule: Rule, pods: Iterable[Pod]) -> bool:
+        """Tell whether a rule may mean one of some pods, by what the input lacks: pods' addresses, namespaces' labels.
+
+        A block may mean pods of unknown address where it holds a whole range that pods live in. What is sure is told
+        by ``peers``.
+        """
+        return any(self._peer_may_mean(peer, pod) for pod in pods for peer in rule.peers or ())
+
+    def _peer_may_mean(self, peer: Peer, pod: Pod) -> bool:
+        if isinstance(peer, AddressPeer):
+            whole = any(not subtract((pods,), peer.ranges) for pods in self.snapshot.pod_ranges)
+            return whole and not pod.addresses and not pod.host_network
+        if not isinstance(peer, PodPeer) or peer.namespace_selector is None or self.knows_labels_of(pod.namespace):
+            return False
+        named = {NAMESPACE_NAME_LABEL: pod.namespace}
+        unknown = [item for item in peer.namespace_selector.requirements if item.key != NAMESPACE_NAME_LABEL]
+        known = [item for item in peer.namespace_selector.requirements if item.key == NAMESPACE_NAME_LABEL]
+        is_meant = all(item.matches(named) for item in known) and peer.pod_selector.matches(dict(pod.labels))
+        return bool(unknown) and is_meant and not pod.host_network
+
+    def knows_labels_of(self, namespace: str) -> bool:
+        """Tell whether all labels of a namespace are known: the input has it, or the profile says what it is."""
+        assumed = self.profile is not None and self.dns.servers.namespace == namespace
+        return namespace in self.surroundings.declared or assumed
 
     def leaving(self, number: int, protocol: Protocol, port: int) -> int:
         """Give the classes that the egress side of a class lets through on a port."""

@@ -61,7 +61,7 @@ def rules_named(word: str, where: str) -> tuple[Rule, ...]:
 def advice(word: str) -> str:
     """Say what may have been meant by a word that names no rule; one number is as likely as another."""
     similar = similar_rules(word) if not _is_number(word) else []
-    return f"did you mean {similar[0]}?" if similar else "podfence rule lists them all"
+    return f"did you mean {similar[0]}?" if similar else "`podfence rule` lists them all"
 
 
 def _is_number(word: str) -> bool:

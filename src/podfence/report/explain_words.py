@@ -100,7 +100,8 @@ class Teller:
     def _sentence(self, portrait: Portrait, item: RulePortrait, direction: Direction) -> Sentence:
         peers = self._peers(item, named=portrait.has_pods)
         together = peers[0] if len(peers) == 1 else self._say["each_of"]
-        key = f"{item.rule.action.value.casefold()}_{direction.value}"
+        is_last = portrait.policy.tier is Tier.BASELINE and item.rule.action is Action.PASS
+        key = f"{item.rule.action.value.casefold()}{'_last' if is_last else ''}_{direction.value}"
         text = self._say[key].format(peers=together, ports=self._ports(item))
         parts = tuple(peers) if len(peers) > 1 else ()
         return Sentence(text[:1].upper() + text[1:], parts, _position(portrait, item))

@@ -57,6 +57,8 @@ ENGLISH: Final[Phrases] = MappingProxyType(
         "deny_egress": "They may not connect to {peers} on {ports}, whatever comes later.",
         "pass_ingress": "{peers} on {ports}: the NetworkPolicies decide; the rules below are not asked.",
         "pass_egress": "To {peers} on {ports}: the NetworkPolicies decide; the rules below are not asked.",
+        "pass_last_ingress": "{peers} on {ports}: the rules below are not asked, and the default is to allow it.",
+        "pass_last_egress": "To {peers} on {ports}: the rules below are not asked, and the default is to allow it.",
         "each_of": "each of these",
         "or": "Every dash is a peer of its own, and one that matches is enough. With one dash less the namespaces and "
         "the pods would be one peer, and both would have to match.",
@@ -131,6 +133,8 @@ CHINESE: Final[Phrases] = MappingProxyType(
         "deny_egress": "禁止它们通过 {ports} 连接{peers}，后面的规则不能改变。",
         "pass_ingress": "{peers}通过 {ports} 的连接交给 NetworkPolicy 决定，不再询问下面的规则。",
         "pass_egress": "通过 {ports} 去往{peers}的连接交给 NetworkPolicy 决定，不再询问下面的规则。",
+        "pass_last_ingress": "{peers}通过 {ports} 的连接不再询问下面的规则，按默认动作允许。",
+        "pass_last_egress": "通过 {ports} 去往{peers}的连接不再询问下面的规则，按默认动作允许。",
         "each_of": "以下每一项",
         "or": "每个短横线是一个独立的对端，匹配其中一个就够了（或）。"
         "少写一个短横线，命名空间和 Pod 就成为同一个对端，必须同时匹配（与）。",

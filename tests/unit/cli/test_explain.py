@@ -156,3 +156,17 @@ def test_the_admin_tier_is_not_named_where_it_says_nothing_about_the_direction(
 ) -> None:
     told = explained(capsys, tmp_path, policy(f"{{{WEB}, policyTypes: [Ingress]}}") + GUARD, "--policy", "shop/web")
     assert "Admin tier" not in told
+
+
+def test_a_pass_in_the_last_tier_ends_in_the_default(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = GUARD.replace("Admin", "Baseline").replace("Deny", "Pass")
+    told = explained(capsys, tmp_path, text)
+    assert "the rules below are not asked, and the default is to allow it." in told
+    assert "the NetworkPolicies decide" not in told
+
+
+def test_an_admin_policy_that_only_passes_on_overrules_nobody(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = policy(f"{{{WEB}, policyTypes: [Egress]}}") + GUARD.replace("Deny", "Pass")
+    assert "is settled" not in explained(capsys, tmp_path, text, "--policy", "shop/web")

@@ -123,3 +123,41 @@ def test_the_fix_of_a_rule_leaves_the_faults_of_other_rules_alone() -> None:
     assert {change.path for change in label.changes} == set()
     (label,) = [item for item in found(SHOP) if item.rule == "PF130"]
     assert {change.path for change in label.changes} == {"spec.ingress[0].from[0].namespaceSelector"}
+
+
+REFUSED = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec: {containers: [{name: c}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: cart, namespace: shop, labels: {app: cart}}
+spec: {containers: [{name: c}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: 7}
+  policyTypes: [Ingress, Egress]
+  ingress: [{from: [{podSelector: {}}], ports: [{port: 80}]}]
+  egress:
+  - {to: [{ipBlock: {cidr: 192.0.2.0/24}}], ports: [{port: 443}]}
+  - {to: [{podSelector: {}}], ports: [{port: 80}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: all, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  policyTypes: [Egress]
+  egress:
+  - {to: [{podSelector: {matchLabels: {app: cart}}}], ports: [{port: 80}]}
+"""
+
+
+def test_a_policy_that_the_api_server_refuses_is_not_blamed_for_the_mesh() -> None:
+    rules = {(item.rule, str(item.ref)) for item in found(REFUSED, "ambient")}
+    assert {ref for rule, ref in rules if rule == "PF150"} == {"shop/all"}

@@ -83,7 +83,7 @@ DNS_ONLY_UDP = warning(
     "dns-only-udp",
     what="Pods may ask DNS over UDP and not over TCP, or the other way round.",
     why="An answer that does not fit into a UDP packet is asked for again over TCP. Long answers (many addresses, "
-    "signed zones) then fail, and only those.",
+    "signed zones) then fail, and only those. Without UDP every lookup fails, and the severity is error.",
     example=documents(_API, _DB, _coredns(), network_policy(_TO_DB + _TO_DNS + _UDP, _META)),
     fix=documents(_API, _DB, _coredns(), network_policy(_TO_DB + _DNS, _META)),
 )

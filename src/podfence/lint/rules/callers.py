@@ -210,11 +210,14 @@ def metrics_scrape(inspection: Inspection) -> Iterator[Found]:
 
 def _scraped(inspection: Inspection, number: int, port: int, clients: list[int]) -> bool:
     """Tell whether a scraper may come in; where none is known, whether anybody from elsewhere may."""
-    if clients:
-        return any(inspection.lets_in(client, number, Protocol.TCP, port) for client in clients)
     pods = inspection.members[number]
-    return any(
-        speaks_of(placed.rule, Protocol.TCP, port, pods) for placed in inspection.accepts(number, Direction.INGRESS)
+    accepts = inspection.accepts(number, Direction.INGRESS)
+    rules = [placed.rule for placed in accepts if speaks_of(placed.rule, Protocol.TCP, port, pods)]
+    if not clients:
+        return bool(rules)
+    known = inspection.pods(bitset.make(clients))
+    return any(inspection.lets_in(client, number, Protocol.TCP, port) for client in clients) or any(
+        inspection.may_mean(rule, known) for rule in rules
     )
 
 

@@ -99,19 +99,32 @@ def _case(inspection: Inspection, number: int, own: tuple[int, ...] | None) -> _
 def _known_case(inspection: Inspection, number: int) -> _Case | None:
     dns = inspection.dns
     servers, resolvers = _answering(inspection)
-    to_pods = tuple(p for p in _BOTH if inspection.leaving(number, p, dns.port) & servers)
+    to_pods = tuple(
+        p for p in _BOTH if inspection.leaving(number, p, dns.port) & servers or _may_ask(inspection, number, p)
+    )
     to_resolvers = tuple(p for p in _BOTH if inspection.leaving(number, p, 53) & resolvers)
     if resolvers and Protocol.UDP not in to_resolvers:
         return _Case(DNS_NODE_LOCAL, Severity.WARNING) if to_pods else _forgotten(inspection, number)
     reached = to_resolvers if resolvers else to_pods
     if reached:
         missing = tuple(p for p in _BOTH if p not in reached)
-        return _Case(DNS_ONLY_UDP, Severity.WARNING, missing) if missing else None
+        severity = Severity.ERROR if Protocol.UDP in missing else Severity.WARNING
+        return _Case(DNS_ONLY_UDP, severity, missing) if missing else None
     if any(inspection.leaving(number, p, 53) & servers for p in _BOTH):
         return _Case(DNS_PORT, Severity.ERROR)
     if _names_service_address(inspection, number):
         return _Case(DNS_SERVICE_ADDRESS, Severity.ERROR)
     return _forgotten(inspection, number)
+
+
+def _may_ask(inspection: Inspection, number: int, protocol: Protocol) -> bool:
+    """Tell whether a class may reach the DNS pods by what the input does not tell."""
+    dns = inspection.dns
+    return any(
+        inspection.may_mean(placed.rule, dns.pods)
+        for placed in inspection.accepts(number, Direction.EGRESS)
+        if speaks_of(placed.rule, protocol, dns.port, dns.pods)
+    )
 
 
 def _forgotten(inspection: Inspection, number: int) -> _Case:
@@ -238,7 +251,7 @@ def dns(inspection: Inspection, wanted: Rule) -> Iterator[Found]:
                 policy.ref,
                 "spec.egress" if policy.egress else "spec",
                 _message(inspection, group),
-                felt="" if case.severity is Severity.INFO else _FELT[case.rule.id],
+                felt=_felt(case),
                 hint=_hint(inspection, case),
                 mends=_mends(inspection, case, policy),
                 severity=case.severity,
@@ -254,6 +267,13 @@ _FELT = {
 }
 
 
+def _felt(case: _Case) -> str:
+    if case.severity is Severity.INFO:
+        return ""
+    without_udp = case.rule is DNS_ONLY_UDP and Protocol.UDP in case.protocols
+    return "every hostname lookup times out." if without_udp else _FELT[case.rule.id]
+
+
 def _message(inspection: Inspection, group: _Group) -> str:
     case, policy, numbers = group.case, group.policy, group.numbers
     who = pods_text(sorted(group.pods, key=lambda pod: (pod.namespace, pod.name)))
@@ -263,11 +283,9 @@ def _message(inspection: Inspection, group: _Group) -> str:
     verb = "is" if is_one(group.pods) else "are"
     match case.rule.id:
         case "PF102":
-            missing = " and ".join(protocol.value for protocol in case.protocols)
-            return (
-                f"{who} may ask DNS, but not over {missing}: "
-                f"an answer that does not fit into UDP is asked for over TCP."
-            )
+            if Protocol.UDP in case.protocols:
+                return f"{who} may ask DNS over TCP, but not over UDP, which is what programs ask over first."
+            return f"{who} may ask DNS, but not over TCP: an answer that does not fit into UDP is asked for over TCP."
         case "PF103":
             address = and_more([format_address(item) for item in dns.resolvers])
             return (

@@ -223,7 +223,12 @@ def one_side_only(inspection: Inspection) -> Iterator[Found]:
             if not isinstance(peer, PodPeer) or not peer.pod_selector.requirements:
                 continue
             far = inspection.frame.classes.select(peer) & inspection.known
-            if near and far and not _connects(inspection, placed, near, far):
+            if (
+                near
+                and far
+                and not _connects(inspection, placed, near, far)
+                and not _may(inspection, placed, near, far)
+            ):
                 yield _one_side(inspection, placed, index, near, far)
 
 
@@ -240,6 +245,17 @@ def _connects(inspection: Inspection, placed: Placed, near: int, far: int) -> bo
                 if both & ~(1 << source) or (both and inspection.frame.classes.sizes[source] > 1):
                     return True
     return not any(destinations & among for _, among in pieces) or sources == destinations
+
+
+def _may(inspection: Inspection, placed: Placed, near: int, far: int) -> bool:
+    """Tell whether the far side may let the near one through by what the input does not tell."""
+    other = Direction.INGRESS if placed.direction is Direction.EGRESS else Direction.EGRESS
+    pods = inspection.pods(near)
+    return any(
+        inspection.may_mean(accepting.rule, pods)
+        for number in bitset.members(far)
+        for accepting in inspection.accepts(number, other)
+    )
 
 
 def _one_side(inspection: Inspection, placed: Placed, index: int, near: int, far: int) -> Found:

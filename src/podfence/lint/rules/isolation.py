@@ -133,13 +133,16 @@ def backend_cut_off(inspection: Inspection) -> Iterator[Found]:
 def _is_served(inspection: Inspection, exposure: Exposure, number: int) -> bool:
     """Tell whether requests may come in: from the controllers where they are known, else from anywhere at all."""
     protocol, port = exposure.protocol, exposure.port
-    if exposure.controllers:
-        return any(inspection.lets_in(source, number, protocol, port) for source in exposure.controllers)
     rules = [
         placed.rule
         for placed in inspection.accepts(number, Direction.INGRESS)
         if speaks_of(placed.rule, protocol, port, inspection.members[number])
     ]
+    if exposure.controllers:
+        known = [pod for source in exposure.controllers for pod in inspection.members[source]]
+        return any(inspection.lets_in(source, number, protocol, port) for source in exposure.controllers) or any(
+            inspection.may_mean(rule, known) for rule in rules
+        )
     return any(not exposure.direct or _from_outside(rule) for rule in rules)
 
 

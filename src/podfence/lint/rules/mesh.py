@@ -121,6 +121,8 @@ def _cut_off(inspection: Inspection, cut: _Cut, direction: Direction, ports: int
 
 def _rules_for(inspection: Inspection, policy: Policy, direction: Direction, others: int) -> list[Rule]:
     """List the rules that should hold the tunnel's port: those that name the other pods, else those for everybody."""
+    if policy.ref.identity in inspection.refused:
+        return []
     rules = [
         rule
         for rule in readable_rules(policy, direction)

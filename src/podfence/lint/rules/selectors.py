@@ -48,7 +48,7 @@ def namespace_label(inspection: Inspection) -> Iterator[Found]:
 
 def _meant(inspection: Inspection, selector: Selector) -> list[str]:
     """Name the namespaces that a selector's values are like, if all labels of theirs are known."""
-    there = sorted(name for name in inspection.namespaces if _labels_known(inspection, name))
+    there = sorted(name for name in inspection.namespaces if inspection.knows_labels_of(name))
     values = [value for item in selector.requirements if item.operator is Operator.IN for value in item.values]
     exact = [value for value in values if value in there]
     if exact:
@@ -57,11 +57,6 @@ def _meant(inspection: Inspection, selector: Selector) -> list[str]:
     if not named:
         return []
     return [close for value in values for close in difflib.get_close_matches(value, there, n=1, cutoff=0.75)]
-
-
-def _labels_known(inspection: Inspection, name: str) -> bool:
-    assumed = inspection.profile is not None and inspection.dns.servers.namespace == name
-    return name in inspection.surroundings.declared or assumed
 
 
 def _wrong_label(inspection: Inspection, placed: Placed, index: int, selector: Selector, meant: list[str]) -> Found:
