@@ -109,6 +109,20 @@ def test_who_else_gets_in_is_named(capsys: pytest.CaptureFixture[str], tmp_path:
     assert "nobody else should reach shop/cart 7070, but can: 203.0.113.0/24" in text
 
 
+@pytest.mark.parametrize("block", ["0.0.0.0/0", "203.0.113.0/25", "203.0.113.0/24", "203.0.112.0/23"])
+def test_a_block_is_denied_only_if_all_of_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path, block: str) -> None:
+    tests = f"- {{from: [{block}], to: [shop/cart], ports: [7070], expect: deny}}\n"
+    code, text, _ = run(capsys, tmp_path, tests)
+    assert code == 1
+    assert f"{block} → shop/cart TCP 7070: allowed, expected denied" in text
+    assert "all" not in re.findall(r"Note +(\w+)", text)
+
+
+def test_a_block_of_which_nothing_is_allowed_is_denied(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    tests = "- {from: [203.0.112.0/24], to: [shop/cart], ports: [7070], expect: deny}\n"
+    assert run(capsys, tmp_path, tests)[0] == 0
+
+
 def test_why_one_of_the_others_gets_in_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     tests = "- {from: [shop/front], to: [shop/cart], ports: [7070], expect: allow, only: true}\n"
     text = run(capsys, tmp_path, tests)[1]
