@@ -20,7 +20,7 @@ from podfence.engine.endpoints import Endpoint, Grouping
 from podfence.engine.explanation import Explanation, explain_answer
 from podfence.engine.focus import Focus
 from podfence.engine.judge import Outside, Party
-from podfence.engine.question import Answer, Asked, about, judge_pair, pairs_of, parse_port, ports_at
+from podfence.engine.question import Answer, Asked, about, judge_pair, may_connect, pairs_of, parse_port, ports_at
 from podfence.engine.resolve import Resolved, resolve
 from podfence.engine.vocabulary import Vocabulary
 from podfence.model.assertion import Assertion
@@ -109,7 +109,7 @@ class Examiner:
         for pair in pairs:
             narrow = about(near, pair)
             verdict = judge_pair(narrow, pair)
-            if verdict.allowed is not expected:
+            if verdict.allowed is not expected or (not expected and may_connect(narrow, pair)):
                 told = pairs if expected else (pair,)  # of the others nothing is known when one is allowed
                 found = explain_answer(source, destination, port, Answer(verdict, pair, told, narrow))
                 return Flaw(source.display, destination.display, str(port), found)

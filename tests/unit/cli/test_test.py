@@ -123,6 +123,18 @@ def test_a_block_of_which_nothing_is_allowed_is_denied(capsys: pytest.CaptureFix
     assert run(capsys, tmp_path, tests)[0] == 0
 
 
+def test_what_hangs_on_an_unknown_address_is_not_held_to_be_denied(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    block = CLUSTER.replace("203.0.113.0/24", "10.0.0.0/8")
+    tests = "- {from: [ops/tools], to: [shop/cart], ports: [7070], expect: deny}\n"
+    code, text, _ = run(capsys, tmp_path, tests, cluster=block)
+    assert code == 1
+    assert "ops/tools → shop/cart TCP 7070: perhaps allowed, expected denied" in text
+    assert "it depends on the address of tools" in text
+    assert run(capsys, tmp_path, tests, "--pod-cidr", "172.16.0.0/12", cluster=block)[0] == 0
+
+
 def test_why_one_of_the_others_gets_in_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     tests = "- {from: [shop/front], to: [shop/cart], ports: [7070], expect: allow, only: true}\n"
     text = run(capsys, tmp_path, tests)[1]
