@@ -228,3 +228,11 @@ def test_the_schema_knows_the_fields_that_are_read() -> None:
     schema = json.loads(SCHEMA.read_text("utf-8"))
     assert tuple(schema["properties"]) == TOP_FIELDS
     assert tuple(schema["properties"]["tests"]["items"]["properties"]) == TEST_FIELDS
+
+
+def test_no_file_is_written_where_nothing_is_isolated(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "pods.yaml").write_text(CLUSTER.rsplit("---", 1)[0], "utf-8")
+    assert main(["test", "--init", "--against", str(tmp_path / "pods.yaml")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("podfence: no test to write: ")
