@@ -11,6 +11,7 @@ import click
 from podfence.cli.options import Output, max_memory, outputs, pod_cidr, talk, write_outputs
 from podfence.cli.progress import Progress
 from podfence.cli.settings import is_excluded
+from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
     from podfence.engine.difference import Difference
@@ -75,6 +76,8 @@ def command(
         progress.step("reading")
         reader = _Reader(namespace, pod_cidrs, quiet=quiet, verbose=verbose)
         before, after = (reader.read(side, strict=strict) for side in (old, new))
+        if not before.objects and not after.objects:
+            raise PodfenceError(f"no Kubernetes objects in {old} and {new}: nothing to compare")
         progress.step("comparing")
         joint = join(before.snapshot, after.snapshot, memory_limit(max_memory))
         changes = difference(joint, Grouping(by))

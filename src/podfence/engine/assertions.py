@@ -13,19 +13,19 @@ from operator import or_
 
 import msgspec
 
-from podfence.engine.atoms import PortAtoms
+from podfence.engine.atoms import AddressAtoms, PortAtoms
 from podfence.engine.connectivity import Connectivity
 from podfence.engine.directory import Directory
 from podfence.engine.endpoints import Endpoint, Grouping
 from podfence.engine.explanation import Explanation, explain_answer
 from podfence.engine.focus import Focus
 from podfence.engine.judge import Outside, Party
-from podfence.engine.question import Answer, Asked, about, judge_pair, pairs_of, parse_port, ports_at
+from podfence.engine.question import Answer, Asked, about, judge_pair, may_connect, pairs_of, parse_port, ports_at
 from podfence.engine.resolve import Resolved, resolve
 from podfence.engine.vocabulary import Vocabulary
 from podfence.model.assertion import Assertion
 from podfence.model.error import PodfenceError
-from podfence.model.net import AddressRange, Protocol, format_address, subtract
+from podfence.model.net import AddressRange, Protocol, format_address, intersect, subtract
 from podfence.model.snapshot import Snapshot
 
 
@@ -101,14 +101,17 @@ class Examiner:
         return [Asked(protocol, first) for protocol, first, _ in atoms]
 
     def _flaw(self, source: Resolved, destination: Resolved, port: Asked, *, expected: bool) -> Flaw | None:
-        """Find the first pair that is not as expected."""
+        """Find the first pair that is not as expected; a block is denied only if every address in it is."""
         near = self._directory.near((*source.parties, *destination.parties))
+        if not expected:
+            source, destination = (_cut(end, near) for end in (source, destination))
         pairs = tuple(pairs_of(self._directory, near, source, destination, port))
         for pair in pairs:
             narrow = about(near, pair)
             verdict = judge_pair(narrow, pair)
-            if verdict.allowed is not expected:
-                found = explain_answer(source, destination, port, Answer(verdict, pair, pairs, narrow))
+            if verdict.allowed is not expected or (not expected and may_connect(narrow, pair)):
+                told = pairs if expected else (pair,)  # of the others nothing is known when one is allowed
+                found = explain_answer(source, destination, port, Answer(verdict, pair, told, narrow))
                 return Flaw(source.display, destination.display, str(port), found)
         return None
 
@@ -196,6 +199,21 @@ class _Map:
             for number, mask in outgoing:
                 if number in numbers and number != source:
                     yield source, number, mask
+
+
+def _cut(end: Resolved, near: Snapshot) -> Resolved:
+    """Cut blocks of addresses into pieces that every policy takes for one."""
+    if not any(isinstance(party, Outside) for party in end.parties):
+        return end
+    pieces = AddressAtoms(list(Vocabulary(near.policies).blocks)).atoms
+    parties: list[Party] = []
+    for party in end.parties:
+        if isinstance(party, Outside):
+            found = (intersect(party.ranges, piece.ranges) for piece in pieces)
+            parties.extend(Outside(ranges) for ranges in found if ranges)
+        else:
+            parties.append(party)
+    return msgspec.structs.replace(end, parties=tuple(parties))
 
 
 def _ranges(party: Party) -> tuple[AddressRange, ...]:

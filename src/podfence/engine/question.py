@@ -153,13 +153,23 @@ def judge_pair(near: Snapshot, pair: Pair) -> Verdict:
 
     A side is denied if it is for any address of the other end, even if the first denial was found elsewhere.
     """
-    snapshot = near.with_policies(map(_accepting_all, near.policies)) if pair.hairpin else near
+    snapshot = _seen_by(near, pair)
     verdict = _judge(snapshot, pair)
     if not verdict.allowed and verdict.egress.allowed != verdict.ingress.allowed:
         verdict = _with_other_side(snapshot, pair, verdict)
     if not pair.hairpin:
         return verdict
     return msgspec.structs.replace(verdict, egress=_by_itself(verdict.egress), ingress=_by_itself(verdict.ingress))
+
+
+def may_connect(near: Snapshot, pair: Pair) -> bool:
+    """Tell whether a pair connects for some of the addresses that its ends can have."""
+    verdict = _judge(_seen_by(near, pair), pair)
+    return verdict.allowed or bool(verdict.depends)
+
+
+def _seen_by(near: Snapshot, pair: Pair) -> Snapshot:
+    return near.with_policies(map(_accepting_all, near.policies)) if pair.hairpin else near
 
 
 def _judge(snapshot: Snapshot, pair: Pair) -> Verdict:

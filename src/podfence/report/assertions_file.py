@@ -17,6 +17,7 @@ from podfence.engine.connectivity import Connectivity
 from podfence.engine.endpoints import Endpoint
 from podfence.engine.excerpt import Excerpt
 from podfence.manifests.assertions import API_VERSION, KIND
+from podfence.model.error import PodfenceError
 from podfence.model.net import GLOBAL_IPV4, Protocol, subtract
 from podfence.model.policy import PortRange
 from podfence.report.addresses import blocks
@@ -32,7 +33,10 @@ kind: {KIND}
 
 
 def assertions_file(connectivity: Connectivity) -> str:
-    """Write a test for each isolated endpoint and each set of sources, in order of the endpoints."""
+    """Write a test for each isolated endpoint and each set of sources, in order of the endpoints.
+
+    Raises ``PodfenceError`` where no endpoint is isolated: a file without tests could not be read.
+    """
     entering = incoming(Excerpt(connectivity)).entering
     tests = [
         test
@@ -40,6 +44,8 @@ def assertions_file(connectivity: Connectivity) -> str:
         if endpoint.ingress_isolated
         for test in _tests(connectivity, endpoint, entering.get(number, {}))
     ]
+    if not tests:
+        raise PodfenceError("no test to write: no NetworkPolicy isolates anybody for ingress")
     return _HEAD + yaml.safe_dump({"tests": tests}, sort_keys=False, allow_unicode=True, width=100)
 
 

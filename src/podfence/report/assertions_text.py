@@ -58,5 +58,6 @@ def flaw_text(flaw: Flaw, *, expected: bool) -> str:
         return (
             f"nobody else should reach {flaw.destination} {flaw.port}, but can: {', '.join(names[:_MOST_OTHERS])}{more}"
         )
-    was = "denied, expected allowed" if expected else "allowed, expected denied"
+    unsure = flaw.explanation is not None and not expected and not flaw.explanation.verdict.allowed
+    was = "denied, expected allowed" if expected else f"{'perhaps ' * unsure}allowed, expected denied"
     return f"{flaw.source} → {flaw.destination} {flaw.port}: {was}"

@@ -224,3 +224,10 @@ def test_markdown_is_a_table_with_the_sentence_first(capsys: pytest.CaptureFixtu
     text = run(capsys, tmp_path, policy(FROM_FRONT), policy(FROM_FRONT + FROM_BLOCK), "-o", "md")[1]
     assert text.startswith("**1 connection opens. 1 of those that open is from outside the cluster.**\n\n| | from |")
     assert "| opens | outside 203.0.113.0/24 | shop/cart | TCP 80-83 | cart modified" in text
+
+
+def test_two_sides_without_objects_are_no_answer(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    assert main(["diff", str(tmp_path / "old"), str(tmp_path / "new")]) == 2
+    assert "nothing to compare" in capsys.readouterr().err

@@ -109,6 +109,32 @@ def test_who_else_gets_in_is_named(capsys: pytest.CaptureFixture[str], tmp_path:
     assert "nobody else should reach shop/cart 7070, but can: 203.0.113.0/24" in text
 
 
+@pytest.mark.parametrize("block", ["0.0.0.0/0", "203.0.113.0/25", "203.0.113.0/24", "203.0.112.0/23"])
+def test_a_block_is_denied_only_if_all_of_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path, block: str) -> None:
+    tests = f"- {{from: [{block}], to: [shop/cart], ports: [7070], expect: deny}}\n"
+    code, text, _ = run(capsys, tmp_path, tests)
+    assert code == 1
+    assert f"{block} → shop/cart TCP 7070: allowed, expected denied" in text
+    assert "all" not in re.findall(r"Note +(\w+)", text)
+
+
+def test_a_block_of_which_nothing_is_allowed_is_denied(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    tests = "- {from: [203.0.112.0/24], to: [shop/cart], ports: [7070], expect: deny}\n"
+    assert run(capsys, tmp_path, tests)[0] == 0
+
+
+def test_what_hangs_on_an_unknown_address_is_not_held_to_be_denied(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    block = CLUSTER.replace("203.0.113.0/24", "10.0.0.0/8")
+    tests = "- {from: [ops/tools], to: [shop/cart], ports: [7070], expect: deny}\n"
+    code, text, _ = run(capsys, tmp_path, tests, cluster=block)
+    assert code == 1
+    assert "ops/tools → shop/cart TCP 7070: perhaps allowed, expected denied" in text
+    assert "it depends on the address of tools" in text
+    assert run(capsys, tmp_path, tests, "--pod-cidr", "172.16.0.0/12", cluster=block)[0] == 0
+
+
 def test_why_one_of_the_others_gets_in_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     tests = "- {from: [shop/front], to: [shop/cart], ports: [7070], expect: allow, only: true}\n"
     text = run(capsys, tmp_path, tests)[1]
@@ -202,3 +228,11 @@ def test_the_schema_knows_the_fields_that_are_read() -> None:
     schema = json.loads(SCHEMA.read_text("utf-8"))
     assert tuple(schema["properties"]) == TOP_FIELDS
     assert tuple(schema["properties"]["tests"]["items"]["properties"]) == TEST_FIELDS
+
+
+def test_no_file_is_written_where_nothing_is_isolated(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "pods.yaml").write_text(CLUSTER.rsplit("---", 1)[0], "utf-8")
+    assert main(["test", "--init", "--against", str(tmp_path / "pods.yaml")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("podfence: no test to write: ")

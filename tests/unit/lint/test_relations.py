@@ -161,3 +161,31 @@ spec:
 def test_a_policy_that_the_api_server_refuses_is_not_blamed_for_the_mesh() -> None:
     rules = {(item.rule, str(item.ref)) for item in found(REFUSED, "ambient")}
     assert {ref for rule, ref in rules if rule == "PF150"} == {"shop/all"}
+
+
+PARTS = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: parts, labels: {app: parts-application-controller}}
+spec: {containers: [{name: c}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b, namespace: parts, labels: {app: parts-server}}
+spec: {containers: [{name: c}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: b, namespace: parts}
+spec:
+  podSelector: {matchLabels: {app: parts-server}}
+  ingress:
+  - from:
+    - podSelector: {matchLabels: {app: parts-notifications-controller}}
+    - podSelector: {matchLabels: {app: parts-application-controller}}
+"""
+
+
+def test_nobody_is_suggested_who_is_named_beside_already() -> None:
+    hints = [item.hint for text in (PARTS, PARTS.rsplit("\n", 2)[0]) for item in found(text) if item.rule == "PF251"]
+    assert hints == ["", "did you mean app: parts-application-controller?"]

@@ -274,6 +274,12 @@ def _felt(case: _Case) -> str:
     return "every hostname lookup times out." if without_udp else _FELT[case.rule.id]
 
 
+_MISSING = {
+    True: "UDP, which is what programs ask over first",
+    False: "TCP: an answer that does not fit into UDP is asked for over TCP",
+}
+
+
 def _message(inspection: Inspection, group: _Group) -> str:
     case, policy, numbers = group.case, group.policy, group.numbers
     who = pods_text(sorted(group.pods, key=lambda pod: (pod.namespace, pod.name)))
@@ -283,9 +289,7 @@ def _message(inspection: Inspection, group: _Group) -> str:
     verb = "is" if is_one(group.pods) else "are"
     match case.rule.id:
         case "PF102":
-            if Protocol.UDP in case.protocols:
-                return f"{who} may ask DNS over TCP, but not over UDP, which is what programs ask over first."
-            return f"{who} may ask DNS, but not over TCP: an answer that does not fit into UDP is asked for over TCP."
+            return f"{who} may ask DNS, but not over {_MISSING[Protocol.UDP in case.protocols]}."
         case "PF103":
             address = and_more([format_address(item) for item in dns.resolvers])
             return (

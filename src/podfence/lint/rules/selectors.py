@@ -141,7 +141,9 @@ def _no_pod(inspection: Inspection, placed: Placed, index: int, peer: PodPeer) -
     known = [name for name in spaces if inspection.pods_in.get(name)]
     if not known or len(known) < len(spaces):
         return
-    close = nearest(peer.pod_selector, _labels_in(inspection, known))
+    named = [other for other in placed.rule.peers or () if other is not peer and isinstance(other, PodPeer)]
+    free = (labels for labels in _labels_in(inspection, known) if not _is_named(labels, named))
+    close = nearest(peer.pod_selector, free)
     if close is None and not all(map(inspection.is_complete, known)):
         return
     path = f"{placed.rule.path}.{placed.rule.peers_field}[{index}]"
@@ -162,6 +164,11 @@ def _no_pod(inspection: Inspection, placed: Placed, index: int, peer: PodPeer) -
         mends=mends,
         severity=Severity.INFO if mild else None,
     )
+
+
+def _is_named(labels: Labels, peers: list[PodPeer]) -> bool:
+    """Tell whether a peer asks for such labels already, so that another one does not mean them."""
+    return any(peer.pod_selector.matches(dict(labels)) for peer in peers)
 
 
 def _elsewhere(inspection: Inspection, peer: PodPeer) -> str:
