@@ -154,10 +154,10 @@ def test_kubectl_apply_goes_on_where_up_has_applied(whole: Whole, tmp_path: Path
 
 
 def test_a_lab_is_named_where_manifests_are(whole: Whole) -> None:
-    whole.apply_text(SHOP + "---\n" + DENY)
+    whole.apply_text((SHOP + "---\n" + DENY).replace("shop", "named"))
     name = f"lab:{whole.folder.name}"
-    assert whole.podfence("why", "shop/client", "shop/web", "80", name).stdout.startswith("DENIED")
-    assert "shop" in whole.podfence("map", name).stdout
+    assert whole.podfence("why", "named/client", "named/web", "80", name).stdout.startswith("DENIED")
+    assert "named" in whole.podfence("map", name).stdout
     assert whole.podfence("check", name, "--select", "PF001").returncode == 0
     assert "no lab 'nobody' runs" in whole.podfence("map", "lab:nobody").stderr
 

@@ -184,6 +184,21 @@ async def upstream(query: dns.message.Message) -> dns.message.Message:
     return await asyncio.to_thread(outside, query)
 
 
+def sockets_of_one_port() -> tuple[socket.socket, socket.socket]:
+    """Open both at a port that nobody has for either."""
+    for _ in range(100):
+        streams = socket.create_server(("127.0.0.1", 0))
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            datagrams.bind(streams.getsockname())
+        except OSError:
+            streams.close()
+            datagrams.close()
+        else:
+            return datagrams, streams
+    raise AssertionError("no port is free for both")
+
+
 async def connect(address: str, port: int, protocol: str) -> socket.socket:
     opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if protocol == "UDP" else socket.SOCK_STREAM)
     opened.setblocking(False)
@@ -223,10 +238,9 @@ def test_no_answer_from_outside_is_a_failure_and_no_outside_a_refusal(zone: Clus
 
 def test_both_transports_serve_on_the_sockets_they_are_given(zone: ClusterZone) -> None:
     async def story() -> None:
-        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        datagrams.bind(("127.0.0.1", 0))
+        datagrams, streams = sockets_of_one_port()
         port = datagrams.getsockname()[1]
-        serving = asyncio.create_task(DnsServer(zone).serve([datagrams], [socket.create_server(("127.0.0.1", port))]))
+        serving = asyncio.create_task(DnsServer(zone).serve([datagrams], [streams]))
         query = dns.message.make_query("web.shop.svc.cluster.local.", "A")
         over_udp = await dns.asyncquery.udp(query, "127.0.0.1", 10, port)
         over_tcp = await dns.asyncquery.tcp(query, "127.0.0.1", 10, port)
@@ -246,10 +260,9 @@ def test_a_cut_answer_is_asked_for_again_as_a_stream() -> None:
     many = cluster_zone([service("many", clusterIP="None")], [a_slice("many", *endpoints)], ["shop"], [])
 
     async def story() -> dns.message.Message:
-        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        datagrams.bind(("127.0.0.1", 0))
+        datagrams, streams = sockets_of_one_port()
         port = datagrams.getsockname()[1]
-        serving = asyncio.create_task(DnsServer(many).serve([datagrams], [socket.create_server(("127.0.0.1", port))]))
+        serving = asyncio.create_task(DnsServer(many).serve([datagrams], [streams]))
         query = dns.message.make_query("many.shop.svc.cluster.local.", "A", use_edns=0)
         try:
             return await ask_servers(["127.0.0.1"], connect, port)(query)
