@@ -186,10 +186,12 @@ def _run(options: AgentOptions, places: Places) -> int:
     import asyncio
 
     from podfence.agent.agent import refuse_unfit_host, run_agent
+    from podfence.agent.heap import keep_one_heap
     from podfence.agent.parts import make_parts
     from podfence.cli.live import chosen
 
     _require_root()
+    keep_one_heap()
     gc.enable()  # switched off for commands that end soon
     parts = make_parts(options, chosen())
     refuse_unfit_host(parts)
