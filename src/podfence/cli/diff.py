@@ -62,7 +62,8 @@ def command(
 
     OLD and NEW are files, folders, - for standard input, git:REVISION:PATH, live[:CONTEXT] or lab[:NAME]. What counts
     is what policies mean: another name, order or spelling is no difference. Connections of endpoints that are on one
-    side only are left out; those endpoints are named. Exit codes: 0 no difference, 1 a difference, 2 no answer.
+    side only are left out; those endpoints are named. Pods that neither side holds are not compared: give all that a
+    policy may be about. Exit codes: 0 no difference, 1 a difference, 2 no answer.
     """
     from podfence.cli.memory import memory_limit
     from podfence.engine.difference import difference
@@ -83,10 +84,26 @@ def command(
         changes = difference(joint, Grouping(by))
         progress.step("finding causes")
         found = entries(changes)
+    if not quiet:
+        _say_without_effect(changes, found)
     if expect is not None:
         return _expected(expect, changes, found, quiet=quiet)
     _write(changes, found, outputs, color, Grouping(by))
     return 0 if changes.is_empty else 1
+
+
+def _say_without_effect(changes: Difference, found: Iterable[Entry]) -> None:
+    """Say which changed policies show in no connection: what they mean for pods not in the input is not known."""
+    from podfence.report.diff_entries import without_effect
+
+    silent = without_effect(changes, found)
+    if silent:
+        names = ", ".join(map(str, silent[:_MOST_NAMED])) + (" …" if len(silent) > _MOST_NAMED else "")
+        verb = "policy changes" if len(silent) == 1 else "policies change"
+        print(
+            f"{len(silent):,} {verb} nothing between the pods of the input (no others are compared): {names}",
+            file=sys.stderr,
+        )
 
 
 class _Reader:
@@ -149,13 +166,14 @@ def _expected(expect: str, changes: Difference, found: Iterable[Entry], *, quiet
     came = [*(changes.added if more else ()), *(changes.removed if less else ())]
     if shown is None and not came:
         if not quiet:
-            click.echo(f"YES  NEW is {_RELATIONS[expect]} OLD.")
+            click.echo(f"YES  NEW is {_RELATIONS[expect]} OLD, for the pods of the input.")
         return 0
     reason = witness(shown, names) if shown is not None else f"{came[0].id} is on one side only"
     click.echo(f"NO  NEW is not {_RELATIONS[expect]} OLD: {reason}.")
     return 1
 
 
+_MOST_NAMED = 5
 _RELATIONS = {"equal": "equal to", "narrower": "equal to or narrower than", "wider": "equal to or wider than"}
 
 

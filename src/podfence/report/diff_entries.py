@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from podfence.engine.causes import Cause, Causes
+from podfence.engine.causes import Cause, Causes, changed_policies
 from podfence.engine.difference import Difference, Link
 from podfence.engine.endpoints import Endpoint
 from podfence.model.net import ALL_ADDRESSES, subtract
+from podfence.model.objects import ObjectRef
 from podfence.model.policy import PortRange
 from podfence.model.source import Position
 from podfence.report.addresses import ranges_text
@@ -52,6 +53,18 @@ def entries(difference: Difference) -> list[Entry]:
     found = [entry(link, opened=True) for link in difference.opened]
     found += [entry(link, opened=False) for link in difference.closed]
     return sorted(found, key=lambda item: item.risk)
+
+
+def without_effect(difference: Difference, found: Iterable[Entry]) -> list[ObjectRef]:
+    """List the policies that changed and caused nothing of what was found, in order of their names.
+
+    They may be the same in other words, or speak of pods that neither side holds: those are not compared.
+    """
+    before, after = difference.joint.before.snapshot, difference.joint.after.snapshot
+    changed = changed_policies(before, after)
+    blamed = {cause.ref.identity for entry in found for cause in entry.causes}
+    refs = {policy.ref.identity: policy.ref for policy in (*before.policies, *after.policies)}
+    return [refs[identity] for identity in sorted(changed.keys() - blamed, key=str)]
 
 
 class Names:

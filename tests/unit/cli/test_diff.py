@@ -231,3 +231,30 @@ def test_two_sides_without_objects_are_no_answer(capsys: pytest.CaptureFixture[s
     (tmp_path / "new").mkdir()
     assert main(["diff", str(tmp_path / "old"), str(tmp_path / "new")]) == 2
     assert "nothing to compare" in capsys.readouterr().err
+
+
+def test_a_change_that_only_pods_outside_of_the_input_could_show_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = "egress: [{to: [{namespaceSelector: {matchLabels: {team: x}}}]}]"
+    text = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: out, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Egress], RULE}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec: {containers: [{name: c, image: x}]}
+"""
+    for name, rules in (("old", "egress: []"), ("new", rule)):
+        (tmp_path / f"{name}.yaml").write_text(text.replace("RULE", rules), "utf-8")
+    sides = [str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml")]
+    assert main(["diff", *sides]) == 0
+    told = capsys.readouterr().err
+    assert told == "1 policy changes nothing between the pods of the input (no others are compared): shop/out\n"
+    assert main(["diff", *sides, "--expect", "equal"]) == 0
+    assert capsys.readouterr().out == "YES  NEW is equal to OLD, for the pods of the input.\n"
+    assert main(["diff", sides[0], sides[0]]) == 0
+    assert capsys.readouterr().err == ""
