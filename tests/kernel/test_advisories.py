@@ -83,7 +83,7 @@ def test_CVE_2023_27595_nothing_opens_while_the_agent_is_away_and_when_it_comes_
     generation = world.enforcer.figures.generation
     world.start()
     assert not world.passes("api", "web")
-    assert world.enforcer.adopt() == generation
+    assert world.enforcer.adopt().generation == generation
     assert not world.passes("api", "web")
     world.enforce(closed, pod_cidrs=POD_CIDRS)
     assert world.enforcer.figures.generation == generation + 1

@@ -12,6 +12,8 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from podfence.agent.answers.passing import Passing
+from podfence.agent.answers.pump import AnswerPump
 from podfence.agent.flow_server import FlowServer
 from podfence.agent.forgetting import Forgetting
 from podfence.agent.health import Health, HealthServer, health_app
@@ -21,7 +23,7 @@ from podfence.agent.log_pump import LogPump
 from podfence.agent.metrics import Metrics
 from podfence.agent.reconcile import Reconciler
 from podfence.dataplane.conntrack import forget_addresses
-from podfence.flows.nflog import NflogReader
+from podfence.flows.nflog import ANSWER_GROUP, NflogReader
 from podfence.flows.owners import Owners
 from podfence.flows.recent import Recent
 from podfence.flows.resolve import Resolver
@@ -58,11 +60,13 @@ async def run_agent(
     places: Places,
     stop: asyncio.Event,
     open_log: Callable[[], NflogReader] = NflogReader,
+    open_answers: Callable[[], NflogReader] = lambda: NflogReader(ANSWER_GROUP, whole=True),
 ) -> None:
     """Enforce until ``stop`` is set; raises ``PodfenceError`` when that is not possible here."""
     health, metrics, owners = Health(), Metrics(), Owners()
     # First of all: it fails when another agent enforces here.
     reader = open_log()
+    answers, passing = open_answers(), Passing()
     try:
         resolver = Resolver(options.node, owners, audit=options.audit)
         forgetting = Forgetting(forget_addresses)
@@ -77,12 +81,16 @@ async def run_agent(
             port = HealthServer(places.host, places.port, health_app(health, metrics.registry))
             try:
                 pump = LogPump(reader, resolver, server, metrics)
-                await _until(stop, parts.cluster.run(), reconciler.run(), forgetting.run(), pump.run(), _heart(health))
+                answer_pump = AnswerPump(answers, passing, reconciler, metrics)
+                runs = (parts.cluster.run(), reconciler.run(), forgetting.run(), pump.run(), answer_pump.run())
+                await _until(stop, *runs, _heart(health))
             finally:
                 port.close()
         finally:
             await server.stop()
     finally:
+        passing.close()
+        answers.close()
         reader.close()
 
 

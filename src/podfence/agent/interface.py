@@ -6,14 +6,18 @@ Only these shapes cross over; ``agent.parts`` puts the real ones behind them, te
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
+from podfence.dataplane.lookups import Answer
 from podfence.model.change import Change
-from podfence.model.net import AddressRange
+from podfence.model.net import AddressRange, parse_address
 from podfence.model.reason import Reason
 from podfence.model.snapshot import Snapshot
+
+NODE_LOCAL_DNS: Final = parse_address("169.254.20.10")
+"""Where NodeLocal DNSCache answers on each node; nobody else can have this address of one link."""
 
 
 class AgentOptions(msgspec.Struct, frozen=True):
@@ -21,6 +25,7 @@ class AgentOptions(msgspec.Struct, frozen=True):
 
     ``cuts_off`` re-judges connections when permissions shrink, ``drops_unready`` drops the traffic of local pods
     that are not programmed yet, as far as ``pod_ranges`` tells where those live; ``audit`` logs and drops nothing.
+    ``resolvers`` are addresses whose answers tell the addresses of names, beside those of cluster DNS.
     """
 
     node: str
@@ -28,6 +33,7 @@ class AgentOptions(msgspec.Struct, frozen=True):
     cuts_off: bool = True
     drops_unready: bool = True
     pod_ranges: tuple[AddressRange, ...] = ()
+    resolvers: tuple[int, ...] = (NODE_LOCAL_DNS,)
 
 
 class Cluster(Protocol):
@@ -57,7 +63,8 @@ class Applied(msgspec.Struct, frozen=True):
 
     ``kind`` is full when all content was replaced, nothing when what changed matters to no rule of this node.
     ``reasons`` tells what each verdict id stands for that the kernel may now log as a prefix; nobody changes it
-    afterwards.
+    afterwards. ``domain_names`` are the names, and patterns of names, by which pods of the node may reach hosts;
+    ``hosts`` is how many addresses of them are known, ``hosts_evicted`` how many had to go early for want of room.
     """
 
     kind: Literal["full", "delta", "nothing"]
@@ -66,6 +73,9 @@ class Applied(msgspec.Struct, frozen=True):
     classes: int = 0
     sets: int = 0
     elements: int = 0
+    domain_names: frozenset[str] = frozenset()
+    hosts: int = 0
+    hosts_evicted: int = 0
 
 
 class Dataplane(Protocol):
@@ -82,6 +92,12 @@ class Dataplane(Protocol):
 
     def change(self, changes: Sequence[Change]) -> Applied | None:
         """Make the kernel follow what changed since, in one transaction; ``None`` when that takes a ``load``."""
+
+    def learn(self, answers: Sequence[Answer]) -> None:
+        """Take in what resolvers told pods; the next ``load`` or ``change`` has it enforced."""
+
+    def wait_s(self) -> float:
+        """Tell after how many seconds ``change`` must be called, if it is not before; infinity for never."""
 
     def check_drift(self) -> bool:
         """Compare the kernel with what was committed last and repair it; tells whether there was anything to repair."""

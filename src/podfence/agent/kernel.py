@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from podfence.agent.interface import AgentOptions, Applied
 from podfence.dataplane.compiler import Compiler
-from podfence.dataplane.conntrack import clear_marks
+from podfence.dataplane.conntrack import clear_marks, living_pairs
 from podfence.dataplane.enforcer import Enforcer
+from podfence.dataplane.lookups import Answer, Lookups
+from podfence.dataplane.members import ATTENDED
+from podfence.dataplane.resolvers import ATTENDED_S
 from podfence.dataplane.runner import Runner
 from podfence.dataplane.settings import Settings
 from podfence.model.change import Change
@@ -17,6 +21,8 @@ from podfence.model.error import PodfenceError
 from podfence.model.net import AddressRange
 from podfence.model.objects import Node
 from podfence.model.snapshot import Snapshot
+
+_EXPIRE_EVERY_S = 5.0
 
 
 def settings_of(options: AgentOptions) -> Settings:
@@ -26,6 +32,7 @@ def settings_of(options: AgentOptions) -> Settings:
         pod_cidrs=options.pod_ranges,
         unready="drop" if options.drops_unready else "accept",
         audit=options.audit,
+        resolvers=options.resolvers,
         cutoff="all" if options.cuts_off else "none",
     )
 
@@ -36,23 +43,31 @@ class Kernel:
     Where nobody said which addresses the node's pods have, its Node object does, once it has been given some.
     """
 
-    def __init__(self, options: AgentOptions, runner: Runner) -> None:
+    def __init__(self, options: AgentOptions, runner: Runner, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings_of(options)
         self._node = options.node
         self._given = options.pod_ranges
         self._enforcer = Enforcer(runner, forget_stamps=self._forget_stamps)
         self._compiler: Compiler | None = None
+        self._clock = clock
+        self._lookups = Lookups()
+        self._answers: list[Answer] = []
+        self._expire_next_s = self._attend_next_s = clock()
 
     def adopt(self) -> None:
         """Read what an earlier agent left, changing nothing. Raises ``PodfenceError``."""
-        self._enforcer.adopt()
+        left = self._enforcer.adopt().left
+        hosts = (element for name, elements in left.items() if name != ATTENDED for element in elements)
+        self._lookups.restore(hosts, self._clock())
 
     def load(self, snapshot: Snapshot, *, log_allowed: bool) -> Applied:
         """Make the kernel enforce a whole cluster in one transaction."""
         own = next((node for node in snapshot.nodes if node.name == self._node), None)
         self._settings = msgspec.structs.replace(self._settings, pod_cidrs=self._ranges(own), log_allowed=log_allowed)
         self._compiler = None
-        compiler = Compiler(snapshot, self._settings)
+        compiler = Compiler(snapshot, self._settings, self._lookups)
+        self._keep_up(compiler)
+        compiler.apply(())
         self._enforcer.apply(compiler.desired)
         self._compiler = compiler
         return self._applied(changed=True)
@@ -62,11 +77,36 @@ class Kernel:
         compiler = self._compiler
         if compiler is None or any(self._moves_pods(change) for change in changes):
             return None
+        self._keep_up(compiler)
         found = compiler.apply(changes)
         self._compiler = None
         self._enforcer.apply_difference(found, compiler.desired)
         self._compiler = compiler
         return self._applied(changed=not found.is_empty)
+
+    def learn(self, answers: Sequence[Answer]) -> None:
+        """Take in what resolvers told pods; the next ``load`` or ``change`` has it enforced."""
+        self._answers += answers
+
+    def wait_s(self) -> float:
+        """Tell after how long ``change`` must be called, if it is not before; infinity for never."""
+        due_s = max(self._lookups.next_due_s, self._expire_next_s)
+        if self._compiler is not None and self._compiler.domain_names:
+            due_s = min(due_s, self._attend_next_s)
+        return max(0.0, due_s - self._clock())
+
+    def _keep_up(self, compiler: Compiler) -> None:
+        """Give a compiler what pods were told, and what has become of it since; it says that somebody looks after."""
+        now_s = self._clock()
+        answers, self._answers = self._answers, []
+        for answer in answers:
+            compiler.learn(answer, now_s)
+        if max(self._lookups.next_due_s, self._expire_next_s) <= now_s:
+            self._expire_next_s = now_s + _EXPIRE_EVERY_S
+            compiler.expire(now_s, living_pairs)
+        if self._attend_next_s <= now_s:
+            self._attend_next_s = now_s + ATTENDED_S / 3
+            compiler.attend()
 
     def check_drift(self) -> bool:
         """Compare the kernel with what was committed last and repair it."""
@@ -98,6 +138,9 @@ class Kernel:
             classes=figures.classes,
             sets=figures.sets,
             elements=figures.elements,
+            domain_names=compiler.domain_names,
+            hosts=len(self._lookups),
+            hosts_evicted=self._lookups.evicted,
         )
 
     def _forget_stamps(self, in_force: int) -> None:

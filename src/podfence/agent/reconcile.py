@@ -17,6 +17,8 @@ from podfence.agent.health import Health
 from podfence.agent.interface import Applied, Parts
 from podfence.agent.metrics import Metrics
 from podfence.agent.pacing import DRIFT_CHECK_S, retry_s, settle_s
+from podfence.dataplane.lookups import Answer
+from podfence.engine.decide import name_covers
 from podfence.flows.owners import Owners
 from podfence.model.change import Change
 from podfence.model.error import PodfenceError
@@ -56,6 +58,10 @@ class Reconciler:
         self._log = structlog.get_logger().bind(node=node)
         self._log_allowed = False
         self._asked = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._answers: list[tuple[Answer, Callable[[], None]]] = []
+        self._released: list[Callable[[], None]] = []
+        self._domain_names: frozenset[str] = frozenset()
         self._batch = _Batch()
         self._must_reload = True
         self._failures = 0
@@ -69,6 +75,17 @@ class Reconciler:
         if wanted != self._log_allowed:
             self._log_allowed = wanted
             self._asked.set()
+
+    def wants(self, names: Collection[str]) -> bool:
+        """Tell whether a policy may speak of one of some names."""
+        if self._is_committing or self._last_commit_s is None:
+            return True
+        return any(name_covers(pattern, name) for pattern in self._domain_names for name in names)
+
+    def learn(self, answer: Answer, release: Callable[[], None]) -> None:
+        """Have what a resolver told a pod enforced, and call ``release`` when it is."""
+        self._answers.append((answer, release))
+        self._answered.set()
 
     async def run(self) -> None:
         """Reconcile until cancelled. Raises nothing that a later attempt could mend."""
@@ -95,13 +112,16 @@ class Reconciler:
                 return
 
     async def _work_comes(self) -> bool:
-        """Wait for changes or for a wish; false when it is time for the drift check instead."""
+        """Wait for changes, a wish, or what the dataplane must do now; false when the drift check comes first."""
         waits = [
             asyncio.ensure_future(self._parts.cluster.wait_for_changes()),
             asyncio.ensure_future(self._asked.wait()),
+            asyncio.ensure_future(self._answered.wait()),
         ]
         try:
-            left_s = max(0.0, self._next_drift_check_s - _now_s())
+            wait_s = self._parts.dataplane.wait_s()
+            drift_s = max(0.0, self._next_drift_check_s - _now_s())
+            left_s = min(wait_s, drift_s)
             done, _ = await asyncio.wait(waits, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
             for wait in done:
                 wait.result()
@@ -110,7 +130,7 @@ class Reconciler:
                 wait.cancel()
         if done:
             self._batch.begin(_now_s())
-        return bool(done)
+        return bool(done) or wait_s < drift_s
 
     async def _commit(self) -> None:
         """Commit the cluster as it is now; tries until it is in, each time with what is newest."""
@@ -122,9 +142,12 @@ class Reconciler:
             if self._must_reload:
                 await self._parts.cluster.wait_until_synced()
             snapshot, changes = self._take()
-            began_s = _now_s()
+            self._answered.clear()
+            answers, began_s = [answer for answer, _ in self._answers], _now_s()
+            self._released += [release for _, release in self._answers]
+            self._answers.clear()
             try:
-                applied = await self._run_blocking(self._apply, snapshot, changes, self._log_allowed)
+                applied = await self._run_blocking(self._apply, snapshot, changes, answers, self._log_allowed)
             except Exception as error:  # noqa: BLE001 (whatever failed, what is enforced stays and is tried again)
                 self._must_reload = True
                 await self._failed(error)
@@ -147,7 +170,14 @@ class Reconciler:
         self._batch.count(changes, self._node)
         return snapshot, changes
 
-    def _apply(self, snapshot: Snapshot | None, changes: Sequence[Change], log_allowed: bool) -> Applied | None:  # noqa: FBT001 (run_blocking knows positions only)
+    def _apply(
+        self,
+        snapshot: Snapshot | None,
+        changes: Sequence[Change],
+        answers: Sequence[Answer],
+        log_allowed: bool,  # noqa: FBT001 (run_blocking knows positions only)
+    ) -> Applied | None:
+        self._parts.dataplane.learn(answers)
         if snapshot is not None:
             return self._parts.dataplane.load(snapshot, log_allowed=log_allowed)
         return self._parts.dataplane.change(changes)
@@ -159,6 +189,10 @@ class Reconciler:
         self._must_reload, self._failures, self._last_commit_s = False, 0, now_s
         if first:
             self._next_drift_check_s = now_s + DRIFT_CHECK_S
+        self._domain_names = applied.domain_names
+        for release in self._released:
+            release()
+        self._released.clear()
         self._health.committed()
         self._metrics.committed(applied, now_s - began_s)
         if batch.began_s is not None and batch.changes:

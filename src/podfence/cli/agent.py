@@ -48,6 +48,13 @@ UNINSTALL = "uninstall"
     help="Where pods of this node live, so that unready ones are known. May be repeated.",
 )
 @click.option(
+    "--resolver",
+    "resolvers",
+    multiple=True,
+    metavar="ADDRESS",
+    help="A resolver beside cluster DNS whose answers domainNames go by. May be repeated.",
+)
+@click.option(
     "--listen",
     metavar="HOST:PORT",
     default="127.0.0.1:9470",
@@ -68,6 +75,7 @@ def command(
     cutoff: str,
     unready: str,
     pod_cidrs: tuple[str, ...],
+    resolvers: tuple[str, ...],
     listen: str,
     flows_socket: str | None,
     color: str,
@@ -81,7 +89,7 @@ def command(
     question could not be answered.
     """
     del all_namespaces  # a node has pods of any namespace
-    from podfence.agent.interface import AgentOptions
+    from podfence.agent.interface import NODE_LOCAL_DNS, AgentOptions
 
     options = AgentOptions(
         node=_node(node, uninstalls=paths == (UNINSTALL,) and not render),
@@ -89,6 +97,7 @@ def command(
         cuts_off=cutoff == "all",
         drops_unready=unready == "drop",
         pod_ranges=_ranges(pod_cidrs),
+        resolvers=(NODE_LOCAL_DNS, *_addresses(resolvers)),
     )
     if render:
         return _render(options, paths, namespace, pod_cidrs, strict=strict, quiet=quiet, verbose=verbose)
@@ -115,6 +124,15 @@ def _ranges(texts: tuple[str, ...]) -> tuple[AddressRange, ...]:
         return union(parse_cidr(text) for text in texts)
     except ValueError as error:
         raise PodfenceError(f"--pod-cidr {error}") from None
+
+
+def _addresses(texts: tuple[str, ...]) -> tuple[int, ...]:
+    from podfence.model.net import parse_address
+
+    try:
+        return tuple(sorted({parse_address(text) for text in texts}))
+    except ValueError as error:
+        raise PodfenceError(f"--resolver {error}; write an address, such as 10.96.0.10") from None
 
 
 def _places(node: str, listen: str, flows_socket: str | None) -> Places:

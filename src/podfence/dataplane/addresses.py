@@ -11,12 +11,25 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from podfence.dataplane.members import CONTESTED, EGRESS, GUARDED, HOSTS, INGRESS, ITSELF, READY, member_name
+from podfence.dataplane.lookups import Lookups
+from podfence.dataplane.members import (
+    ASKING,
+    CONTESTED,
+    EGRESS,
+    GUARDED,
+    HOSTS,
+    INGRESS,
+    ITSELF,
+    READY,
+    RESOLVERS,
+    member_name,
+)
 from podfence.dataplane.objects import Element
+from podfence.engine.decide import name_covers
 from podfence.model.labels import Labels
 from podfence.model.net import Family, family_of, format_address
 from podfence.model.objects import NamedPort
-from podfence.model.policy import Direction, NodePeer, PodPeer, PortName
+from podfence.model.policy import Direction, DomainPeer, NodePeer, PodPeer, PortName
 
 Place = tuple[str, str]
 """A set and a key in it."""
@@ -52,6 +65,7 @@ class Owner(msgspec.Struct, frozen=True, eq=False):
     profile: Profile | None = None
     node: str | None = None
     is_local: bool = False
+    is_resolver: bool = False
 
     @property
     def identity(self) -> object:
@@ -60,10 +74,19 @@ class Owner(msgspec.Struct, frozen=True, eq=False):
 
 
 class Active(msgspec.Struct):
-    """The selectors and names that have sets at the moment, by what they select."""
+    """The selectors and names that have sets at the moment, by what they select.
 
+    ``domains`` are the names by which the pods of a class may reach hosts, by the class.
+    """
+
+    lookups: Lookups
     nodes: dict[NodePeer, frozenset[str]] = {}
     ports: dict[PortName, None] = {}
+    domains: dict[str, tuple[DomainPeer, ...]] = {}
+
+    def names_of(self, profile: Profile, family: Family) -> tuple[DomainPeer, ...]:
+        """Tell by which names pods may reach hosts in a family."""
+        return self.domains.get(profile.classes.get((Direction.EGRESS, family), ""), ())
 
 
 def places(address: int, owners: Mapping[object, Owner], active: Active) -> dict[Place, Element]:
@@ -77,14 +100,27 @@ def places(address: int, owners: Mapping[object, Owner], active: Active) -> dict
     if len(owners) > 1 and len({owner.identity for owner in owners.values()}) > 1:
         return _contested(family, text, element, local=local)
     profile = _only(owners).profile
+    trusted = {(RESOLVERS[family], text): element} if any(owner.is_resolver for owner in owners.values()) else {}
     if profile is None:
-        return {(found, text): element for found in _node_sets(_only(owners).node, family, active)}
-    found = {(member_name(peer, family), text): element for peer in profile.peers}
+        return trusted | {(found, text): element for found in _node_sets(_only(owners).node, family, active)}
+    found = trusted | {(member_name(peer, family), text): element for peer in profile.peers}
     for set_name, key in _port_keys(profile, family, text, active):
         found[set_name, key] = element
     if local:
         found |= _local(profile, family, text, element)
+        if peers := active.names_of(profile, family):
+            found[ASKING[family], text] = Element()
+            found |= _told(peers, name, address, active.lookups)
     return found
+
+
+def _told(peers: tuple[DomainPeer, ...], pod: str, address: int, lookups: Lookups) -> Iterator[tuple[Place, Element]]:
+    """List the hosts of which a pod has been told, in the sets of the names that cover them."""
+    for host in lookups.names_of(pod):
+        covering = [peer for peer in peers if any(name_covers(pattern, host) for pattern in peer.names)]
+        for key, element in lookups.elements(pod, host, address):
+            for peer in covering:
+                yield (member_name(peer, family_of(address)), key), element
 
 
 def _only(owners: Mapping[object, Owner]) -> Owner:

@@ -7,7 +7,7 @@ cannot be read (``fail_closed``); here is only who must be asked again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 
@@ -16,16 +16,19 @@ from podfence.dataplane.classes import ClassKey, CompiledClass, compile_class, n
 from podfence.dataplane.content import Content
 from podfence.dataplane.difference import Desired, Difference
 from podfence.dataplane.logs import Logs
-from podfence.dataplane.members import FAMILIES, Member
+from podfence.dataplane.lookups import Answer, Key, Lookups
+from podfence.dataplane.members import ATTENDED, FAMILIES, Member
 from podfence.dataplane.objects import Element
 from podfence.dataplane.peer_index import PeerIndex
 from podfence.dataplane.population import Population
+from podfence.dataplane.resolvers import ANSWERS, answers_chain, attended_elements
 from podfence.dataplane.settings import Settings
 from podfence.dataplane.subjects import Subjects
+from podfence.engine.decide import name_covers
 from podfence.model.change import Change, Changing
-from podfence.model.net import Family
+from podfence.model.net import Family, family_of
 from podfence.model.objects import Namespace, Node, Pod
-from podfence.model.policy import Direction, NodePeer, PodPeer, Policy, PortName
+from podfence.model.policy import Direction, DomainPeer, NodePeer, PodPeer, Policy, PortName
 from podfence.model.snapshot import Snapshot
 
 
@@ -45,10 +48,11 @@ class LiveClass(msgspec.Struct):
 class Compiler:
     """The desired state of one node, and everything needed to change it.
 
+    ``lookups`` are what pods were told by their resolvers; they outlive the compiler, and only it changes them.
     After a ``PodfenceError`` it is worth nothing any more: another must be made from a snapshot.
     """
 
-    def __init__(self, snapshot: Snapshot, settings: Settings) -> None:
+    def __init__(self, snapshot: Snapshot, settings: Settings, lookups: Lookups | None = None) -> None:
         self._settings, self._logs = settings, Logs(settings)
         self._content = Content(settings)
         self._population, self._subjects = Population(settings.node), Subjects()
@@ -57,7 +61,10 @@ class Compiler:
         self._stale_classes: dict[str, None] = {}
         self._members: dict[tuple[Member, Family], int] = {}
         self._peers = PeerIndex()
-        self._active = Active()
+        self._lookups = Lookups() if lookups is None else lookups
+        self._active = Active(self._lookups)
+        self._attended = 0
+        self._content.use_chain(ANSWERS, answers_chain(settings, holds=False))
         parts: tuple[Iterable[Changing], ...] = (
             snapshot.namespaces,
             snapshot.nodes,
@@ -65,11 +72,54 @@ class Compiler:
             snapshot.pods,
         )
         self.apply(Change(None, item) for part in parts for item in part)
+        for pod in self._lookups.pods():
+            if not self._population.addresses_of(pod):
+                self._lookups.forget(pod)
 
     @property
     def desired(self) -> Desired:
         """Give what is desired now; the next ``apply`` changes it."""
         return self._content.desired
+
+    @property
+    def domain_names(self) -> frozenset[str]:
+        """Give the names, and patterns of names, by which pods of this node may reach hosts."""
+        peers = (peer for found in self._active.domains.values() for peer in found)
+        return frozenset(name for peer in peers for name in peer.names)
+
+    def learn(self, answer: Answer, now_s: float) -> None:
+        """Take in what a pod was told, as far as a policy speaks of it; the next ``apply`` writes it."""
+        asker = self._population.pod_at(answer.asker)
+        if asker is None:
+            return
+        peers = dict.fromkeys(peer for f in FAMILIES for peer in self._active.names_of(asker.profile, f))
+        names = tuple(n for n in answer.names if any(name_covers(p, n) for peer in peers for p in peer.names))
+        if names:
+            self._lookups.learn(asker.name, msgspec.structs.replace(answer, names=names), now_s)
+            self._population.mark_pod(asker.name)
+
+    def expire(self, now_s: float, alive: Callable[[Collection[tuple[int, int]]], Collection[tuple[int, int]]]) -> None:
+        """Let go of what pods were told too long ago; the next ``apply`` writes it.
+
+        ``alive`` is given pairs of addresses, a pod's and a host's, and gives those between which a connection lives.
+        """
+        expired = {key: self._pairs(key) for key in self._lookups.expired(now_s)}
+        living = frozenset(alive([pair for pairs in expired.values() for pair in pairs])) if expired else frozenset()
+        for key, pairs in expired.items():
+            if living.isdisjoint(pairs):
+                self._lookups.drop(key)
+            else:
+                self._lookups.keep(key, now_s)
+            self._population.mark_pod(key[0])
+
+    def attend(self) -> None:
+        """Say anew that somebody looks after the answers of resolvers; the next ``apply`` writes it."""
+        self._attended += 1
+        self._put_attended()
+
+    def _pairs(self, key: Key) -> list[tuple[int, int]]:
+        pod, _, host = key
+        return [(own, host) for own in self._population.addresses_of(pod) if family_of(own) is family_of(host)]
 
     def apply(self, changes: Iterable[Change]) -> Difference:
         """Take changes in their order, and give what they change in the table, all together."""
@@ -94,6 +144,8 @@ class Compiler:
         match change.after or change.before:
             case Pod() as pod:
                 self._population.take_pod(pod, is_there=is_there)
+                if not is_there:
+                    self._lookups.forget(f"{pod.namespace}/{pod.name}")
             case Policy() as policy:
                 self._take_policy(policy, is_there=is_there)
             case Namespace() as namespace:
@@ -155,6 +207,7 @@ class Compiler:
         if known is None:
             known = self._classes[name] = LiveClass(key, compiled)
             self._use(compiled)
+            self._speak_of(compiled)
         known.profiles[profile] = None
         return name
 
@@ -164,6 +217,7 @@ class Compiler:
         if not found.profiles:
             del self._classes[name]
             self._content.drop_class(name)
+            self._speak_of(None, found.compiled)
             self._unuse(found.compiled)
 
     def _compile_again(self, name: str) -> None:
@@ -175,7 +229,27 @@ class Compiler:
         policies = [self._subjects[identity] for identity in found.key.policies]
         known, found.compiled = found.compiled, compile_class(found.key, policies, self._logs)
         self._use(found.compiled)
+        self._speak_of(found.compiled, known)
         self._unuse(known)
+        for profile in found.profiles:
+            self._population.mark(profile)
+
+    def _speak_of(self, compiled: CompiledClass | None, known: CompiledClass | None = None) -> None:
+        """Note the names by which the pods of a class may reach hosts; answers are held while there are any."""
+        domains = self._active.domains
+        if known is not None:
+            domains.pop(known.name, None)
+        if compiled is not None and (peers := tuple(p for p in compiled.needs.members if isinstance(p, DomainPeer))):
+            domains[compiled.name] = peers
+        self._content.put_chain(ANSWERS, answers_chain(self._settings, holds=bool(domains)))
+        self._put_attended()
+
+    def _put_attended(self) -> None:
+        for key, element in attended_elements(self._attended).items():
+            if self._active.domains:
+                self._content.put(ATTENDED, key, element)
+            else:
+                self._content.drop(ATTENDED, key)
 
     def _use(self, compiled: CompiledClass) -> None:
         for name, (described, elements) in compiled.sets.items():
@@ -218,7 +292,7 @@ class Compiler:
                 self._active.ports[member] = None
                 self._mark_named(member)
             case _:
-                pass  # addresses of domain names come from whoever watches DNS
+                pass  # whoever is of the class has been told, or will be
 
     def _deactivate(self, member: Member) -> None:
         match member:

@@ -79,6 +79,25 @@ def connection(answer: Message) -> Connection | None:
     return Connection(original, reply, int.from_bytes(found.get(_MARK, b""), "big"), answer.payload[0], key)
 
 
+def find_by_reply(netlink: NetlinkSocket, reply: Tuple) -> Connection | None:
+    """Find the connection to which a packet is an answer, by what the packet bears. Raises ``OSError``."""
+    is_ipv4 = reply.source < IPV6_ORIGIN
+    family = socket.AF_INET if is_ipv4 else socket.AF_INET6
+    addresses = (
+        attribute(_IPV4_SOURCE if is_ipv4 else _IPV6_SOURCE, _octets(reply.source)),
+        attribute(_IPV4_DESTINATION if is_ipv4 else _IPV6_DESTINATION, _octets(reply.destination)),
+    )
+    upper = nested(
+        _TUPLE_PROTO,
+        attribute(_PROTO_NUMBER, bytes([reply.protocol])),
+        attribute(_SOURCE_PORT, reply.source_port.to_bytes(2, "big")),
+        attribute(_DESTINATION_PORT, reply.destination_port.to_bytes(2, "big")),
+    )
+    wanted = nested(_REPLY, nested(_TUPLE_IP, *addresses), upper)
+    answer = netlink.ask(_GET, netfilter_header(family) + wanted)
+    return None if answer is None else connection(answer)
+
+
 def delete(netlink: NetlinkSocket, doomed: Collection[Connection]) -> int:
     """Delete connections and tell how many were still there. Raises ``OSError``."""
     return _request_each(netlink, _DELETE, doomed)
@@ -93,6 +112,21 @@ def forget_addresses(addresses: Collection[int], connect: Callable[[], NetlinkSo
     with connect() as netlink:
         doomed = list(_with_any(netlink, wanted))
         return delete(netlink, doomed)
+
+
+def living_pairs(
+    pairs: Collection[tuple[int, int]], connect: Callable[[], NetlinkSocket] = NetlinkSocket
+) -> frozenset[tuple[int, int]]:
+    """Tell between which pairs of addresses, who opened and who really answers, a connection is known.
+
+    None where the kernel does not tell.
+    """
+    try:
+        with connect() as netlink:
+            found = _with_any(netlink, frozenset(own for own, _ in pairs))
+            return frozenset((item.original.source, item.reply.source) for item in found).intersection(pairs)
+    except OSError:
+        return frozenset()
 
 
 def clear_marks(mask: int, kept: int, connect: Callable[[], NetlinkSocket] = NetlinkSocket) -> int:

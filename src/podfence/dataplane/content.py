@@ -55,7 +55,7 @@ class Content:
     def use_chain(self, name: str, chain: Chain) -> None:
         """Add a user of a chain, which becomes what it is now."""
         self._users["chain", name] += 1
-        self._put_chain(name, chain)
+        self.put_chain(name, chain)
 
     def leave_chain(self, name: str) -> None:
         """Take a user of a chain away, and with the last the chain."""
@@ -65,7 +65,8 @@ class Content:
             self._chains.setdefault(name, self.desired.chains[name])
             del self.desired.chains[name]
 
-    def _put_chain(self, name: str, chain: Chain) -> None:
+    def put_chain(self, name: str, chain: Chain) -> None:
+        """Make a chain that is there another."""
         known = self.desired.chains.get(name)
         if known != chain:
             self._chains.setdefault(name, known)

@@ -127,7 +127,13 @@ def shrinks(shift: Shift, uses: Uses) -> bool:
                 if before is not after and class_shrinks(before, after):
                     return True
     names = (shift.added.keys() | shift.removed.keys()) - set(shift.declared) - DISPATCH
-    return any(set_shrinks(name, shift.added.get(name, {}), shift.removed.get(name, {}), uses) for name in names)
+    return any(set_shrinks(name, shift.added.get(name, {}), _taken_away(shift, name), uses) for name in names)
+
+
+def _taken_away(shift: Shift, name: str) -> Collection[str]:
+    """Give what was taken out of a set; what has a time to live ends it for new connections alone (NPEP-133)."""
+    gone = shift.removed.get(name, {})
+    return [key for key, element in gone.items() if not element.timeout_s]
 
 
 def _judged_by(classes: Classes, element: Element | None, *, is_closed: bool) -> tuple[Clause, ...]:

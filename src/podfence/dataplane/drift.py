@@ -27,7 +27,7 @@ def _sets(listing: Listing, enforced: Desired) -> Iterator[str]:
         elif described.flags == "interval":
             if listing.interval_sets.get(name) != len(enforced.elements[name]):
                 yield f"set {name} has other elements"
-        elif not described.flags and listing.sets.get(name) != keys(enforced.elements[name]):
+        elif listing.sets.get(name) != keys(enforced.elements[name]):
             yield f"set {name} has other elements"
 
 

@@ -56,15 +56,15 @@ class Enforcer:
         """Name the sets and maps that are in the table, as far as is known."""
         return self._table.sets
 
-    def adopt(self) -> int:
-        """Take over what an earlier agent left; gives its generation, 0 for nothing. Raises ``PodfenceError``.
+    def adopt(self) -> Listing:
+        """Take over what an earlier agent left, and give what that is. Raises ``PodfenceError``.
 
         Its rules stay as they are until the first ``apply``, which switches to others in one transaction.
         """
         listing = self._table.read()
         self.figures.generation = listing.generation
         self._enforced = None
-        return listing.generation
+        return listing
 
     def apply(self, desired: Desired) -> None:
         """Enforce a state: what differs from the last, or all of it where that is not known or not possible.

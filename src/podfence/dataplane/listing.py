@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from podfence.dataplane.lookups import Left
 from podfence.model.error import PodfenceError
 
 _GENERATION = re.compile(r"generation ([0-9]+)\Z")
@@ -18,12 +19,14 @@ _GENERATION = re.compile(r"generation ([0-9]+)\Z")
 class Listing(msgspec.Struct, frozen=True):
     """A table: the keys in each set, for maps with their verdict, and the comment of each rule of each chain.
 
-    Of interval sets only the number of elements can be compared, since the kernel's spelling is its own.
+    Of interval sets only the number of elements can be compared, since the kernel's spelling is its own. ``left``
+    are the elements of sets whose elements end by themselves.
     """
 
     sets: dict[str, frozenset[str]] = {}
     interval_sets: dict[str, int] = {}
     chains: dict[str, tuple[str, ...]] = {}
+    left: dict[str, tuple[Left, ...]] = {}
 
     @property
     def set_names(self) -> frozenset[str]:
@@ -49,7 +52,7 @@ def read_listing(text: str | bytes) -> Listing:
 
 
 def _listing(items: list[dict[str, Any]]) -> Listing:
-    found = Listing({}, {}, {})
+    found = Listing({}, {}, {}, {})
     rules: dict[str, list[str]] = {}
     for item in items:
         if "chain" in item:
@@ -63,8 +66,15 @@ def _listing(items: list[dict[str, Any]]) -> Listing:
                 found.interval_sets[described["name"]] = len(elements)
             else:
                 found.sets[described["name"]] = frozenset(map(_key, elements))
+            if "timeout" in described.get("flags", ()):
+                found.left[described["name"]] = tuple(map(_left, elements))
     found.chains.update({name: tuple(comments) for name, comments in rules.items()})
     return found
+
+
+def _left(element: dict[str, dict[str, Any]]) -> Left:
+    inner = element["elem"]
+    return Left(_key(element), inner.get("comment", ""), inner.get("expires", 0))
 
 
 def _key(element: Any) -> str:  # noqa: ANN401 (JSON of any shape)

@@ -21,6 +21,9 @@ GUARDED = {family: f"guarded{family.value}" for family in FAMILIES}
 CONTESTED = {family: f"contested{family.value}" for family in FAMILIES}
 HOSTS = {family: f"hosts{family.value}" for family in FAMILIES}
 ITSELF = {family: f"itself{family.value}" for family in FAMILIES}
+ASKING = {family: f"asking{family.value}" for family in FAMILIES}
+RESOLVERS = {family: f"resolvers{family.value}" for family in FAMILIES}
+ATTENDED = "attended"
 POD_CIDRS = {family: f"podcidr{family.value}" for family in FAMILIES}
 EGRESS = {family: f"egress{family.value}" for family in FAMILIES}
 INGRESS = {family: f"ingress{family.value}" for family in FAMILIES}
@@ -52,12 +55,12 @@ def member_set(member: Member, family: Family) -> NamedSet:
             protocol = f" {member.protocol.value}" if member.protocol else ""
             return NamedSet(f"{kind} . inet_proto . inet_service", f"pods by their port {member.name}{protocol}")
         case DomainPeer():
-            return NamedSet(kind, f"hosts {', '.join(member.names)}", flags="timeout")
+            return NamedSet(f"{kind} . {kind}", f"a pod and a host of {', '.join(member.names)}", flags="timeout")
 
 
 def static_sets() -> dict[str, NamedSet]:
     """Describe the sets and maps that are always there."""
-    found = {}
+    found = {ATTENDED: NamedSet("inet_proto", "answers of resolvers that the agent looks after", flags="timeout")}
     for family in FAMILIES:
         kind = ADDRESS_TYPE[family]
         found[READY[family]] = NamedSet(kind, "pods of this node whose policies are in force")
@@ -65,6 +68,8 @@ def static_sets() -> dict[str, NamedSet]:
         found[CONTESTED[family]] = NamedSet(kind, "addresses that two different pods or nodes claim")
         found[HOSTS[family]] = NamedSet(kind, "hostNetwork pods whose node is not known")
         found[ITSELF[family]] = NamedSet(f"{kind} . {kind}", "a pod of this node and itself, through a Service")
+        found[ASKING[family]] = NamedSet(kind, "pods of this node that may reach hosts by their names")
+        found[RESOLVERS[family]] = NamedSet(kind, "whose answers tell the addresses of names")
         found[POD_CIDRS[family]] = NamedSet(kind, "where the pods of this node live", flags="interval")
         found[EGRESS[family]] = NamedSet(kind, "what leaves a pod: the chain that judges it", is_map=True)
         found[INGRESS[family]] = NamedSet(kind, "what enters a pod: the chain that judges it", is_map=True)

@@ -141,6 +141,21 @@ class NetlinkSocket:
         """Send requests one after another and give the error number of each, 0 where it was granted."""
         return [self._acknowledged(type_, payload) for type_, payload in requests]
 
+    def ask(self, type_: int, payload: bytes) -> Message | None:
+        """Ask for one thing; ``None`` when there is none. Raises ``OSError`` with the kernel's error number."""
+        sequence = self._send(type_, REQUEST | ACK, payload)
+        found = None
+        while True:
+            for answer in messages(self._socket.recv(_RECEIVE_BYTES)):
+                if answer.sequence != sequence:
+                    continue
+                if answer.type != ERROR:
+                    found = answer
+                elif _error_number(answer) in {0, errno.ENOENT}:
+                    return found
+                else:
+                    raise _os_error(answer)
+
     def dump(self, type_: int, payload: bytes) -> Iterator[Message]:
         """Ask for everything of a kind and give each answer as it comes.
 

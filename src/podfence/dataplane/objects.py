@@ -21,10 +21,16 @@ class NamedSet(msgspec.Struct, frozen=True):
 
 
 class Element(msgspec.Struct, frozen=True, gc=False):
-    """What stands beside a key: a comment for people and, in a map, the verdict."""
+    """What stands beside a key: a comment for people and, in a map, the verdict.
+
+    With ``timeout_s`` the kernel takes the element out by itself, so long after it was put in. Another ``renewal``
+    makes it another element, so that it is put in again and its time begins anew.
+    """
 
     comment: str = ""
     verdict: str = ""
+    timeout_s: int = 0
+    renewal: int = 0
 
 
 class AddressMatch(msgspec.Struct, frozen=True):

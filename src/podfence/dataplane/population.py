@@ -7,14 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from podfence.dataplane.addresses import Owner, Profile
 from podfence.dataplane.members import FAMILIES
+from podfence.dataplane.resolvers import is_resolver
 from podfence.engine.decide import selects
 from podfence.model.net import family_of
 from podfence.model.objects import Namespace, Node, Pod
 from podfence.model.policy import NodePeer, PodPeer
 
 PodKey = tuple[str, str]
+
+
+class PodOwner(msgspec.Struct, frozen=True):
+    """A pod that has an address to itself: ``namespace/name``, and its profile."""
+
+    name: str
+    profile: Profile
 
 
 class Population:
@@ -103,6 +113,26 @@ class Population:
         """Have the addresses of a profile looked at again."""
         self.dirty_addresses.update(dict.fromkeys(profile.addresses))
 
+    def pod_at(self, address: int) -> PodOwner | None:
+        """Find the pod of this node that has an address to itself."""
+        owners = self.owners.get(address, {})
+        if len(owners) != 1:
+            return None
+        (owner,) = owners.values()
+        if owner.profile is None or not owner.is_local:
+            return None
+        return PodOwner(owner.name, owner.profile)
+
+    def addresses_of(self, pod: str) -> tuple[int, ...]:
+        """Give the addresses of the pod ``namespace/name`` of this node, none when there is none."""
+        namespace, _, name = pod.partition("/")
+        found = self._pods.get((namespace, name))
+        return found.addresses if found is not None and found.node == self._node else ()
+
+    def mark_pod(self, pod: str) -> None:
+        """Have the addresses of a pod looked at again."""
+        self.dirty_addresses.update(dict.fromkeys(self.addresses_of(pod)))
+
     def _add_pod(self, key: PodKey, pod: Pod) -> None:
         if pod.host_network:
             self._hosts_on.setdefault(pod.node, {})[key] = None
@@ -115,11 +145,13 @@ class Population:
             self._count_local(profile, pod, 1)
         for address in pod.addresses:
             profile.addresses[address] = profile.addresses.get(address, 0) + 1
-        self._own(pod.addresses, ("pod", *key), Owner(f"{pod.namespace}/{pod.name}", profile, is_local=is_local))
+        owner = Owner(f"{pod.namespace}/{pod.name}", profile, is_local=is_local, is_resolver=is_resolver(pod))
+        self._own(pod.addresses, ("pod", *key), owner)
 
     def _own_host(self, key: PodKey, pod: Pod) -> None:
         node = pod.node if pod.node in self._nodes else None
-        self._own(pod.addresses, ("pod", *key), Owner(f"{pod.namespace}/{pod.name}", node=node))
+        owner = Owner(f"{pod.namespace}/{pod.name}", node=node, is_resolver=is_resolver(pod))
+        self._own(pod.addresses, ("pod", *key), owner)
 
     def _remove_pod(self, key: PodKey, pod: Pod) -> None:
         self._disown(pod.addresses, ("pod", *key))

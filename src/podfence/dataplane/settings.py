@@ -18,7 +18,9 @@ class Settings(msgspec.Struct, frozen=True):
     ``pod_cidrs`` are the node's own: an address in them that is no pod with policies in force is dropped, unless
     ``unready`` is accept. ``audit`` logs what would be dropped and drops nothing. ``cutoff`` none leaves established
     connections alone. ``mark_mask`` are the bits of the connection mark that are ours, contiguous and among the high
-    sixteen, for the rest belongs to others. ``deny_log_rate`` is in records per second and reason.
+    sixteen, for the rest belongs to others. ``deny_log_rate`` is in records per second and reason. ``resolvers`` are
+    addresses, beside those of cluster DNS, whose answers tell the addresses of names; ``answer_group`` is where the
+    agent reads them.
 
     Raises ``PodfenceError`` for a mask that it may not have.
     """
@@ -32,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True):
     log_group: int = 7
     log_allowed: bool = False
     deny_log_rate: int = 50
+    resolvers: tuple[int, ...] = ()
+    answer_group: int = 8
 
     def __post_init__(self) -> None:
         bits = self.mark_mask >> self.mark_shift if self.mark_mask > 0 else 0

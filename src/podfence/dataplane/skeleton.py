@@ -21,6 +21,7 @@ from podfence.dataplane.members import (
     static_sets,
 )
 from podfence.dataplane.objects import Chain, Element, NamedSet
+from podfence.dataplane.resolvers import ANSWERS, PRIORITY
 from podfence.dataplane.settings import Settings
 from podfence.model.net import Family, family_of
 from podfence.model.reason import Reason
@@ -32,6 +33,8 @@ GENERATION_CHAINS = (ESTABLISHED, STAMP)
 
 # The hop limit of what a router has forwarded is below 255: no pod can send its data as neighbour discovery (RFC 4861).
 NEIGHBOURS = 'icmpv6 type { 133, 134, 135, 136, 137 } ip6 hoplimit 255 accept comment "neighbour discovery of one link"'
+
+_ANSWERS = f"ct direction reply jump {ANSWERS}"
 
 FORGED = "the source address belongs to a pod of this node that did not send it, or to this node"
 NOT_READY = "the policies of this pod are not in force yet"
@@ -61,6 +64,21 @@ def skeleton_chains(settings: Settings) -> dict[str, Chain]:
             "what pods send to their own node",
             (NEIGHBOURS, "meta iiftype loopback accept", f"jump {ESTABLISHED}", *_input(settings), f"jump {STAMP}"),
             hook="type filter hook input priority filter - 5; policy accept;",
+        ),
+        "reply-pre": Chain(
+            "what comes back to pods, as it is before any translation",
+            (_ANSWERS,),
+            hook="type filter hook prerouting priority mangle; policy accept;",
+        ),
+        "reply-out": Chain(
+            "what comes back to pods from this node",
+            (_ANSWERS,),
+            hook="type filter hook output priority mangle; policy accept;",
+        ),
+        "raw-out": Chain(
+            "answers that the agent passes on: translated already, and the connection has seen them",
+            (f"meta priority {PRIORITY} notrack",),
+            hook="type filter hook output priority raw; policy accept;",
         ),
         "raw-pre": Chain(
             "nobody but the pod itself may use the address of a pod of this node",

@@ -51,8 +51,6 @@ def _elements(listing: Listing, desired: Desired) -> tuple[Elements, Elements]:
     added: Elements = {}
     removed: Elements = {}
     for name in sorted(desired.sets.keys() & listing.sets.keys()):
-        if desired.sets[name].flags:
-            continue
         here, wanted = listing.sets[name], keys(desired.elements[name])
         if here == wanted:
             continue

@@ -91,7 +91,7 @@ def sweep_lines(chains: Collection[str], sets: Collection[str]) -> Iterator[str]
 def full_text(desired: Desired, generation: int, chains: Collection[str] = (), sets: Collection[str] = ()) -> str:
     """Write the whole table, in the place of what is there: its ``chains`` and ``sets`` (maps included) by name.
 
-    Base chains stay registered, and sets that fill up by themselves keep their elements.
+    Base chains stay registered.
     """
     return _joined(_full(desired, generation, chains, sets))
 
@@ -149,9 +149,7 @@ def _full(desired: Desired, generation: int, chains: Collection[str], sets: Coll
     wanted = all_chains(desired, generation)
     yield from (f"flush chain {TABLE} {name}" for name in sorted(chains))
     for name in sorted(sets):
-        kept = desired.sets.get(name)
-        if kept is None or "timeout" not in kept.flags:
-            yield f"flush {'map' if name in DISPATCH else 'set'} {TABLE} {name}"
+        yield f"flush {'map' if name in DISPATCH else 'set'} {TABLE} {name}"
     yield from _table(desired, wanted)
     yield from (f"delete chain {TABLE} {name}" for name in sorted(set(chains) - wanted.keys()))
     yield from (f"delete set {TABLE} {name}" for name in sorted(set(sets) - desired.sets.keys()))
@@ -204,6 +202,7 @@ def _elements(elements: Mapping[str, Element]) -> str:
 
 
 def _element(key: str, element: Element) -> str:
+    timeout = f" timeout {element.timeout_s}s" if element.timeout_s else ""
     comment = f" comment {quoted(element.comment)}" if element.comment else ""
     verdict = f" : {element.verdict}" if element.verdict else ""
-    return f"{key}{comment}{verdict}"
+    return f"{key}{timeout}{comment}{verdict}"

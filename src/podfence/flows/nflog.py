@@ -24,6 +24,7 @@ from podfence.dataplane.netlink import (
 from podfence.model.error import PodfenceError
 
 LOG_GROUP: Final = 7
+ANSWER_GROUP: Final = 8
 
 _PACKET = 0x400  # NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET
 _CONFIG = 0x401
@@ -38,6 +39,7 @@ _CT_IS_REPLY = 3
 
 # IPv6 with a few extension headers and TCP fits; nothing of what was said in a connection is wanted.
 _COPY_BYTES = 128
+_WHOLE_BYTES = 0xFFFF
 _QUEUE_THRESHOLD = 64
 _TIMEOUT_CENTISECONDS = 10
 _RECEIVE_BUFFER_BYTES = 32 << 20
@@ -60,17 +62,22 @@ class Logged(NamedTuple):
 
 
 class NflogReader:
-    """Reads a group without waiting; ``lost`` counts packets that the kernel logged and could not deliver."""
+    """Reads a group without waiting; ``lost`` counts packets that the kernel logged and could not deliver.
+
+    With ``whole`` packets come as they are, and not cut short.
+    """
 
     def __init__(
         self,
         group: int = LOG_GROUP,
         connect: Callable[[], NetlinkSocket] = NetlinkSocket,
         buffer_bytes: int = _RECEIVE_BUFFER_BYTES,
+        *,
+        whole: bool = False,
     ) -> None:
         self.lost = 0
         self._next_sequence: int | None = None
-        self._socket = _bound(connect, group, buffer_bytes)
+        self._socket = _bound(connect, group, buffer_bytes, _WHOLE_BYTES if whole else _COPY_BYTES)
 
     def fileno(self) -> int:
         """Give the descriptor to wait on."""
@@ -132,24 +139,24 @@ def _reply(raw: memoryview | None) -> bool | None:
     return None if raw is None or len(raw) != 4 else int.from_bytes(raw, "big") >= _CT_IS_REPLY
 
 
-def _bound(connect: Callable[[], NetlinkSocket], group: int, buffer_bytes: int) -> NetlinkSocket:
+def _bound(connect: Callable[[], NetlinkSocket], group: int, buffer_bytes: int, copy_bytes: int) -> NetlinkSocket:
     try:
         opened = connect()
     except OSError as error:
         raise PodfenceError(f"cannot read the kernel's packet log: {(error.strerror or str(error)).lower()}") from None
     try:
-        _configure(opened, group, buffer_bytes)
+        _configure(opened, group, buffer_bytes, copy_bytes)
     except OSError as error:
         opened.close()
         raise _refusal(group, error) from None
     return opened
 
 
-def _configure(opened: NetlinkSocket, group: int, buffer_bytes: int) -> None:
+def _configure(opened: NetlinkSocket, group: int, buffer_bytes: int, copy_bytes: int) -> None:
     opened.enlarge_receive_buffer(buffer_bytes)
     header = netfilter_header(socket.AF_UNSPEC, group)
     opened.request(_CONFIG, header + attribute(_CFG_CMD, struct.pack("!B", _CMD_BIND)))
-    opened.request(_CONFIG, header + attribute(_CFG_MODE, struct.pack("!IBx", _COPY_BYTES, _COPY_PACKET)))
+    opened.request(_CONFIG, header + attribute(_CFG_MODE, struct.pack("!IBx", copy_bytes, _COPY_PACKET)))
     opened.request(
         _CONFIG,
         header

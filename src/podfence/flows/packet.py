@@ -60,6 +60,18 @@ def parse_packet(payload: bytes | memoryview) -> Packet | None:
     return None
 
 
+def upper_layer(payload: bytes | memoryview) -> tuple[int, int] | None:
+    """Find the protocol above IP and where it starts; ``None`` where that is not in this packet."""
+    if len(payload) >= 20 and payload[0] >> 4 == 4:
+        header_bytes = (payload[0] & 0x0F) * 4
+        is_later_fragment = int.from_bytes(payload[6:8], "big") & 0x1FFF
+        return None if header_bytes < 20 or is_later_fragment else (payload[9], header_bytes)
+    if len(payload) >= 40 and payload[0] >> 4 == 6:
+        number, offset = _upper_layer(payload)
+        return None if offset is None else (number, offset)
+    return None
+
+
 def _ipv4(payload: bytes | memoryview) -> Packet | None:
     header_bytes = (payload[0] & 0x0F) * 4
     if header_bytes < 20:

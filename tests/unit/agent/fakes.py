@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from podfence.agent.interface import Applied, Parts
+from podfence.dataplane.lookups import Answer
 from podfence.model.change import Change, Changing
 from podfence.model.error import PodfenceError
 from podfence.model.labels import Selector
@@ -125,6 +126,8 @@ class FakeDataplane:
         self.stumbles = False
         self.adopted = self.loads = self.drift_checks = 0
         self.drifted = False
+        self.learnt: list[Answer] = []
+        self.due_in_s = float("inf")
         self._names: set[str] = set()
         self._log_allowed = False
 
@@ -156,6 +159,12 @@ class FakeDataplane:
         state = Names(frozenset(self._names), self._log_allowed)
         self.kernel.commit(state)
         return Applied(kind, len(self.kernel.history), state.reasons, classes=len(self._names))
+
+    def learn(self, answers: Sequence[Answer]) -> None:
+        self.learnt += answers
+
+    def wait_s(self) -> float:
+        return self.due_in_s
 
     def check_drift(self) -> bool:
         self.drift_checks += 1

@@ -1,0 +1,70 @@
+"""What an answer of DNS says: the names that lead to addresses, within the one message.
+
+The bytes come from whoever answered, and whatever they are, reading them does no more than fail (CVE-2025-23028).
+"""
+
+from __future__ import annotations
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+
+from podfence.dataplane.lookups import Answer
+from podfence.model.net import parse_address
+
+_HEADER_BYTES = 12
+_MOST_NAMES = 16
+"""Names in a row that lead from one to the next; resolvers follow no more themselves."""
+_ADDRESSES = (dns.rdatatype.A, dns.rdatatype.AAAA)
+
+
+class UnreadableError(Exception):
+    """It is no message of DNS."""
+
+
+def read_answer(data: bytes, asker: int) -> Answer | None:
+    """Read a message; ``None`` when it tells no address. Raises ``UnreadableError``.
+
+    Counted are the addresses to which the name that was asked for leads, over CNAMEs of the same message; so every
+    name on the way has them (facts: semantics 3.5). What else the message holds nobody has asked for.
+    """
+    if len(data) >= _HEADER_BYTES and not int.from_bytes(data[6:8], "big"):
+        return None
+    try:
+        message = dns.message.from_wire(data, ignore_trailing=True, one_rr_per_rrset=False)
+        return _answer(message, asker)
+    except Exception as error:  # noqa: BLE001 (a library reads what a stranger wrote)
+        raise UnreadableError(str(error)) from None
+
+
+def _answer(message: dns.message.Message, asker: int) -> Answer | None:
+    is_answer = bool(message.flags & dns.flags.QR) and message.rcode() == dns.rcode.NOERROR
+    if not is_answer or len(message.question) != 1 or message.question[0].rdclass != dns.rdataclass.IN:
+        return None
+    aliases = {
+        rrset.name: (rrset[0].target, rrset.ttl)
+        for rrset in message.answer
+        if rrset.rdtype == dns.rdatatype.CNAME and rrset.rdclass == dns.rdataclass.IN
+    }
+    name, ttl_s = message.question[0].name, (1 << 31) - 1
+    names: list[dns.name.Name] = []
+    while name not in names and len(names) < _MOST_NAMES:
+        names.append(name)
+        if name not in aliases:
+            break
+        name, ttl = aliases[name]
+        ttl_s = min(ttl_s, ttl)
+    found = [r for r in message.answer if r.name == names[-1] and r.rdtype in _ADDRESSES]
+    found = [rrset for rrset in found if rrset.rdclass == dns.rdataclass.IN]
+    addresses = tuple(parse_address(rdata.address) for rrset in found for rdata in rrset)
+    if not addresses:
+        return None
+    return Answer(asker, tuple(map(_text, names)), addresses, min(ttl_s, *(rrset.ttl for rrset in found)))
+
+
+def _text(name: dns.name.Name) -> str:
+    """Write a name as policies do: without the dot of the root, in small letters."""
+    return name.to_text(omit_final_dot=True).lower()

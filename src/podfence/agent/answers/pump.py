@@ -1,0 +1,169 @@
+"""From held answers to pods that have them: what tells the address of a name that a policy speaks of is learnt first.
+
+A pod gets its answer once the kernel lets it connect. An answer for which that takes too long is not passed on: the
+pod will ask again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+import structlog
+
+from podfence.agent.answers.message import UnreadableError, read_answer
+from podfence.agent.answers.segment import Segment, read_segment
+from podfence.agent.answers.stream import Streams
+from podfence.agent.log_pump import LogReader
+from podfence.agent.metrics import Metrics
+from podfence.dataplane.conntrack import Tuple
+from podfence.dataplane.lookups import Answer
+from podfence.flows.packet import TCP
+from podfence.model.error import PodfenceError
+
+HELD_S = 2.0
+MOST_HELD = 1_024
+
+
+class Learning(Protocol):
+    """Who has answers enforced (``agent.reconcile``)."""
+
+    def wants(self, names: Collection[str]) -> bool:
+        """Tell whether a policy may speak of one of some names."""
+
+    def learn(self, answer: Answer, release: Callable[[], None]) -> None:
+        """Have an answer enforced, and call ``release`` when it is."""
+
+
+class Sender(Protocol):
+    """Who sends answers on (``agent.answers.passing``)."""
+
+    def asked_by(self, segment: Segment) -> Tuple | None:
+        """Find who asked what a segment answers, and whom."""
+
+    def send(self, segment: Segment, asked: Tuple) -> None:
+        """Send a segment on to who has asked."""
+
+
+class AnswerPump:
+    """Pumps until cancelled; ``steady`` gives seconds that never go back."""
+
+    def __init__(
+        self,
+        reader: LogReader,
+        sender: Sender,
+        learning: Learning,
+        metrics: Metrics,
+        *,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._reader, self._sender, self._learning, self._metrics = reader, sender, learning, metrics
+        self._steady = steady
+        self._streams = Streams()
+        self._held: set[tuple[Tuple, int]] = set()
+        self._lost = reader.lost
+
+    async def run(self) -> None:
+        """Take answers as they come. Raises ``PodfenceError`` when they can be read no more."""
+        loop = asyncio.get_running_loop()
+        failed: asyncio.Future[None] = loop.create_future()
+        descriptor = self._reader.fileno()
+
+        def pump() -> None:
+            try:
+                self.pump()
+            except OSError as error:
+                loop.remove_reader(descriptor)
+                if not failed.done():
+                    failed.set_exception(error)
+
+        loop.add_reader(descriptor, pump)
+        try:
+            await failed
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise PodfenceError(f"the answers of resolvers can be read no more: {reason}") from None
+        finally:
+            loop.remove_reader(descriptor)
+
+    def pump(self) -> None:
+        """Take what is waiting now. Raises ``OSError``."""
+        for logged in self._reader.read():
+            segment = read_segment(logged.payload)
+            if segment is None:
+                self._count("unreadable")
+            else:
+                self._take(segment)
+        if lost := self._reader.lost - self._lost:
+            self._lost += lost
+            self._count("lost", lost)
+
+    def _take(self, segment: Segment) -> None:
+        key = (segment.ends, segment.sequence)
+        if key in self._held and segment.ends.protocol == TCP:
+            return  # sent again, for want of what is held
+        asked = self._asked_by(segment)
+        if asked is None:
+            self._count("unasked")
+            return
+        answers = [answer for answer in self._answers(segment, asked) if self._learning.wants(answer.names)]
+        if not answers:
+            self._count("passed")
+            self._send(segment, asked)
+        elif len(self._held) >= MOST_HELD:
+            self._count("late")
+        else:
+            self._hold(segment, asked, answers)
+
+    def _hold(self, segment: Segment, asked: Tuple, answers: list[Answer]) -> None:
+        key, began_s, left = (segment.ends, segment.sequence), self._steady(), len(answers)
+        self._held.add(key)
+
+        def release() -> None:
+            nonlocal left
+            left -= 1
+            if left:
+                return
+            self._held.discard(key)
+            took_s = self._steady() - began_s
+            self._metrics.fqdn_hold_seconds.observe(took_s)
+            if took_s > HELD_S:
+                self._count("late")
+            else:
+                self._count("learnt")
+                self._send(segment, asked)
+
+        for answer in answers:
+            self._learning.learn(answer, release)
+
+    def _answers(self, segment: Segment, asked: Tuple) -> list[Answer]:
+        messages = self._streams.feed(segment) if segment.ends.protocol == TCP else [segment.data]
+        found = []
+        for message in messages:
+            try:
+                answer = read_answer(message, asked.source)
+            except UnreadableError:
+                self._count("unreadable")
+            else:
+                if answer is not None:
+                    found.append(answer)
+        return found
+
+    def _asked_by(self, segment: Segment) -> Tuple | None:
+        try:
+            return self._sender.asked_by(segment)
+        except OSError as error:
+            structlog.get_logger().warning("connection tracking does not tell who asked", error=str(error))
+            return None
+
+    def _send(self, segment: Segment, asked: Tuple) -> None:
+        try:
+            self._sender.send(segment, asked)
+        except OSError as error:
+            self._count("unsent")
+            structlog.get_logger().warning("an answer cannot be passed on to its pod", error=str(error))
+
+    def _count(self, result: str, times: int = 1) -> None:
+        self._metrics.fqdn_answers.labels(result).inc(times)
