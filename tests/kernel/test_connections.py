@@ -237,7 +237,7 @@ class NarrowRunner:
 def test_a_table_that_is_filled_again_leaks_nothing_and_cuts_nothing(
     world: World, family: Family, unready: Literal["drop", "accept"]
 ) -> None:
-    world.start(NarrowRunner(world.forest.runner(), 60_000))
+    world.start(NarrowRunner(world.forest.runner(), 84_000))
     good = policy("in", "api", ingress=[Allow((pods_of("web"),), (udp(53), tcp(80)))])
     settings = Settings(NODE, pod_cidrs=POD_CIDRS, unready=unready)
     crowds = [

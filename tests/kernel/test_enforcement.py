@@ -149,7 +149,7 @@ def test_hooks_are_registered_once(world: World) -> None:
     world.enforce(cluster_policy("no", None, ingress=[deny()]))
     world.enforcer.adopt()
     world.enforce(CLOSED, audit=True)
-    assert len(before) == 3
+    assert len(before) == 6
     assert handles() == before
 
 

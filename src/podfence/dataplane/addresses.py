@@ -7,7 +7,7 @@ is dropped to and from every pod that policies judge.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 import msgspec
 
@@ -76,10 +76,12 @@ class Owner(msgspec.Struct, frozen=True, eq=False):
 class Active(msgspec.Struct):
     """The selectors and names that have sets at the moment, by what they select.
 
-    ``domains`` are the names by which the pods of a class may reach hosts, by the class.
+    ``domains`` are the names by which the pods of a class may reach hosts, by the class. ``owned`` holds the addresses
+    of pods and nodes: whatever a resolver says, those are no hosts with a name.
     """
 
     lookups: Lookups
+    owned: Container[int]
     nodes: dict[NodePeer, frozenset[str]] = {}
     ports: dict[PortName, None] = {}
     domains: dict[str, tuple[DomainPeer, ...]] = {}
@@ -110,17 +112,19 @@ def places(address: int, owners: Mapping[object, Owner], active: Active) -> dict
         found |= _local(profile, family, text, element)
         if peers := active.names_of(profile, family):
             found[ASKING[family], text] = Element()
-            found |= _told(peers, name, address, active.lookups)
+            found |= _told(peers, name, address, active)
     return found
 
 
-def _told(peers: tuple[DomainPeer, ...], pod: str, address: int, lookups: Lookups) -> Iterator[tuple[Place, Element]]:
+def _told(peers: tuple[DomainPeer, ...], pod: str, own: int, active: Active) -> Iterator[tuple[Place, Element]]:
     """List the hosts of which a pod has been told, in the sets of the names that cover them."""
-    for host in lookups.names_of(pod):
-        covering = [peer for peer in peers if any(name_covers(pattern, host) for pattern in peer.names)]
-        for key, element in lookups.elements(pod, host, address):
-            for peer in covering:
-                yield (member_name(peer, family_of(address)), key), element
+    family, text = family_of(own), format_address(own)
+    for name in active.lookups.names_of(pod):
+        covering = [peer for peer in peers if any(name_covers(pattern, name) for pattern in peer.names)]
+        for host, element in active.lookups.hosts(pod, name):
+            if covering and family_of(host) is family and host not in active.owned:
+                key = f"{text} . {format_address(host)}"
+                yield from (((member_name(peer, family), key), element) for peer in covering)
 
 
 def _only(owners: Mapping[object, Owner]) -> Owner:

@@ -62,7 +62,7 @@ class Compiler:
         self._members: dict[tuple[Member, Family], int] = {}
         self._peers = PeerIndex()
         self._lookups = Lookups() if lookups is None else lookups
-        self._active = Active(self._lookups)
+        self._active = Active(self._lookups, self._population.owners)
         self._attended = 0
         self._content.use_chain(ANSWERS, answers_chain(settings, holds=False))
         parts: tuple[Iterable[Changing], ...] = (
@@ -134,6 +134,10 @@ class Compiler:
         population.dirty_profiles.clear()
         for name in list(self._stale_classes):
             self._compile_again(name)
+        for address in list(population.dirty_addresses):
+            # A pod or node has the address now, or gives it up: for those that were told of it this changes the host.
+            for pod in self._lookups.told_of(address):
+                population.mark_pod(pod)
         for address in population.dirty_addresses:
             self._place(address)
         population.dirty_addresses.clear()

@@ -15,6 +15,7 @@ from podfence.model.error import PodfenceError
 
 _QUOTED = re.compile(r'"[^"]*"')
 _COMMENT = re.compile(r'comment ("[^"]*")')
+_TIMEOUT = re.compile(r" timeout [0-9]+s")
 _TARGET = re.compile(r"\b(?:jump|goto) ([\w./-]+)")
 _SET = re.compile(r"@([\w./-]+)")
 
@@ -137,7 +138,8 @@ class FakeNft:
     def _add_element(self, name: str, body: str) -> None:
         found = self.sets[name]
         for item in _split(body.strip("{} "), ","):
-            key, _, verdict = _COMMENT.sub("", item).partition(" : ")
+            _want(" timeout " not in item or "timeout" in found.flags, f"elements of {name} do not end")
+            key, _, verdict = _TIMEOUT.sub("", _COMMENT.sub("", item)).partition(" : ")
             key, verdict = " ".join(key.split()), verdict.strip()
             for target in _TARGET.findall(verdict):
                 _want(target in self.chains, f"no chain {target}")

@@ -6,12 +6,13 @@ elements end by themselves some time after, so that nothing stays open when nobo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
 from podfence.dataplane.objects import Element
-from podfence.model.net import family_of, format_address, parse_address
+from podfence.model.net import parse_address
 
 SHORTEST_S = 60.0
 """An answer counts at least so long, for a program may well connect a while after it has asked."""
@@ -61,6 +62,7 @@ class Lookups:
         self.evicted = 0
         self._hosts: dict[str, dict[str, dict[int, _Known]]] = {}
         self._sizes: dict[str, int] = {}
+        self._told: dict[int, Counter[str]] = {}
         self._next_due_s = float("inf")
 
     def __len__(self) -> int:
@@ -75,13 +77,14 @@ class Lookups:
         """Name what a pod knows addresses of."""
         return self._hosts.get(pod, {})
 
-    def elements(self, pod: str, name: str, own: int) -> Iterator[tuple[str, Element]]:
-        """Give the elements of a set of pairs for the addresses that a name has for a pod at its address ``own``."""
-        family, text, comment = family_of(own), format_address(own), f"{pod} {name}"
+    def hosts(self, pod: str, name: str) -> Iterator[tuple[int, Element]]:
+        """Give the addresses that a name has for a pod, with what stands beside each in the kernel."""
         for address, known in self._hosts[pod][name].items():
-            if family_of(address) is family:
-                element = Element(comment, timeout_s=known.timeout_s, renewal=known.renewal)
-                yield f"{text} . {format_address(address)}", element
+            yield address, Element(f"{pod} {name}", timeout_s=known.timeout_s, renewal=known.renewal)
+
+    def told_of(self, address: int) -> Collection[str]:
+        """Name the pods that were told of an address."""
+        return self._told.get(address, {})
 
     def learn(self, pod: str, answer: Answer, now_s: float) -> None:
         """Take an answer in; all of its names count."""
@@ -125,6 +128,7 @@ class Lookups:
         names = self._hosts[pod]
         del names[name][address]
         self._sizes[pod] -= 1
+        self._unnote(pod, address)
         if not names[name]:
             del names[name]
         if not names:
@@ -132,7 +136,9 @@ class Lookups:
 
     def forget(self, pod: str) -> None:
         """Forget all that a pod was told."""
-        self._hosts.pop(pod, None)
+        for hosts in self._hosts.pop(pod, {}).values():
+            for address in hosts:
+                self._unnote(pod, address)
         self._sizes.pop(pod, None)
 
     def pods(self) -> list[str]:
@@ -146,12 +152,21 @@ class Lookups:
         if known is None:
             known = hosts[address] = _Known(expires_s, now_s + timeout_s, timeout_s)
             self._sizes[pod] = self._sizes.get(pod, 0) + 1
+            self._told.setdefault(address, Counter())[pod] += 1
         known.expires_s = max(known.expires_s, expires_s)
         # The kernel's clock is set anew only when half of its overtime is used up: most answers repeat what is known.
         if known.kernel_until_s < known.expires_s + OVERTIME_S / 2:
             known.timeout_s, known.kernel_until_s = timeout_s, now_s + timeout_s
             known.renewal += 1
         self._next_due_s = min(self._next_due_s, known.expires_s)
+
+    def _unnote(self, pod: str, address: int) -> None:
+        told = self._told[address]
+        told[pod] -= 1
+        if not told[pod]:
+            del told[pod]
+        if not told:
+            del self._told[address]
 
     def _make_room(self, pod: str) -> None:
         while pod in self._hosts and (self._sizes[pod] > MOST_OF_POD or len(self) > MOST_IN_ALL):

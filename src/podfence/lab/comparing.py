@@ -60,7 +60,7 @@ def try_questions(folder: LabFolder, asked: Sequence[Question], timeout_s: float
     """Have the packets of some questions sent, and give each with its outcome, in order."""
     sources = by_source(asked)
     attempts = [
-        Attempts(place, tuple((asked[n].protocol.value, asked[n].address, asked[n].port) for n in numbers), address)
+        Attempts(place, tuple(map(_target, map(asked.__getitem__, numbers))), address)
         for (place, address), numbers in sources.items()
     ]
     body = msgspec.json.encode({"attempts": attempts, "timeout_s": timeout_s})
@@ -69,3 +69,7 @@ def try_questions(folder: LabFolder, asked: Sequence[Question], timeout_s: float
     for numbers, said in zip(sources.values(), outcomes, strict=True):
         found |= {n: Cell(asked[n], outcome) for n, outcome in zip(numbers, said, strict=True)}
     return [found[n] for n in range(len(asked))]
+
+
+def _target(question: Question) -> tuple[str, str, int, str]:
+    return question.protocol.value, question.address, question.port, question.host

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from podfence.lab.address_plan import DNS_SERVICE_ADDRESSES
 from podfence.lab.apiserver.descriptors import read_some, write_all
 from podfence.lab.programs.commands import FOLDER
 from podfence.lab.zygote_client import Program, Zygote
@@ -19,13 +20,14 @@ _COMMAND: Final = f"{FOLDER}prober"
 
 
 class Attempts(msgspec.Struct, frozen=True):
-    """What to try from one place of the lab's network; a target is protocol, address and port.
+    """What to try from one place of the lab's network; a target is protocol, address, port, and a name or nothing.
 
+    With a name cluster DNS is asked for it before the address is tried.
     ``address`` is that to send from, where a place has several.
     """
 
     place: str
-    targets: tuple[tuple[str, str, int], ...]
+    targets: tuple[tuple[str, str, int, str], ...]
     address: str = ""
 
 
@@ -43,9 +45,8 @@ class Prober:
     async def _from_place(self, attempts: Attempts, timeout_s: float) -> list[str]:
         async with self._turn:
             try:
-                program = await self._zygote.run(
-                    attempts.place, [_COMMAND, str(timeout_s), attempts.address], {}, stdin=True
-                )
+                command = [_COMMAND, str(timeout_s), DNS_SERVICE_ADDRESSES[0], attempts.address]
+                program = await self._zygote.run(attempts.place, command, {}, stdin=True)
                 text = await _answer(program, json.dumps(attempts.targets).encode())
             except (OSError, LookupError) as error:
                 return [f"OTHER: {error}"] * len(attempts.targets)

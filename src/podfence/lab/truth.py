@@ -9,9 +9,11 @@ from typing import Any, Final
 
 import msgspec
 
-from podfence.engine.decide import decide
+from podfence.dataplane.resolvers import is_resolver
+from podfence.engine.decide import decide, name_covers
 from podfence.engine.directory import Directory
-from podfence.engine.judge import Party
+from podfence.engine.judge import Party, judge
+from podfence.engine.vocabulary import Vocabulary
 from podfence.lab.outside import HOSTS
 from podfence.model.net import Protocol, family_of, format_address, parse_address
 from podfence.model.objects import Node, Pod
@@ -27,6 +29,7 @@ NOBODY_LISTENS: Final = (Protocol.TCP, 80)
 OUTSIDE: Final = "outside"
 """The place where all hosts outside the cluster are."""
 
+_DNS_PORT: Final = 53
 _HOSTS_TRIED: Final = ("dns.google", "outside.example")
 _ARRIVED: Final = ("OK", "REFUSED")
 _SERVED = re.compile(r"SERVE_(?:(TCP|UDP|SCTP)_)?PORT_([0-9]+)\Z")
@@ -35,7 +38,8 @@ _SERVED = re.compile(r"SERVE_(?:(TCP|UDP|SCTP)_)?PORT_([0-9]+)\Z")
 class Question(msgspec.Struct, frozen=True):
     """One connection: from a place of the lab's network to an address and port, and whether it is to arrive.
 
-    ``from_address`` chooses among the addresses of a place that stands for many.
+    ``from_address`` chooses among the addresses of a place that stands for many. ``host`` is the name by which the
+    destination is known, if it is to be looked up before.
     """
 
     place: str
@@ -46,11 +50,12 @@ class Question(msgspec.Struct, frozen=True):
     port: int
     expected: bool
     from_address: str = ""
+    host: str = ""
 
     @property
-    def connection(self) -> tuple[str, str, str, Protocol, int]:
+    def connection(self) -> tuple[str, str, str, Protocol, int, str]:
         """Tell the connection from all others, whatever is expected of it."""
-        return self.place, self.from_address, self.address, self.protocol, self.port
+        return self.place, self.from_address, self.address, self.protocol, self.port, self.host
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -110,10 +115,11 @@ class Place(msgspec.Struct, frozen=True, eq=False):
     ports: tuple[Port, ...]
     pod: Pod | None = None
     node: Node | None = None
+    domain: str | None = None
 
     def end(self, address: int) -> End:
         """Give the end of a connection at one of its addresses."""
-        return End(pod=self.pod, node=self.node, address=address)
+        return End(pod=self.pod, node=self.node, domain=self.domain, address=address)
 
     @property
     def namespace(self) -> str | None:
@@ -127,8 +133,9 @@ def questions(ends: Ends) -> Iterator[Question]:
     Between two ends that are no pods there is nothing that policies say.
     """
     directory = Directory(ends.snapshot)
+    resolvers = tuple(pod for pod in ends.snapshot.pods if is_resolver(pod) and not pod.host_network)
     near: dict[tuple[str | None, str | None], Snapshot] = {}
-    places = [*_pods(ends), *_nodes(ends), *_outside()]
+    places = [*_pods(ends), *_nodes(ends), *_outside(ends.snapshot)]
     for source in places:
         for destination in places:
             if source is destination or (source.pod is None and destination.pod is None):
@@ -136,7 +143,8 @@ def questions(ends: Ends) -> Iterator[Question]:
             key = (source.namespace, destination.namespace)
             if key not in near:
                 near[key] = _around(directory, key)
-            yield from _asked(near[key], source, destination)
+            resolves = destination.domain is None or _resolves(directory, source, resolvers)
+            yield from _asked(near[key], source, destination, resolves=resolves)
 
 
 def _pods(ends: Ends) -> Iterator[Place]:
@@ -151,12 +159,15 @@ def _nodes(ends: Ends) -> Iterator[Place]:
         yield Place(name_of(node), f"node/{node.name}", node.addresses, (NOBODY_LISTENS,), node=node)
 
 
-def _outside() -> Iterator[Place]:
+def _outside(snapshot: Snapshot) -> Iterator[Place]:
+    """List hosts to try; one that a policy speaks of by name is known by that name, and looked up before."""
+    patterns = Vocabulary(snapshot.policies).domains
     for host in HOSTS:
-        if host.names[0] in _HOSTS_TRIED:
+        named = next((name for name in host.names if any(name_covers(pattern, name) for pattern in patterns)), None)
+        if named is not None or host.names[0] in _HOSTS_TRIED:
             ports = ((Protocol.TCP, 80), *([(Protocol.UDP, 53)] if host.serves_dns else []))
             families = {family_of(one): one for one in reversed([*map(parse_address, host.addresses)])}
-            yield Place(host.names[0], OUTSIDE, tuple(families.values()), ports)
+            yield Place(named or host.names[0], OUTSIDE, tuple(families.values()), ports, domain=named)
 
 
 def _around(directory: Directory, namespaces: tuple[str | None, str | None]) -> Snapshot:
@@ -166,13 +177,23 @@ def _around(directory: Directory, namespaces: tuple[str | None, str | None]) -> 
     return directory.snapshot.with_policies(policies)
 
 
-def _asked(near: Snapshot, source: Place, destination: Place) -> Iterator[Question]:
+def _resolves(directory: Directory, source: Place, resolvers: Sequence[Pod]) -> bool:
+    """Tell whether a place may ask cluster DNS; who may not is never told which host has which address."""
+    if source.pod is None:
+        return True
+    around = _around(directory, (source.namespace, "kube-system"))
+    return all(judge(around, source.pod, resolver, Protocol.UDP, _DNS_PORT).allowed for resolver in resolvers)
+
+
+def _asked(near: Snapshot, source: Place, destination: Place, *, resolves: bool) -> Iterator[Question]:
     for address in destination.addresses:
         own = next((one for one in source.addresses if family_of(one) is family_of(address)), None)
         if own is None:
             continue
         for protocol, port in destination.ports:
             flow = Flow(source.end(own), destination.end(address), protocol, port)
+            nameless = msgspec.structs.replace(flow, destination=End(address=address))
+            allowed = decide(near, flow).allowed and (resolves or decide(near, nameless).allowed)
             yield Question(
                 place=source.network,
                 source=source.name,
@@ -180,8 +201,9 @@ def _asked(near: Snapshot, source: Place, destination: Place) -> Iterator[Questi
                 address=format_address(address),
                 protocol=protocol,
                 port=port,
-                expected=decide(near, flow).allowed,
+                expected=allowed,
                 from_address=format_address(own) if source.network == OUTSIDE else "",
+                host=(destination.domain or "") if source.pod is not None else "",
             )
 
 

@@ -5,6 +5,8 @@ The bytes come from whoever answered, and whatever they are, reading them does n
 
 from __future__ import annotations
 
+import ipaddress
+
 import dns.flags
 import dns.message
 import dns.name
@@ -59,10 +61,16 @@ def _answer(message: dns.message.Message, asker: int) -> Answer | None:
         ttl_s = min(ttl_s, ttl)
     found = [r for r in message.answer if r.name == names[-1] and r.rdtype in _ADDRESSES]
     found = [rrset for rrset in found if rrset.rdclass == dns.rdataclass.IN]
-    addresses = tuple(parse_address(rdata.address) for rrset in found for rdata in rrset)
+    addresses = tuple(rdata.address for rrset in found for rdata in rrset)
+    addresses = tuple(parse_address(text) for text in addresses if _is_host(ipaddress.ip_address(text)))
     if not addresses:
         return None
     return Answer(asker, tuple(map(_text, names)), addresses, min(ttl_s, *(rrset.ttl for rrset in found)))
+
+
+def _is_host(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Tell whether somebody elsewhere can have an address: no answer opens loopback, or the metadata of a cloud."""
+    return not (address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified)
 
 
 def _text(name: dns.name.Name) -> str:

@@ -1,7 +1,8 @@
 """Tries many connections from one pod at once: targets as JSON on standard input, an outcome for each on its output.
 
-A target is ``[PROTOCOL, ADDRESS, PORT]``; outcomes are ``OK``, ``REFUSED``, ``TIMEOUT`` or ``OTHER: …``, in order.
-Nobody on the port is ``REFUSED``: the packet arrived all the same.
+A target is ``[PROTOCOL, ADDRESS, PORT, NAME]``; cluster DNS is asked for its name first unless that is empty, as
+programs do before they connect, and whatever it answers the address is tried. Outcomes are ``OK``, ``REFUSED``,
+``TIMEOUT`` or ``OTHER: …``, in order. Nobody on the port is ``REFUSED``: the packet arrived all the same.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from podfence.lab.programs import dns
 from podfence.lab.programs.commands import Ready, ignore
 from podfence.lab.programs.sctp_connect import exchange
 
@@ -26,31 +28,44 @@ _DNS_QUERY = b"\0\1\1\0\0\1\0\0\0\0\0\0\0\0\2\0\1"
 """Who serves the root, asked recursively: a server of DNS answers nothing else on its port."""
 _THREADS = 64
 
-Target = tuple[str, str, int]
+Target = tuple[str, str, int, str]
 
 
 def main(arguments: Sequence[str], ready: Ready = ignore) -> int:
-    """Run the command: ``prober TIMEOUT [ADDRESS]``, the timeout in seconds, the address to send from."""
+    """Run the command: ``prober TIMEOUT DNS [ADDRESS]``: seconds, the address of DNS, the address to send from."""
     ready()
     targets = [tuple(target) for target in json.load(sys.stdin)]
-    outcomes = try_all(targets, float(arguments[1]), "".join(arguments[2:]))
+    outcomes = try_all(targets, float(arguments[1]), arguments[2], "".join(arguments[3:]))
     json.dump(outcomes, sys.stdout)
     return 0
 
 
-def try_all(targets: Sequence[Target], timeout_s: float, source: str = "") -> list[str]:
-    """Try every target; gives the outcomes in order. SCTP chooses its ``source`` itself."""
+def try_all(targets: Sequence[Target], timeout_s: float, server: str, source: str = "") -> list[str]:
+    """Try every target; gives the outcomes in order. ``server`` is asked for names; SCTP chooses its ``source``."""
     outcomes: list[str] = ["TIMEOUT"] * len(targets)
     with ThreadPoolExecutor(_THREADS) as threads:
+        names = dict.fromkeys(name for *_, name in targets if name)
+        list(threads.map(_look_up, [server] * len(names), names, [timeout_s] * len(names)))
         handshakes = {
             number: threads.submit(_try_sctp, address, port, timeout_s)
-            for number, (protocol, address, port) in enumerate(targets)
+            for number, (protocol, address, port, _) in enumerate(targets)
             if protocol == "SCTP"
         }
         _try_sockets(targets, outcomes, timeout_s, source)
         for number, handshake in handshakes.items():
             outcomes[number] = handshake.result()
     return outcomes
+
+
+def _look_up(server: str, name: str, timeout_s: float) -> None:
+    """Ask for the addresses of a name, patiently; nobody needs to hear the answer but the network."""
+    for kind in ("A", "AAAA"):
+        for _ in range(_RESENDS):
+            try:
+                dns.ask(server, name, kind, timeout_s / _RESENDS)
+            except (OSError, ValueError):
+                continue
+            break
 
 
 def _try_sctp(address: str, port: int, timeout_s: float) -> str:
@@ -65,7 +80,7 @@ def _try_sockets(targets: Sequence[Target], outcomes: list[str], timeout_s: floa
     """Try TCP and UDP targets together, in one loop."""
     end = time.monotonic() + timeout_s
     with selectors.DefaultSelector() as selector:
-        for number, (protocol, address, port) in enumerate(targets):
+        for number, (protocol, address, port, _) in enumerate(targets):
             if protocol == "SCTP":
                 continue
             try:
