@@ -83,9 +83,9 @@ def test_the_probes_ask_where_the_agent_listens(container: dict[str, Any]) -> No
         assert (f"{get['host']}:{get['port']}", get["path"]) == (listens, path)
 
 
-def test_the_agent_has_one_capability_and_no_way_to_more(container: dict[str, Any]) -> None:
+def test_the_agent_has_two_capabilities_and_no_way_to_more(container: dict[str, Any]) -> None:
     context = container["securityContext"]
-    assert context["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN"]}
+    assert context["capabilities"] == {"drop": ["ALL"], "add": ["NET_ADMIN", "NET_RAW"]}
     assert context["readOnlyRootFilesystem"] is True
     assert context["allowPrivilegeEscalation"] is False
     assert "privileged" not in context

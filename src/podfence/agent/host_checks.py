@@ -51,6 +51,7 @@ def check_host(nft_version: str | None, root: Path = Path("/")) -> Iterator[Host
     yield from _forwarding(root)
     yield from _bridges(root)
     yield from _connection_tracking(root)
+    yield from _resolver(root)
     yield from _others(root)
 
 
@@ -106,6 +107,14 @@ def _connection_tracking(root: Path) -> Iterator[HostProblem]:
     if used.isdigit() and most.isdigit() and int(used) > _NEARLY_FULL * int(most):
         yield HostProblem(
             f"connection tracking is nearly full ({used} of {most}): raise net.netfilter.nf_conntrack_max"
+        )
+
+
+def _resolver(root: Path) -> Iterator[HostProblem]:
+    if _has_interface(root, "nodelocaldns"):
+        yield HostProblem(
+            "NodeLocal DNSCache runs here (interface nodelocaldns) and, unless started with -setupiptables=false, keeps "
+            "its packets from connection tracking: pods that policies judge then get no answer from it"
         )
 
 

@@ -42,7 +42,8 @@ class Metrics:
         self.fqdn_answers = counter("fqdn_answers", "Answers of resolvers that were held, by their end.", ("result",))
         self.fqdn_hold_seconds = histogram("fqdn_hold_seconds", "From an answer that a policy needs to its commit.")
         self._fqdn_hosts = gauge("fqdn_hosts", "Addresses of names that pods were told and may connect to.")
-        self._fqdn_evicted = gauge("fqdn_evicted", "Addresses of names that were forgotten early for want of room.")
+        self._fqdn_evicted = counter("fqdn_evicted", "Addresses of names that were forgotten early for want of room.")
+        self._evicted = 0
         self._generation = gauge("generation", "Generation of the rules that are enforced.")
         self._classes = gauge("classes", "Chains of rules, each shared by the pods it is about.")
         self._sets = gauge("sets", "Sets in the kernel.")
@@ -57,7 +58,8 @@ class Metrics:
         self._sets.set(applied.sets)
         self._elements.set(applied.elements)
         self._fqdn_hosts.set(applied.hosts)
-        self._fqdn_evicted.set(applied.hosts_evicted)
+        self._fqdn_evicted.inc(applied.hosts_evicted - self._evicted)
+        self._evicted = applied.hosts_evicted
 
     def logged(self, record: FlowRecord) -> None:
         """Take a logged packet in."""

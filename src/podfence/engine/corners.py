@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from podfence.engine.decide import is_governed, is_own_node, matches, policies_on
+import msgspec
+
+from podfence.engine.decide import decide, is_governed, is_own_node, matches, policies_on
 from podfence.engine.fail_closed import closed_rule
 from podfence.engine.judge import Domain, Outside, Party, possible_addresses
 from podfence.engine.question import Pair
 from podfence.model.net import AddressRange, Family, Protocol, family_of, format_address
 from podfence.model.objects import Node, Pod
-from podfence.model.policy import AddressPeer, Direction, Policy, PortName, Rule, Tier, Unreadable
+from podfence.model.policy import AddressPeer, Direction, DomainPeer, Policy, PortName, Rule, Tier, Unreadable
 from podfence.model.snapshot import Snapshot
 from podfence.model.verdict import DecidedIn, End, SideVerdict, Verdict
 
@@ -26,6 +28,7 @@ def corners(near: Snapshot, pair: Pair, verdict: Verdict) -> tuple[str, ...]:
         *_about_sides(verdict),
         *_about_ports(near, pair),
         *_about_addresses(near, pair, verdict),
+        *_about_names(near, pair, verdict),
         *_about_order(near, verdict),
         *_about_unreadable(near, pair),
     ]
@@ -111,6 +114,24 @@ def _about_addresses(near: Snapshot, pair: Pair, verdict: Verdict) -> Iterator[s
     for direction, party in ((Direction.EGRESS, pair.destination), (Direction.INGRESS, pair.source)):
         if direction in blocks and _is_unknown(party):
             yield f"the address of {_name(party)} is not known; {_where(near, party)}"
+
+
+def _about_names(near: Snapshot, pair: Pair, verdict: Verdict) -> Iterator[str]:
+    """Say when an address that is denied may be that of a host whose name is allowed."""
+    source = pair.source
+    if verdict.egress.allowed or not isinstance(pair.destination, Outside) or not isinstance(source, Pod):
+        return
+    peers = (peer for _, rule in _rules(near, pair) for peer in rule.peers or () if isinstance(peer, DomainPeer))
+    names = dict.fromkeys(name for peer in peers for name in peer.names)
+    address = verdict.flow.destination.address
+    ends = ((name, End(domain=name, address=address)) for name in names)
+    flows = ((name, msgspec.structs.replace(verdict.flow, destination=end)) for name, end in ends)
+    allowed = [name for name, flow in flows if decide(near, flow).egress.allowed]
+    if allowed:
+        yield (
+            f"{', '.join(allowed)} may be reached by name: once {_name(source)} has looked one of them up, "
+            f"the addresses that it was told are that host"
+        )
 
 
 def _is_unknown(party: Party) -> bool:

@@ -128,6 +128,7 @@ class FakeDataplane:
         self.drifted = False
         self.learnt: list[Answer] = []
         self.due_in_s = float("inf")
+        self.domain_names: frozenset[str] = frozenset()
         self._names: set[str] = set()
         self._log_allowed = False
 
@@ -158,7 +159,7 @@ class FakeDataplane:
             raise PodfenceError("nft: no")
         state = Names(frozenset(self._names), self._log_allowed)
         self.kernel.commit(state)
-        return Applied(kind, len(self.kernel.history), state.reasons, classes=len(self._names))
+        return Applied(kind, len(self.kernel.history), state.reasons, len(self._names), domain_names=self.domain_names)
 
     def learn(self, answers: Sequence[Answer]) -> None:
         self.learnt += answers

@@ -106,3 +106,10 @@ def test_other_enforcers_are_named_once_each(root: Path) -> None:
 def test_flowtables_in_use_are_warned_about(root: Path) -> None:
     write(root, "sys/module/nf_flow_table/refcnt", "1\n")
     assert only(root).message.startswith("flowtables are in use")
+
+
+def test_a_resolver_on_the_node_that_connection_tracking_may_not_see_is_warned_of(root: Path) -> None:
+    (root / "sys/class/net/nodelocaldns").mkdir()
+    found = only(root)
+    assert not found.refuses
+    assert "pods that policies judge then get no answer" in found.message

@@ -12,6 +12,7 @@ from podfence.agent.health import Health
 from podfence.agent.metrics import Metrics
 from podfence.agent.pacing import DRIFT_CHECK_S, SHARED_TRANSACTION_S
 from podfence.agent.reconcile import Reconciler
+from podfence.dataplane.lookups import Answer
 from podfence.flows.owners import Owners
 from podfence.model.reason import Reason
 from tests.unit.agent.fakes import FakeCluster, FakeDataplane, FakeKernel, parts, pod, policy
@@ -323,3 +324,45 @@ async def test_a_new_agent_leaves_what_it_finds_until_it_knows_better() -> None:
     assert second.names == {"p", "q"}
     assert len(kernel.history) == 2
     await second.kill()
+
+
+def told() -> Answer:
+    return Answer(1, ("www.example.com",), (2,), 60)
+
+
+@story
+async def test_an_answer_is_released_when_it_is_enforced_and_not_before() -> None:
+    bench = Bench(pod("web"))
+    released: list[int] = []
+    assert bench.reconciler.wants(["www.example.com"])
+    bench.reconciler.learn(told(), lambda: released.append(len(bench.kernel.history)))
+    bench.dataplane.failures = 2
+    await bench.begin_synced()
+    assert bench.dataplane.learnt == [told()]
+    assert released == [1]
+    bench.reconciler.learn(told(), lambda: released.append(len(bench.kernel.history)))
+    await asyncio.sleep(0.5)
+    assert released == [1, 2]
+
+
+@story
+async def test_only_names_that_a_policy_speaks_of_are_wanted_once_it_is_known_which() -> None:
+    bench = Bench(pod("web"))
+    bench.dataplane.domain_names = frozenset(("*.example.com",))
+    await bench.begin_synced()
+    assert bench.reconciler.wants(["www.google.com", "www.example.com"])
+    assert not bench.reconciler.wants(["www.google.com", "example.com"])
+
+
+@story
+async def test_the_kernel_is_told_again_when_it_is_due_though_nothing_changed() -> None:
+    bench = Bench(pod("web"))
+    await bench.begin_synced()
+    commits = len(bench.kernel.history)
+    bench.dataplane.due_in_s = 10.0
+    bench.cluster.put(pod("new"))
+    await asyncio.sleep(0.5)
+    assert len(bench.kernel.history) == commits + 1
+    await asyncio.sleep(10.0)
+    assert len(bench.kernel.history) == commits + 2
+    assert bench.dataplane.drift_checks == 0

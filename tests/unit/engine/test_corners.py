@@ -127,3 +127,23 @@ def test_a_part_that_cannot_be_read_is_said_with_its_field() -> None:
 def test_an_ordinary_connection_has_no_fine_print() -> None:
     assert notes(WEB + CLIENT + DENY, "a/client", "a/web") == ""
     assert notes(WEB + DENY, "a/web", "a/web") == ""
+
+
+NAMES = cluster_policy(
+    "names",
+    "Admin",
+    10,
+    """
+  egress:
+  - action: Accept
+    to: [{domainNames: [bank.example, '*.parcels.example']}]
+    protocols: [{tcp: {destinationPort: {number: 443}}}]
+  - {action: Deny, to: [{networks: [0.0.0.0/0]}]}
+""",
+)
+
+
+@pytest.mark.parametrize(("port", "said"), [("443", True), ("80", False)])
+def test_an_address_that_may_be_of_an_allowed_name_is_said_to_be_so(port: str, *, said: bool) -> None:
+    found = notes(WEB + NAMES, "a/web", "203.0.113.7", port)
+    assert ("bank.example, *.parcels.example may be reached by name: once a/web has looked" in found) is said

@@ -15,20 +15,21 @@ from podfence.model.net import Family, family_of, from_line
 
 _UDP_HEADER = struct.Struct("!HHHH")
 _TCP_HEADER_BYTES = 20
-_FIN_OR_RST = 0x05
+_FIN_OR_RST, _SYN = 0x05, 0x02
 _CHECKSUM_AT = {UDP: 6, TCP: 16}
 
 
 class Segment(msgspec.Struct, frozen=True):
     """What one packet carries; ``ends`` are the addresses and ports it bore, and ``sequence`` is 0 for UDP.
 
-    ``is_last`` tells that nothing follows in the stream.
+    ``is_first`` tells that a stream begins behind it, ``is_last`` that nothing follows in it.
     """
 
     ends: Tuple
     header: bytes
     data: bytes
     sequence: int = 0
+    is_first: bool = False
     is_last: bool = False
 
 
@@ -53,7 +54,14 @@ def _tcp(ends: Tuple, raw: bytes) -> Segment | None:
     if not _TCP_HEADER_BYTES <= header_bytes <= len(raw):
         return None
     sequence = int.from_bytes(raw[4:8], "big")
-    return Segment(ends, raw[:header_bytes], raw[header_bytes:], sequence, is_last=bool(raw[13] & _FIN_OR_RST))
+    return Segment(
+        ends,
+        raw[:header_bytes],
+        raw[header_bytes:],
+        sequence,
+        is_first=bool(raw[13] & _SYN),
+        is_last=bool(raw[13] & _FIN_OR_RST),
+    )
 
 
 def written(segment: Segment, asked: Tuple) -> bytes:

@@ -1,6 +1,7 @@
 """DNS messages out of TCP: each follows its length, and may be spread over several segments (RFC 7766).
 
-Only what comes in order is put together. Whoever leaves a gap is not understood any more: that opens nothing.
+Only what comes in order, from the start of the connection on, is put together. What follows a gap is not understood any
+more, and opens nothing: a pod could have had anything written to where a message seems to begin.
 """
 
 from __future__ import annotations
@@ -29,30 +30,23 @@ class Streams:
         self._streams: OrderedDict[Tuple, _Stream] = OrderedDict()
 
     def feed(self, segment: Segment) -> list[bytes]:
-        """Take a segment in, and give the messages that it completes.
-
-        A stream is followed from its first segment with data that is seen; each answer begins a segment of its own
-        where the one before was waited for.
-        """
-        ends, data = segment.ends, segment.data
-        stream = self._streams.pop(ends, None)
-        if not data:
-            if stream is not None and not segment.is_last:
-                self._streams[ends] = stream
-            return []
+        """Take a segment in, and give the messages that it completes."""
+        stream = self._streams.pop(segment.ends, None)
+        if segment.is_first:
+            stream = _Stream((segment.sequence + 1) % _SEQUENCE, bytearray())
+        elif stream is not None:
+            late = (stream.next_sequence - segment.sequence) % _SEQUENCE
+            if late >= _SEQUENCE // 2:
+                return []  # a gap
+            stream.buffer += segment.data[late:]
+            stream.next_sequence = (stream.next_sequence + max(0, len(segment.data) - late)) % _SEQUENCE
         if stream is None:
-            stream = _Stream(segment.sequence, bytearray())
-        late = (stream.next_sequence - segment.sequence) % _SEQUENCE
-        if late >= _SEQUENCE // 2:
-            return []  # a gap
-        stream.buffer += data[late:]
-        stream.next_sequence = (stream.next_sequence + max(0, len(data) - late)) % _SEQUENCE
-        found = _messages(stream.buffer)
+            return []
         if not segment.is_last:
-            self._streams[ends] = stream
+            self._streams[segment.ends] = stream
             if len(self._streams) > MOST_STREAMS:
                 self._streams.popitem(last=False)
-        return found
+        return _messages(stream.buffer)
 
 
 def _messages(buffer: bytearray) -> list[bytes]:
