@@ -113,8 +113,8 @@ def _connection_tracking(root: Path) -> Iterator[HostProblem]:
 def _resolver(root: Path) -> Iterator[HostProblem]:
     if _has_interface(root, "nodelocaldns"):
         yield HostProblem(
-            "NodeLocal DNSCache runs here (interface nodelocaldns) and, unless started with -setupiptables=false, keeps "
-            "its packets from connection tracking: pods that policies judge then get no answer from it"
+            "NodeLocal DNSCache runs here (interface nodelocaldns): unless started with -setupiptables=false it keeps "
+            "its packets from connection tracking, and pods that policies judge get no answer from it"
         )
 
 

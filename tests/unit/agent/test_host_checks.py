@@ -112,4 +112,4 @@ def test_a_resolver_on_the_node_that_connection_tracking_may_not_see_is_warned_o
     (root / "sys/class/net/nodelocaldns").mkdir()
     found = only(root)
     assert not found.refuses
-    assert "pods that policies judge then get no answer" in found.message
+    assert "pods that policies judge get no answer" in found.message
