@@ -48,6 +48,32 @@ with socket.create_connection(("10.96.0.10", 53), 5) as stream:
 """
 
 
+ON_THE_NODE = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: on-the-node, namespace: kube-system, labels: {k8s-app: node-local-dns}}
+spec:
+  hostNetwork: true
+  containers:
+  - name: c
+    image: busybox
+    command:
+    - python3
+    - -c
+    - |
+      import contextlib, socket, struct
+      server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+      server.bind(("172.18.0.2", 53))
+      while True:
+          asked, client = server.recvfrom(4096)
+          end = asked.index(0, 12) + 5
+          record = struct.pack("!HHHIH", 0xC00C, 1, 1, 30, 4) + bytes((142, 250, 72, 196))
+          with contextlib.suppress(PermissionError):
+              server.sendto(asked[:2] + struct.pack("!HHHHH", 0x8180, 1, 1, 0, 0) + asked[12:end] + record, client)
+---
+"""
+
+
 @pytest.fixture(scope="module")
 def whole() -> Iterator[Whole]:
     with lab(LabOptions(nodes=2)) as found:
@@ -101,6 +127,17 @@ def test_ipv6_and_answers_over_tcp_are_learnt(whole: Whole) -> None:
 
 def test_a_pod_on_another_node_than_its_resolver_is_told_as_well(whole: Whole) -> None:
     assert whole.connect("far", "www.google.com:80") == ""
+
+
+def test_a_resolver_on_the_pods_own_node_is_heard_as_well(whole: Whole) -> None:
+    pod = fresh(whole)
+    node = "  - {name: node, action: Accept, to: [{networks: [172.18.0.2/32]}]}\n"
+    whole.apply_text(ON_THE_NODE + NAMES.replace("  - {name: hosts", node + "  - {name: hosts"))
+    whole.ready()
+    assert GOOGLE in run(whole, pod, "dig", "@172.18.0.2", "www.google.com", "+time=2")
+    assert whole.connect(pod, f"{GOOGLE}:80") == ""
+    whole.apply_text(NAMES)
+    whole.ready()
 
 
 def test_an_answer_of_anybody_else_opens_nothing(whole: Whole) -> None:
