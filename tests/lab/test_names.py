@@ -54,6 +54,7 @@ kind: Pod
 metadata: {name: on-the-node, namespace: kube-system, labels: {k8s-app: node-local-dns}}
 spec:
   hostNetwork: true
+  nodeName: node-1
   containers:
   - name: c
     image: busybox
