@@ -208,3 +208,51 @@ def test_many_pods_come_in_pages(capsys: pytest.CaptureFixture[str], cluster: Cl
     assert pods["namespace/big"] == 1_200
     asked = [each.query.get("continue") for each in cluster.requests if each.path == "/api/v1/pods"]
     assert asked == [None, "500", "1000"]
+
+
+INGRESSES = "/apis/networking.k8s.io/v1/ingresses"
+INGRESS = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "Ingress",
+    "metadata": {"name": "front", "namespace": "shop"},
+    "spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}},
+}
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
+}
+
+
+def rules_said(capsys: pytest.CaptureFixture[str]) -> set[str]:
+    return {finding["rule"] for finding in json.loads(run(capsys, "check", "-o", "json")[1])["findings"]}
+
+
+def test_check_relates_policies_to_what_surrounds_them_in_the_cluster(
+    capsys: pytest.CaptureFixture[str], cluster: Cluster, kubeconfig: Path
+) -> None:
+    assert kubeconfig.exists()
+    cluster.put(SERVICE)
+    cluster.put(network_policy("web", {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Ingress"]}))
+    before = rules_said(capsys)
+    cluster.serve(INGRESSES, "Ingress", INGRESS)
+    assert rules_said(capsys) - before == {"PF220"}
+
+
+def test_what_may_not_be_listed_is_said_and_everything_else_is_checked(
+    capsys: pytest.CaptureFixture[str], cluster: Cluster, kubeconfig: Path
+) -> None:
+    assert kubeconfig.exists()
+    before = rules_said(capsys)
+    cluster.serve(INGRESSES, "Ingress", INGRESS)
+    cluster.serve("/apis/monitoring.coreos.com/v1beta9/podmonitors", "PodMonitor")
+    cluster.forbidden.add("ingresses")
+    code, out, err = run(capsys, "check", "-o", "json")
+    assert code == 1
+    assert err == (
+        "cannot be listed: ingresses.networking.k8s.io, podmonitors.monitoring.coreos.com; "
+        "what policies mean for them is not checked\n"
+    )
+    assert {finding["rule"] for finding in json.loads(out)["findings"]} == before
+    assert "cannot be listed" not in run(capsys, "why", "shop/web", "shop/db", "80")[2]

@@ -62,8 +62,9 @@ class Checking(msgspec.Struct, frozen=True, kw_only=True):
     def of_cluster(self, namespace: str | None, *, all_namespaces: bool, quiet: bool) -> Findings:
         """Judge all that a cluster holds, and keep what is said of a namespace and of what has none."""
         from podfence.cli.judging import server_for
+        from podfence.kube.kinds import SURROUNDINGS
 
-        live = read_live(quiet=quiet)
+        live = read_live(quiet=quiet, more=SURROUNDINGS)
         shown = shown_namespace((), namespace, all_namespaces=all_namespaces)
         server = server_for(self.version or live.version, self.channel)
         with paused_gc():

@@ -7,6 +7,7 @@ PATHs reads a cluster as well.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from podfence.model.error import PodfenceError
 
 if TYPE_CHECKING:
     from podfence.kube.config import Connection
+    from podfence.kube.kinds import Kind
     from podfence.kube.reading import ClusterReading
     from podfence.lab.folder import LabFolder
 
@@ -88,8 +90,10 @@ def lab_named(text: str) -> LabFolder | None:
     return require(LabFolder(name or DEFAULT_NAME))
 
 
-def read_live(*, quiet: bool, connection: Connection | None = None) -> ClusterReading:
+def read_live(*, quiet: bool, connection: Connection | None = None, more: Sequence[Kind] = ()) -> ClusterReading:
     """List everything that is read of a cluster, the chosen one by default, and say how far it is if it takes long.
+
+    Kinds of which there may be none, or which may not be listed, are ``more``.
 
     Raises ``PodfenceError`` when a list fails: an answer without it would be wrong.
     """
@@ -102,13 +106,16 @@ def read_live(*, quiet: bool, connection: Connection | None = None) -> ClusterRe
     try:
         with Progress(wanted=not quiet) as progress:
             live = read_cluster(
-                connection, on_page=lambda done, total: progress.step("listing the cluster", total, done)
+                connection, more=more, on_page=lambda done, total: progress.step("listing the cluster", total, done)
             )
     except UnreachableError as error:
         raise PodfenceError(f"{error}; {GIVE_PATHS}") from None
     if live.hidden and not quiet:
         hidden = ", ".join(live.hidden)
         print(f"may not be listed: {hidden}; what is allowed here they may deny", file=sys.stderr)
+    if live.unread and not quiet:
+        unread = ", ".join(live.unread)
+        print(f"cannot be listed: {unread}; what policies mean for them is not checked", file=sys.stderr)
     return live
 
 

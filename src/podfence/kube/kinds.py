@@ -1,7 +1,8 @@
 """The kinds of objects that are read from a cluster, and where its API has them.
 
 ``WATCHED`` is what the agent's ClusterRole must grant ``list`` and ``watch`` on, ``LISTED`` what a person needs
-``list`` on for ``check``, ``map`` and ``why``.
+``list`` on for ``check``, ``map`` and ``why``. ``SURROUNDINGS`` is what else ``check`` relates policies to, as far as
+it is there and may be listed.
 """
 
 from __future__ import annotations
@@ -74,3 +75,22 @@ WORKLOADS = (
 )
 
 LISTED = (*WATCHED, *WORKLOADS)
+
+_GATEWAY = "gateway.networking.k8s.io"
+
+SURROUNDINGS = (
+    Kind("networking.k8s.io", ("v1",), "ingresses", "Ingress"),
+    Kind("admissionregistration.k8s.io", ("v1",), "validatingwebhookconfigurations", "ValidatingWebhookConfiguration"),
+    Kind("admissionregistration.k8s.io", ("v1",), "mutatingwebhookconfigurations", "MutatingWebhookConfiguration"),
+    Kind("apiregistration.k8s.io", ("v1",), "apiservices", "APIService"),
+    Kind("apiextensions.k8s.io", ("v1",), "customresourcedefinitions", "CustomResourceDefinition"),
+    Kind("rbac.authorization.k8s.io", ("v1",), "rolebindings", "RoleBinding"),
+    Kind("rbac.authorization.k8s.io", ("v1",), "clusterrolebindings", "ClusterRoleBinding"),
+    Kind(_GATEWAY, ("v1", "v1beta1"), "httproutes", "HTTPRoute", custom=True),
+    Kind(_GATEWAY, ("v1", "v1alpha2"), "grpcroutes", "GRPCRoute", custom=True),
+    Kind(_GATEWAY, ("v1", "v1alpha3", "v1alpha2"), "tlsroutes", "TLSRoute", custom=True),
+    Kind(_GATEWAY, ("v1", "v1alpha2"), "tcproutes", "TCPRoute", custom=True),
+    Kind(_GATEWAY, ("v1", "v1alpha2"), "udproutes", "UDPRoute", custom=True),
+    Kind("monitoring.coreos.com", ("v1",), "servicemonitors", "ServiceMonitor", custom=True),
+    Kind("monitoring.coreos.com", ("v1",), "podmonitors", "PodMonitor", custom=True),
+)

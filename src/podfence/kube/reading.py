@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from podfence.kube.client import Client, ClusterError, RefusedError
+from podfence.kube.client import NOT_FOUND, Client, ClusterError, RefusedError, UnreachableError
 from podfence.kube.config import Connection
 from podfence.kube.kinds import LISTED, POLICIES, Kind
 from podfence.kube.listing import explained, list_all, served_version
@@ -22,26 +22,36 @@ AT_ONCE = 4
 class ClusterReading(msgspec.Struct, frozen=True):
     """What a cluster holds, in the order of the kinds, and the version of its server (``v1.36.3``).
 
-    Policies of other projects are among the items; ``hidden`` are resources of such that may not be listed.
+    Policies of other projects are among the items; ``hidden`` are resources of such that may not be listed. ``unread``
+    are those of the kinds that may be missing which are there and cannot be listed.
     """
 
     items: list[ServedItem]
     version: str
     hidden: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 def read_cluster(
-    connection: Connection, kinds: Sequence[Kind] = LISTED, *, on_page: Callable[[int, int], None] = lambda *_: None
+    connection: Connection,
+    kinds: Sequence[Kind] = LISTED,
+    more: Sequence[Kind] = (),
+    *,
+    on_page: Callable[[int, int], None] = lambda *_: None,
 ) -> ClusterReading:
     """List kinds of a cluster in all namespaces; runs an event loop of its own.
 
-    ``on_page`` hears how many objects were read and how many are known to come. Raises ``ClusterError``, also when
-    a list is forbidden: an answer without all policies, pods and namespaces would be wrong.
+    ``on_page`` hears how many objects were read and how many are known to come. Of ``more`` those are listed that
+    can be. Raises ``ClusterError``, also when one of the others is forbidden: an answer without all policies, pods and
+    namespaces would be wrong.
     """
-    return asyncio.run(_read(connection, kinds, on_page))
+    return asyncio.run(_read(connection, kinds, more, on_page))
 
 
-async def _read(connection: Connection, kinds: Sequence[Kind], on_page: Callable[[int, int], None]) -> ClusterReading:
+async def _read(
+    connection: Connection, kinds: Sequence[Kind], more: Sequence[Kind], on_page: Callable[[int, int], None]
+) -> ClusterReading:
+    unread: list[str] = []
     progress: dict[str, tuple[int, int]] = {}
     turn = asyncio.Semaphore(AT_ONCE)
 
@@ -53,8 +63,19 @@ async def _read(connection: Connection, kinds: Sequence[Kind], on_page: Callable
         async with turn:
             return await read_kind(client, kind, count)
 
+    async def try_one(client: Client, kind: Kind) -> list[ServedItem]:
+        try:
+            return await read_one(client, kind)
+        except UnreachableError:
+            raise
+        except ClusterError as error:
+            if not isinstance(error, RefusedError) or error.code != NOT_FOUND:
+                unread.append(kind.resource)
+            return []
+
     async with Client(connection) as client:
         tasks = [asyncio.ensure_future(read_one(client, kind)) for kind in kinds]
+        tasks += [asyncio.ensure_future(try_one(client, kind)) for kind in more]
         try:
             version = await _version(client)
             found = await asyncio.gather(*tasks)
@@ -64,7 +85,7 @@ async def _read(connection: Connection, kinds: Sequence[Kind], on_page: Callable
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
     items = [item for items in (*found, others) for item in items]
-    return ClusterReading(items, version, tuple(hidden))
+    return ClusterReading(items, version, tuple(hidden), tuple(sorted(unread)))
 
 
 class _Version(msgspec.Struct, frozen=True, rename="camel"):
