@@ -237,7 +237,7 @@ def test_check_relates_policies_to_what_surrounds_them_in_the_cluster(
     cluster.put(network_policy("web", {"podSelector": {"matchLabels": {"app": "web"}}, "policyTypes": ["Ingress"]}))
     before = rules_said(capsys)
     cluster.serve(INGRESSES, "Ingress", INGRESS)
-    assert rules_said(capsys) - before == {"PF220"}
+    assert rules_said(capsys) - before == {"PF213"}
 
 
 def test_what_may_not_be_listed_is_said_and_everything_else_is_checked(
