@@ -1,4 +1,4 @@
-"""An ordinary user has the kernel tests, too: passed, failed, skipped and broken off are told as if they ran at home."""
+"""An ordinary user has the kernel tests, too: passed, failed, skipped and broken off, they are told as at home."""
 
 from __future__ import annotations
 
