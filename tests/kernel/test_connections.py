@@ -8,12 +8,16 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+import msgspec
 import pytest
 
+from podfence.dataplane import stand_in
 from podfence.dataplane.compiler import compile_snapshot
 from podfence.dataplane.conntrack import clear_marks
+from podfence.dataplane.difference import Desired, all_chains
 from podfence.dataplane.enforcer import Enforcer
 from podfence.dataplane.listing import Listing
+from podfence.dataplane.objects import Chain
 from podfence.dataplane.pieces import fits
 from podfence.dataplane.runner import Runner
 from podfence.dataplane.settings import Settings
@@ -279,6 +283,33 @@ def test_a_set_of_another_kind_is_replaced_under_traffic_and_nothing_leaks_or_is
     assert world.enforcer.figures.bumps > 50, "each replacement of the whole is a generation"
     assert world.enforcer.check_drift() == ()
     assert world.hook_handles() == hooks
+    arrived |= world.forest.settled(allowed - arrived)
+    assert len(allowed) > 500
+    assert allowed - arrived == set()
+    assert denied & arrived == set()
+
+
+def test_hooks_of_another_layout_are_replaced_under_traffic_and_nothing_leaks_or_is_dropped(
+    world: World, family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = policy("in", "api", ingress=[Allow((pods_of("web"),), (udp(53),))])
+    world.enforce(good)
+
+    seen = set()
+
+    def moved(desired: Desired, generation: int) -> dict[str, Chain]:
+        found = all_chains(desired, generation)
+        hooks = {name: chain.hook.replace("filter - 5", "-4").replace("raw", "-299") for name, chain in found.items()}
+        return {name: msgspec.structs.replace(chain, hook=hooks[name]) for name, chain in found.items()}
+
+    def change(turn: int) -> None:
+        monkeypatch.setattr(stand_in, "all_chains", all_chains if turn % 2 else moved)
+        world.enforcer.adopt()
+        stand_in.replace(world.enforcer._table, compile_snapshot(cluster(good), Settings(NODE)), turn + 2)
+        seen.add(tuple(sorted(world.enforcer._table.look().hooks.values())))
+
+    allowed, denied, arrived = under_traffic(world, family, change, 50)
+    assert len(seen) == 2
     arrived |= world.forest.settled(allowed - arrived)
     assert len(allowed) > 500
     assert allowed - arrived == set()
