@@ -72,7 +72,8 @@ class Enforcer:
     def apply(self, desired: Desired) -> None:
         """Enforce a state: what differs from the last, or all of it where that is not known or not possible.
 
-        Raises ``PodfenceError`` when the kernel takes neither; then what was enforced before still is.
+        Raises ``PodfenceError`` when the kernel takes neither; then what was enforced before still is, unless it was
+        only to clear up that failed.
         """
         enforced = self._enforced
         if enforced is None or enforced.settings != desired.settings:
@@ -158,11 +159,16 @@ class Enforcer:
         raise PodfenceError(self.figures.last_error)
 
     def _attempts(self, desired: Desired, generation: int) -> tuple[Callable[[Desired, int], None], ...]:
+        """Give the ways to replace everything, the next for when one fails."""
+        # What stands in may be in force: to leave it and to remove it must be two transactions.
+        if any(map(is_stand_in, self._table.chains)) or not self._is_one_transaction(desired, generation):
+            return (self._replace_by_stand_in,)
+        return self._replace_known, self._replace_listed, self._replace_by_stand_in
+
+    def _is_one_transaction(self, desired: Desired, generation: int) -> bool:
+        """Tell whether the whole state is, whatever is there."""
         table = self._table
-        is_one_transaction = table.fits(full_text(desired, generation, table.chains, table.sets))
-        if is_one_transaction and not any(map(is_stand_in, table.chains)):
-            return self._replace_known, self._replace_listed, self._replace_by_stand_in
-        return (self._replace_by_stand_in,)
+        return not table.is_bounded or table.fits(full_text(desired, generation, table.chains, table.sets))
 
     def _replace_listed(self, desired: Desired, generation: int) -> None:
         """Replace what really is there: somebody may have taken a chain or the whole table away."""

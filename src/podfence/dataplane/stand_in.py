@@ -21,7 +21,7 @@ import msgspec
 
 from podfence.dataplane.difference import Desired, all_chains
 from podfence.dataplane.listing import Listing, kind_of
-from podfence.dataplane.naming import stand_in_prefix
+from podfence.dataplane.naming import is_stand_in, stand_in_prefix
 from podfence.dataplane.objects import TABLE, Chain, Element
 from podfence.dataplane.table import Table
 from podfence.dataplane.transaction import change_lines, prepare_lines, sweep_lines
@@ -36,6 +36,11 @@ class _Layer(msgspec.Struct, frozen=True):
     inner: Desired
     hooks: dict[str, Chain]
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Name all of it."""
+        return frozenset((*self.inner.chains, *self.inner.sets, *self.hooks))
+
 
 def replace(table: Table, desired: Desired, generation: int) -> None:
     """Bring the table to a state from whatever is there. Raises ``PodfenceError``; then pods are judged all the same.
@@ -47,16 +52,15 @@ def replace(table: Table, desired: Desired, generation: int) -> None:
     if listing.chains or listing.set_names:
         kept = _kept(listing, own)
         stand_in = _renamed(own, _free_prefix(listing), kept)
-        _write(table, stand_in)
-        _switch(table, stand_in, full=False)
+        _take_over(table, stand_in)
         table.begin(generation)
-        _sweep(table, {*stand_in.inner.chains, *stand_in.inner.sets, *stand_in.hooks, *kept})
+        _sweep(table, stand_in.names | kept)
     _write(table, own)
     _switch(table, own, full=True)
     table.begin(generation)
     # What is wanted is in force. What stays of the stand-in does no harm, and the next look for drift finds it.
     with contextlib.suppress(PodfenceError):
-        _sweep(table, {*own.inner.chains, *own.inner.sets, *own.hooks})
+        _sweep(table, own.names)
         table.hold(desired, generation)
 
 
@@ -86,10 +90,10 @@ def _free_prefix(listing: Listing) -> str:
     return next(prefix for prefix in prefixes if not any(name.startswith(prefix) for name in names))
 
 
-def _renamed(layer: _Layer, prefix: str, kept: Collection[str]) -> _Layer:
+def _renamed(layer: _Layer, prefix: str, kept: frozenset[str]) -> _Layer:
     """Give a layer under other names, but for what is kept."""
     inner = layer.inner
-    names = {name: prefix + name for name in (*inner.chains, *inner.sets, *layer.hooks) if name not in kept}
+    names = {name: prefix + name for name in layer.names - kept}
 
     def name_of(name: str) -> str:
         return names.get(name, name)
@@ -113,6 +117,18 @@ def _renamed(layer: _Layer, prefix: str, kept: Collection[str]) -> _Layer:
     sets = {name_of(name): described for name, described in inner.sets.items()}
     renamed = msgspec.structs.replace(inner, sets=sets, elements=elements, chains=chains_of(inner.chains))
     return _Layer(renamed, chains_of(layer.hooks))
+
+
+def _take_over(table: Table, stand_in: _Layer) -> None:
+    """Write a stand-in and have the hooks lead to it; when that fails nothing of it stays, however often it does."""
+    try:
+        _write(table, stand_in)
+        _switch(table, stand_in, full=False)
+    except PodfenceError:
+        with contextlib.suppress(PodfenceError):
+            table.read()
+            _sweep(table, (table.chains | table.sets) - {name for name in stand_in.names if is_stand_in(name)})
+        raise
 
 
 def _write(table: Table, layer: _Layer) -> None:

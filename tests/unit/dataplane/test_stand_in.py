@@ -212,3 +212,20 @@ def test_what_stands_in_is_left_in_one_transaction_and_removed_in_a_later_one() 
     switching = [text for text in nft.applied[before:] if "flush chain inet podfence forward\n" in text]
     assert switching
     assert not any("delete" in text for text in switching)
+
+
+@pytest.mark.parametrize("fails_at", ["add rule inet podfence standin1-rules-", "jump standin1-judge"])
+def test_a_state_that_is_refused_leaves_nothing_behind_however_often_it_is_tried(fails_at: str) -> None:
+    nft = loaded(BEFORE)
+    nft.most_bytes = 25_000
+    before = nft.dump()
+    enforcer = Enforcer(nft)
+    enforcer.adopt()
+    nft.fail_at = fails_at
+    for _ in range(3):
+        with pytest.raises(PodfenceError, match="told to"):
+            enforcer.apply(desired(AFTER, LATER))
+        assert nft.dump() == before
+    nft.fail_at = ""
+    enforcer.apply(desired(AFTER))
+    assert same_as_a_whole_load(nft, desired(AFTER), enforcer.figures.generation)
