@@ -36,15 +36,21 @@ def _missing_for_lab() -> str | None:
     return missing_for_lab()
 
 
+@functools.cache
+def _missing_for_kernel() -> str | None:
+    if sys.platform != "linux":
+        return "needs a Linux kernel"
+    from tests.kernel.as_namespace_root import missing_for_kernel_tests  # noqa: PLC0415 - likewise
+
+    return missing_for_kernel_tests()
+
+
 def missing_for(marker: str) -> str | None:
     """Say what this machine lacks for the tests with a marker, ``None`` when it lacks nothing."""
     if marker == "lab":
         return _missing_for_lab()
     if marker == "kernel":
-        if sys.platform != "linux":
-            return "needs a Linux kernel"
-        if os.geteuid() != 0:
-            return "needs root"
+        return _missing_for_kernel()
     if marker == "go" and shutil.which("go") is None:
         return "needs a Go toolchain"
     return None

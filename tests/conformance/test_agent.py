@@ -16,6 +16,7 @@ import pytest
 
 from tests.conformance import tools
 from tests.documents import ROOT
+from tests.kernel.as_namespace_root import become_root
 
 pytestmark = [
     pytest.mark.go,
@@ -29,7 +30,7 @@ def test_a_whole_agent_enforces_what_a_real_server_holds_with_the_role_that_is_d
     tools.build_apiserver(tools.require_go())
     story = [sys.executable, "-m", "tests.conformance.agent_story", json.dumps(str(tmp_path))]
     done = subprocess.run(
-        [shutil.which("unshare") or "unshare", "-n", *story],
+        [*become_root(), "unshare", "-n", *story],
         cwd=ROOT,
         capture_output=True,
         encoding="utf-8",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import struct
@@ -11,9 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from podfence.dataplane.compiler import Compiler
-from podfence.dataplane.runner import LibraryRunner, ProcessRunner
+from podfence.dataplane import stand_in
+from podfence.dataplane.compiler import Compiler, compile_snapshot
+from podfence.dataplane.listing import Listing
+from podfence.dataplane.runner import LibraryRunner, ProcessRunner, Runner
 from podfence.dataplane.settings import Settings
+from podfence.dataplane.table import Table
 from podfence.model.change import Change
 from podfence.model.error import PodfenceError
 from podfence.model.net import Family, Protocol
@@ -37,7 +39,11 @@ from tests.small_cluster import (
 
 pytestmark = pytest.mark.kernel
 
+SETTINGS = Settings(NODE, pod_cidrs=POD_CIDRS)
 CLOSED = policy("in", "web", ingress=[Allow((pods_of("db"),), (tcp(80),))])
+
+
+OTHER_HOOK = "; add chain inet podfence raw-pre { type filter hook prerouting priority 5; }"
 
 
 def command(world: World) -> tuple[str, ...]:
@@ -106,6 +112,12 @@ def test_one_failure_is_healed_by_a_replacement_and_many_keep_what_is_enforced(w
         "insert rule inet podfence forward accept",
         "add chain inet podfence theirs",
         "flush chain inet podfence stamp",
+        'flush chain inet podfence established; add rule inet podfence established accept comment "generation 1"',
+        "flush chain inet podfence judge" + "; add rule inet podfence judge accept" * 4,
+        "flush chain inet podfence forward; delete chain inet podfence forward",
+        "flush chain inet podfence raw-pre; delete chain inet podfence raw-pre" + OTHER_HOOK,
+        "add chain inet podfence input { type filter hook input priority filter - 5; policy drop; }",
+        "add table inet podfence { flags dormant; }",
         "delete table inet podfence",
     ],
 )
@@ -116,8 +128,79 @@ def test_what_others_change_is_found_and_repaired(world: World, change: str) -> 
     assert world.enforcer.check_drift()
     assert world.enforcer.check_drift() == ()
     assert world.enforcer.figures.drift_repairs == 1
+    assert "dormant" not in world.forest.node.run("nft", "list", "table", "inet", "podfence")
     assert not world.passes("api", "web")
     assert world.passes("db", "web")
+
+
+class Killed(BaseException):
+    """What ends an enforcer at once."""
+
+
+class DyingRunner:
+    """Dies before the n-th transaction from now on."""
+
+    def __init__(self, runner: Runner, left: int) -> None:
+        self._runner, self._left = runner, left
+        self.most_bytes: int | None = None
+
+    def apply(self, text: str) -> None:
+        if not self._left:
+            raise Killed
+        self._left -= 1
+        self._runner.apply(text)
+
+    def list_table(self) -> Listing:
+        return self._runner.list_table()
+
+
+@pytest.mark.parametrize("left", range(6))
+def test_who_dies_while_a_stand_in_is_in_force_leaves_all_judged_and_the_next_takes_it_away(
+    world: World, left: int
+) -> None:
+    world.enforce(CLOSED, pod_cidrs=POD_CIDRS)
+    desired = compile_snapshot(cluster(CLOSED, policy("more", "api", ingress=())), SETTINGS)
+    runner = world.forest.runner()
+    with pytest.raises(Killed):
+        stand_in.replace(Table(DyingRunner(runner, left), lambda: 0.0), desired, 2)
+    assert not world.passes("api", "web")
+    assert world.passes("db", "web")
+    assert ("standin1" in names(world)) == (left > 0)
+    world.start()
+    world.enforcer.adopt()
+    world.enforce(CLOSED, pod_cidrs=POD_CIDRS)
+    assert "standin" not in names(world)
+    assert world.enforcer.check_drift() == ()
+    assert not world.passes("api", "web")
+    assert world.passes("db", "web")
+
+
+def test_to_uninstall_leaves_nothing_of_a_stand_in(world: World) -> None:
+    world.enforce(CLOSED)
+    with pytest.raises(Killed):
+        stand_in.replace(
+            Table(DyingRunner(world.forest.runner(), 3), lambda: 0.0), compile_snapshot(cluster(), SETTINGS), 2
+        )
+    assert "standin1" in names(world)
+    world.start()
+    world.enforcer.adopt()
+    world.enforcer.uninstall()
+    assert names(world) == ""
+
+
+def names(world: World) -> str:
+    return world.forest.node.run("nft", "list", "ruleset")
+
+
+def test_what_is_written_again_and_has_counted_packets_is_not_called_changed(world: World) -> None:
+    ports = policy("ports", "api", ingress=[Allow((pods_of("db"),), (tcp(80), tcp(443), tcp(1000, 2000)))])
+    desired = compile_snapshot(cluster(CLOSED, ports, cluster_policy("no", "db", ingress=[deny()])), SETTINGS)
+    world.enforcer.apply(desired)
+    for _ in range(5):
+        assert not world.passes("web", "api")
+        assert world.enforcer.check_drift() == ()
+        world.enforcer._replace(desired)
+    assert world.enforcer.check_drift() == ()
 
 
 def test_tables_of_others_are_left_alone(world: World) -> None:
@@ -140,17 +223,13 @@ def test_tables_of_others_are_left_alone(world: World) -> None:
 
 
 def test_hooks_are_registered_once(world: World) -> None:
-    def handles() -> dict[str, int]:
-        items = json.loads(world.forest.node.run("nft", "-j", "list", "table", "inet", "podfence"))["nftables"]
-        return {item["chain"]["name"]: item["chain"]["handle"] for item in items if "hook" in item.get("chain", {})}
-
     world.enforce(CLOSED)
-    before = handles()
+    before = world.hook_handles()
     world.enforce(cluster_policy("no", None, ingress=[deny()]))
     world.enforcer.adopt()
     world.enforce(CLOSED, audit=True)
-    assert len(before) == 6
-    assert handles() == before
+    assert len(before) == 7
+    assert world.hook_handles() == before
 
 
 def test_names_of_the_greatest_length_fit(world: World) -> None:

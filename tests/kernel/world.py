@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterable
 from itertools import count
@@ -89,6 +90,13 @@ class World:
             last = {self.send(witness, destination, 9, Protocol.UDP, family) for family in FAMILIES}
             found |= self.forest.settled(last)
         return found
+
+    def hook_handles(self) -> dict[str, int]:
+        """Give the numbers of our table and of each base chain in it, which others in their place would not have."""
+        items = json.loads(self.forest.node.run("nft", "-j", "list", "table", "inet", "podfence"))["nftables"]
+        (table,) = (item["table"] for item in items if "table" in item)
+        chains = [item["chain"] for item in items if "hook" in item.get("chain", {})]
+        return {found["name"]: found["handle"] for found in (table, *chains)}
 
     def open_socket(self, name: str, family: Family, kind: int = socket.SOCK_STREAM) -> socket.socket:
         """Make a socket where a name lives, bound to its address when that is a pod."""

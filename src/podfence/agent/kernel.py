@@ -13,6 +13,7 @@ from podfence.dataplane.conntrack import clear_marks, living_pairs
 from podfence.dataplane.enforcer import Enforcer
 from podfence.dataplane.lookups import Answer, Lookups
 from podfence.dataplane.members import ATTENDED
+from podfence.dataplane.naming import without_prefix
 from podfence.dataplane.resolvers import ATTENDED_S
 from podfence.dataplane.runner import Runner
 from podfence.dataplane.settings import Settings
@@ -57,7 +58,7 @@ class Kernel:
     def adopt(self) -> None:
         """Read what an earlier agent left, changing nothing. Raises ``PodfenceError``."""
         left = self._enforcer.adopt().left
-        hosts = (element for name, elements in left.items() if name != ATTENDED for element in elements)
+        hosts = (element for name, elements in left.items() if without_prefix(name) != ATTENDED for element in elements)
         self._lookups.restore(hosts, self._clock())
 
     def load(self, snapshot: Snapshot, *, log_allowed: bool) -> Applied:

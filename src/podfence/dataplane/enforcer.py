@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 
-from podfence.dataplane import piecewise
-from podfence.dataplane.difference import DISPATCH, Desired, Difference, difference
+from podfence.dataplane import piecewise, stand_in
+from podfence.dataplane.baseline import Baseline
+from podfence.dataplane.difference import DISPATCH, Desired, Difference, all_chains, difference
 from podfence.dataplane.drift import drift
 from podfence.dataplane.listing import Listing
+from podfence.dataplane.naming import is_stand_in
 from podfence.dataplane.runner import Runner
 from podfence.dataplane.settings import Settings
 from podfence.dataplane.table import Figures, Table
@@ -40,6 +42,7 @@ class Enforcer:
         self._table = Table(runner, clock)
         self._forget_stamps = forget_stamps
         self._enforced: Desired | None = None
+        self._baseline = Baseline()
 
     @property
     def figures(self) -> Figures:
@@ -69,7 +72,8 @@ class Enforcer:
     def apply(self, desired: Desired) -> None:
         """Enforce a state: what differs from the last, or all of it where that is not known or not possible.
 
-        Raises ``PodfenceError`` when the kernel takes neither; then what was enforced before still is.
+        Raises ``PodfenceError`` when the kernel takes neither; then what was enforced before still is, unless it was
+        only to clear up that failed.
         """
         enforced = self._enforced
         if enforced is None or enforced.settings != desired.settings:
@@ -107,11 +111,16 @@ class Enforcer:
         if enforced is None:
             return ()
         listing = self._table.look()
-        found = drift(listing, enforced, self.figures.generation)
+        chains = all_chains(enforced, self.figures.generation)
+        found = drift(listing, enforced, chains, self._baseline)
         if found:
             self._table.note(listing)
             self.figures.drift_repairs += 1
             self._replace(enforced)
+            # Listed at once, lest the next look believes whoever is quicker.
+            chains = all_chains(enforced, self.figures.generation)
+            listing = self._table.look()
+        self._baseline.keep(listing, chains)
         return found
 
     def uninstall(self) -> None:
@@ -138,8 +147,7 @@ class Enforcer:
         # Until this has worked nobody knows how the kernel differs from any state that a compiler has moved on from.
         self._enforced = None
         generation = self._next(desired.settings)
-        attempts = (self._replace_known, self._replace_listed, self._replace_table)
-        for attempt in attempts if self._is_one_transaction(desired, generation) else (self._replace_in_pieces,):
+        for attempt in self._attempts(desired, generation):
             try:
                 attempt(desired, generation)
             except PodfenceError as error:
@@ -150,25 +158,26 @@ class Enforcer:
         self.figures.failures_in_a_row += 1
         raise PodfenceError(self.figures.last_error)
 
+    def _attempts(self, desired: Desired, generation: int) -> tuple[Callable[[Desired, int], None], ...]:
+        """Give the ways to replace everything, the next for when one fails."""
+        # What stands in may be in force: to leave it and to remove it must be two transactions.
+        if any(map(is_stand_in, self._table.chains)) or not self._is_one_transaction(desired, generation):
+            return (self._replace_by_stand_in,)
+        return self._replace_known, self._replace_listed, self._replace_by_stand_in
+
     def _is_one_transaction(self, desired: Desired, generation: int) -> bool:
         """Tell whether the whole state is, whatever is there."""
         table = self._table
-        if not table.is_bounded:
-            return True
-        return table.fits(uninstall_text() + full_text(desired, generation, table.chains, table.sets))
-
-    def _replace_in_pieces(self, desired: Desired, generation: int) -> None:
-        piecewise.replace(self._table, desired, generation, self.figures.generation or desired.settings.last_generation)
+        return not table.is_bounded or table.fits(full_text(desired, generation, table.chains, table.sets))
 
     def _replace_listed(self, desired: Desired, generation: int) -> None:
         """Replace what really is there: somebody may have taken a chain or the whole table away."""
         self._table.read()
         self._replace_known(desired, generation)
 
-    def _replace_table(self, desired: Desired, generation: int) -> None:
-        """Replace the table itself, hooks and all, when something in it has our names and is of another kind."""
-        self._table.run(uninstall_text() + full_text(desired, generation), full=True)
-        self._table.hold(desired, generation)
+    def _replace_by_stand_in(self, desired: Desired, generation: int) -> None:
+        """Replace what has our names and is of another kind, what an earlier stand-in left, and what is too much."""
+        stand_in.replace(self._table, desired, generation)
 
     def _replace_known(self, desired: Desired, generation: int) -> None:
         table = self._table
@@ -195,8 +204,7 @@ class Enforcer:
     def _enforce(self, desired: Desired, generation: int) -> None:
         self._enforced = desired
         self.figures.failures_in_a_row = 0
-        self.figures.bumps += generation != self.figures.generation
-        self.figures.generation = generation
+        self._table.begin(generation)
         self.figures.classes = len(desired.classes)
         self.figures.sets = len(desired.sets)
         self.figures.elements = sum(map(len, desired.elements.values()))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from podfence.dataplane.listing import Listing
+from podfence.dataplane.objects import NamedSet
 from podfence.model.error import PodfenceError
 
 _QUOTED = re.compile(r'"[^"]*"')
@@ -73,6 +74,9 @@ class FakeNft:
             },
             interval_sets={name: len(item.elements) for name, item in self.sets.items() if "interval" in item.flags},
             chains={name: tuple(map(_comment_of, rules)) for name, rules in self.chains.items()},
+            kinds={name: _kind_of(item) for name, item in self.sets.items()},
+            hooks=dict(self.hooks),
+            bodies={name: "\n".join(rules).encode() for name, rules in self.chains.items()},
         )
 
     def dump(self) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
@@ -112,10 +116,13 @@ class FakeNft:
         del self.sets[name]
 
     def _add_chain(self, name: str, body: str) -> None:
+        parts = [part for part in _split(body.strip("{} "), ";") if part.startswith(("type ", "policy "))]
+        if parts:
+            hook = "".join(f"{part}; " for part in parts).strip()
+            known = self.hooks.get(name, "") if name in self.chains else hook
+            _want(known == hook, f"chain {name} has another hook, or none")
+            self.hooks[name] = hook
         self.chains.setdefault(name, [])
-        hooks = [part for part in _split(body.strip("{} "), ";") if part.startswith("type filter hook")]
-        if hooks:
-            _want(self.hooks.setdefault(name, hooks[0]) == hooks[0], f"chain {name} has another hook")
 
     def _flush_chain(self, name: str, body: str) -> None:
         del body
@@ -126,11 +133,12 @@ class FakeNft:
         _want(name not in set(self._targets()), f"chain {name} is in use")
         _want(not self.chains[name] or name not in self.hooks, f"chain {name} has a hook")
         del self.chains[name]
+        self.hooks.pop(name, None)
 
     def _add_rule(self, name: str, body: str) -> None:
         bare = _QUOTED.sub("", body)
         for target in _TARGET.findall(bare):
-            _want(target in self.chains, f"no chain {target}")
+            _want(target in self.chains and target not in self.hooks, f"no chain {target} to go to")
         for found in _SET.findall(bare):
             _want(found in self.sets, f"no set {found}")
         self.chains[name].append(body)
@@ -228,6 +236,11 @@ def _interval(key: str) -> tuple[int, int]:
 
 def _number(text: str) -> int:
     return int(text) if text.isdigit() else int(ipaddress.ip_address(text))
+
+
+def _kind_of(item: FakeSet) -> NamedSet:
+    kind = item.type.removesuffix(" : verdict")
+    return NamedSet(kind, flags=item.flags, is_map=kind != item.type)
 
 
 def _comment_of(rule: str) -> str:

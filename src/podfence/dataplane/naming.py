@@ -20,6 +20,7 @@ DIGITS = 20
 MOST_COMMENT_BYTES = 127
 """nft takes no comment of 128 bytes or more."""
 
+_STAND_IN = re.compile(r"standin[0-9]+-")
 _UNQUOTABLE = re.compile(r'["\\]')
 
 
@@ -74,3 +75,18 @@ def pod_peer_text(peer: PodPeer) -> str:
         f"namespace {peer.namespace}" if peer.namespace is not None else f"namespaces {peer.namespace_selector}"
     )
     return f"{namespaces}, pods {peer.pod_selector}"
+
+
+def stand_in_prefix(number: int) -> str:
+    """Give what the names of a stand-in begin with, which those of policies, pods and selectors never do."""
+    return f"standin{number}-"
+
+
+def is_stand_in(name: str) -> bool:
+    """Tell whether a name is one of a stand-in."""
+    return _STAND_IN.match(name) is not None
+
+
+def without_prefix(name: str) -> str:
+    """Give the name for which another stands in; any other as it is."""
+    return _STAND_IN.sub("", name, count=1) if is_stand_in(name) else name

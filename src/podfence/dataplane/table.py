@@ -68,6 +68,16 @@ class Table:
         self.chains |= set(chains)
         self.sets |= set(sets)
 
+    def forget(self, chains: Collection[str], sets: Collection[str]) -> None:
+        """Know that chains and sets are gone."""
+        self.chains -= set(chains)
+        self.sets -= set(sets)
+
+    def begin(self, generation: int) -> None:
+        """Know that a generation is in force."""
+        self.figures.bumps += generation != self.figures.generation
+        self.figures.generation = generation
+
     def follow(self, found: Difference) -> None:
         """Know that the table has gone from one state to another."""
         self.chains = (self.chains | found.chains.keys()) - set(found.dropped_chains)
@@ -76,6 +86,7 @@ class Table:
     def hold(self, desired: Desired, generation: int) -> None:
         """Know that the table is a desired state."""
         self.chains, self.sets = frozenset(all_chains(desired, generation)), frozenset(desired.sets)
+        self.figures.last_was_full = True
 
     def run(self, text: str, *, full: bool) -> None:
         """Run a transaction. Raises ``PodfenceError``."""
@@ -97,11 +108,3 @@ class Table:
         """Run commands in as few transactions as are sure to fit. Raises ``PodfenceError`` when one is refused."""
         for text in cut(lines, self._runner.most_bytes):
             self.run(text, full=False)
-
-    def removes(self, text: str) -> bool:
-        """Try a removal that the kernel refuses where something is in use; tells whether it was done."""
-        try:
-            self._runner.apply(text)
-        except PodfenceError:
-            return False
-        return True

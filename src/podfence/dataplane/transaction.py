@@ -13,8 +13,7 @@ from podfence.dataplane.difference import DISPATCH, Desired, Difference, Element
 from podfence.dataplane.naming import quoted
 from podfence.dataplane.objects import TABLE, Chain, Element, NamedSet
 from podfence.dataplane.settings import Settings
-from podfence.dataplane.skeleton import generation_chains, skeleton_chains
-from podfence.dataplane.takeover import Takeover
+from podfence.dataplane.skeleton import generation_chains
 
 ELEMENTS_IN_A_LINE = 100
 """Elements that one command adds or removes, so that many can be cut into pieces."""
@@ -37,11 +36,11 @@ def prepare_text(desired: Desired, chains: Collection[str], sets: Collection[str
 
 def prepare_lines(desired: Desired, chains: Collection[str], sets: Collection[str]) -> Iterator[str]:
     """Give the commands of ``prepare_text``: since nothing leads there yet, they may be cut anywhere."""
-    plain = sorted(set(sets) - DISPATCH)
+    maps = [name for name in sorted(sets) if desired.sets[name].is_map]
     yield from _new_sets({name: desired.sets[name] for name in sorted(sets)})
-    yield from fill_lines({name: desired.elements[name] for name in plain})
+    yield from fill_lines({name: desired.elements[name] for name in sorted(sets) if name not in maps})
     yield from change_lines({name: desired.chains[name] for name in sorted(chains)})
-    yield from fill_lines({name: desired.elements[name] for name in sorted(DISPATCH & set(sets))})
+    yield from fill_lines({name: desired.elements[name] for name in maps})
 
 
 def fill_lines(added: Elements) -> Iterator[str]:
@@ -64,28 +63,12 @@ def _lines(found: Elements) -> Iterator[tuple[str, dict[str, Element]]]:
             yield name, dict(listed[start : start + ELEMENTS_IN_A_LINE])
 
 
-def declare_lines(desired: Desired) -> Iterator[str]:
-    """Give the commands that make the table and what chains of policies speak of, unless it is there already.
-
-    They change nothing that is there, and fail when something with a name of ours is of another kind.
-    """
-    yield f"add table {TABLE}"
-    inner = (name for name, chain in skeleton_chains(desired.settings).items() if not chain.hook)
-    yield from (f"add chain {TABLE} {name}" for name in inner)
-    yield from _new_sets({name: desired.sets[name] for name in sorted(desired.sets)})
-
-
-def take_over_text(found: Takeover, desired: Desired, generation: int) -> str:
-    """Write what makes a table the desired one to which all that is new has been added already, and switches to it."""
-    return _joined(_take_over(found, desired, generation))
-
-
 def sweep_lines(chains: Collection[str], sets: Collection[str]) -> Iterator[str]:
     """Give the commands that remove chains and sets to which nothing leads any more."""
-    # Chains of one class lead to each other: none may be deleted before all have let go of the others.
+    # Chains of one class lead to each other, and maps to chains: each is deleted when all others have let go of it.
     yield from (f"flush chain {TABLE} {name}" for name in chains)
-    yield from (f"delete chain {TABLE} {name}" for name in chains)
     yield from (f"delete set {TABLE} {name}" for name in sets)
+    yield from (f"delete chain {TABLE} {name}" for name in chains)
 
 
 def full_text(desired: Desired, generation: int, chains: Collection[str] = (), sets: Collection[str] = ()) -> str:
@@ -113,16 +96,6 @@ def _delta(found: Difference, settings: Settings, generation: int | None) -> Ite
     if generation is not None:
         yield from _generation(settings, generation)
     yield from sweep_lines(found.dropped_chains, found.dropped_sets)
-
-
-def _take_over(found: Takeover, desired: Desired, generation: int) -> Iterator[str]:
-    yield from (f"flush chain {TABLE} {name}" for name in found.chains)
-    yield f"table {TABLE} {{"
-    yield from _chain_blocks({**skeleton_chains(desired.settings), **generation_chains(desired.settings, generation)})
-    yield "}"
-    yield from (f"flush set {TABLE} {name}" for name in found.refilled)
-    yield from fill_lines({name: desired.elements[name] for name in found.refilled})
-    yield from _delta(found.difference, desired.settings, None)
 
 
 def _new_sets(sets: Mapping[str, NamedSet]) -> Iterator[str]:

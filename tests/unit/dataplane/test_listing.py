@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from podfence.dataplane.listing import Listing, read_listing
+from podfence.dataplane.objects import NamedSet
 from podfence.model.error import PodfenceError
 
 LISTED = """{"nftables": [
@@ -32,6 +33,54 @@ def test_sets_maps_and_rules_are_read() -> None:
     assert listing.chains == {"stamp": ("generation 12", ""), "bare": ()}
     assert listing.generation == 12
     assert Listing().generation == 0
+
+
+KINDS = """{"nftables": [
+{"table": {"family": "inet", "name": "podfence", "handle": 1, "flags": "podfence"}},
+{"set": {"name": "port4", "type": ["ipv4_addr", "inet_proto", "inet_service"]}},
+{"set": {"name": "cidr4", "type": "ipv4_addr", "flags": ["interval"]}},
+{"set": {"name": "dns4", "type": "ipv4_addr", "flags": "timeout"}},
+{"map": {"name": "ingress4", "type": "ipv4_addr", "map": "verdict"}},
+{"map": {"name": "nat4", "type": "ipv4_addr", "map": "inet_service"}},
+{"chain": {"name": "forward", "type": "filter", "hook": "forward", "prio": -5, "policy": "accept"}},
+{"chain": {"name": "odd", "type": "filter", "hook": "input", "prio": 7, "policy": "drop"}},
+{"chain": {"name": "judge"}}]}"""
+
+
+def test_kinds_of_sets_hooks_and_whether_all_is_switched_off_are_read() -> None:
+    listing = read_listing(KINDS)
+    assert listing.kinds == {
+        "port4": NamedSet("ipv4_addr . inet_proto . inet_service"),
+        "cidr4": NamedSet("ipv4_addr", flags="interval"),
+        "dns4": NamedSet("ipv4_addr", flags="timeout"),
+        "ingress4": NamedSet("ipv4_addr", is_map=True),
+        "nat4": NamedSet("ipv4_addr : inet_service", is_map=True),
+    }
+    assert listing.hooks == {
+        "forward": "type filter hook forward priority filter - 5; policy accept;",
+        "odd": "type filter hook input priority 7; policy drop;",
+    }
+    assert listing.is_switched_off
+    assert not read_listing(LISTED).is_switched_off
+
+
+def test_two_bodies_are_equal_when_the_rules_are_whatever_they_have_counted() -> None:
+    def body(port: int, counted: int) -> bytes:
+        rule = f'{{"match": {{"right": {port}}}}}, {{"counter": {{"packets": {counted}, "bytes": {counted}}}}}'
+        text = f'{{"nftables": [{{"chain": {{"name": "c"}}}}, {{"rule": {{"chain": "c", "expr": [{rule}]}}}}]}}'
+        return read_listing(text).bodies["c"]
+
+    assert body(80, 1) == body(80, 22)
+    assert body(80, 1) != body(81, 1)
+
+
+def test_the_generation_is_the_higher_one_where_a_stand_in_has_another() -> None:
+    stamps: dict[str, tuple[str, ...]] = {
+        "stamp": ("generation 9",),
+        "standin2-stamp": ("generation 10",),
+        "theirs-stamp": ("generation 99",),
+    }
+    assert Listing(chains=stamps).generation == 10
 
 
 @pytest.mark.parametrize(
