@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from podfence.agent.end_pump import EndPump
 from podfence.agent.flow_server import FlowServer
 from podfence.agent.forgetting import Forgetting
 from podfence.agent.health import Health, HealthServer, health_app
@@ -21,6 +22,8 @@ from podfence.agent.log_pump import LogPump
 from podfence.agent.metrics import Metrics
 from podfence.agent.reconcile import Reconciler
 from podfence.dataplane.conntrack import forget_addresses
+from podfence.dataplane.endings import EndingsReader
+from podfence.dataplane.settings import HIGH_BITS
 from podfence.flows.nflog import NflogReader
 from podfence.flows.owners import Owners
 from podfence.flows.recent import Recent
@@ -71,13 +74,27 @@ async def run_agent(
         )
         loop = asyncio.get_running_loop()
         health.enforced = lambda: asyncio.run_coroutine_threadsafe(reconciler.enforced(), loop).result(_ANSWER_S)
-        server = FlowServer(places.flows_socket, Recent(), reconciler.log_allowed)
+        server = FlowServer(
+            places.flows_socket,
+            Recent(),
+            on_interest=reconciler.log_allowed,
+            on_interest_in_ends=lambda is_there: ends.want(is_there),  # noqa: PLW0108 (it is made below)
+        )
+        ends = EndPump(lambda: EndingsReader(HIGH_BITS), resolver, server, metrics)
         await server.start()
         try:
             port = HealthServer(places.host, places.port, health_app(health, metrics.registry))
             try:
                 pump = LogPump(reader, resolver, server, metrics)
-                await _until(stop, parts.cluster.run(), reconciler.run(), forgetting.run(), pump.run(), _heart(health))
+                await _until(
+                    stop,
+                    parts.cluster.run(),
+                    reconciler.run(),
+                    forgetting.run(),
+                    pump.run(),
+                    ends.run(),
+                    _heart(health),
+                )
             finally:
                 port.close()
         finally:
