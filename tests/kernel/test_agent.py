@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -15,11 +16,11 @@ import pytest
 
 from podfence.agent.agent import Places, run_agent
 from podfence.agent.interface import AgentOptions
-from podfence.dataplane.conntrack import connections
-from podfence.dataplane.netlink import NetlinkSocket
+from podfence.dataplane.conntrack import connections, forget_addresses
+from podfence.dataplane.netlink import NETFILTER, NetlinkSocket
 from podfence.flows.client import read_flows
 from podfence.flows.nflog import LOG_GROUP
-from podfence.flows.record import FlowRecord
+from podfence.flows.record import Ended, FlowRecord
 from podfence.flows.request import FlowRequest
 from podfence.flows.text import end_name, why
 from podfence.model.error import PodfenceError
@@ -36,7 +37,7 @@ table inet scripted {{
     chain out {{
         type filter hook output priority 0;
         ip daddr 127.0.0.2 udp dport 5353 log prefix "isolate" group {LOG_GROUP} drop
-        ct state new accept
+        ct state new ct mark set 0x00010000 accept
     }}
 }}
 """
@@ -117,6 +118,41 @@ def test_a_dropped_packet_is_a_record_on_the_socket_with_its_pod_and_policy(tmp_
         assert {end_name(record.destination) for record in records} == {"default/web"}
         assert not bench.places.flows_socket.exists()
         assert bench.kernel.enforced is not None
+
+    in_own_network(body)
+
+
+def test_the_end_of_a_connection_is_told_to_whoever_follows_and_no_longer_after_that(tmp_path: Path) -> None:
+    def listeners() -> int:
+        """Count who is told of ended connections, by the groups in the kernel's list of netlink sockets."""
+        rows = [line.split() for line in Path("/proc/thread-self/net/netlink").read_text().splitlines()[1:]]
+        return sum(int(row[1]) == NETFILTER and bool(int(row[3], 16) & 1 << 2) for row in rows)
+
+    def body() -> None:
+        nft(RULES)
+        bench = Bench(tmp_path)
+
+        async def nobody_listens() -> bool:
+            return await asyncio.to_thread(listeners) == 0
+
+        with bench.running():
+            assert listeners() == 0
+            found = read_flows([bench.places.flows_socket], FlowRequest(ended=True, follow=True))
+            with ThreadPoolExecutor() as pool:
+                line = pool.submit(next, found)
+                for _ in range(1000):
+                    # What began before the reader was there is told to nobody.
+                    send(9)
+                    forget_addresses([parse_address("127.0.0.2")])
+                    if wait([line], timeout=0.02).done:
+                        break
+                record = line.result(timeout=0)
+                assert listeners() == 1
+            found.close()  # type: ignore[attr-defined]
+            bench.call_until(nobody_listens)
+        assert isinstance(record, FlowRecord)
+        assert (end_name(record.destination), record.port.port) == ("default/web", 9)
+        assert isinstance(record.ended, Ended)
 
     in_own_network(body)
 

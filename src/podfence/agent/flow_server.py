@@ -126,11 +126,11 @@ class FlowServer:
         for reader in self._readers:
             reader.lose(count, "kernel")
 
-    def tell_lost_ends(self, count: int, by: LostBy) -> None:
-        """Tell whoever follows the ends of connections that so many were not told, and whose fault that is."""
+    def tell_lost_ends(self, count: int) -> None:
+        """Tell whoever follows the ends of connections that the kernel had to throw away so many."""
         for reader in self._readers:
             if reader.ended:
-                reader.lose(count, by)
+                reader.lose(count, "kernel")
 
     def _accept(self, stream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._attend(stream, writer))

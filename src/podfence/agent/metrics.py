@@ -40,9 +40,6 @@ class Metrics:
         self.flows = counter("flows", "Packets that were logged.", ("verdict", "direction"))
         self.nflog_lost = counter("nflog_lost", "Packets that the kernel logged and could not deliver.")
         self.ct_events_lost = counter("ct_events_lost", "Ends of connections that the kernel could not deliver.")
-        self.ct_events_left_out = counter(
-            "ct_events_left_out", "Ends of connections that were delivered, and too many to be told."
-        )
         self._generation = gauge("generation", "Generation of the rules that are enforced.")
         self._classes = gauge("classes", "Chains of rules, each shared by the pods it is about.")
         self._sets = gauge("sets", "Sets in the kernel.")

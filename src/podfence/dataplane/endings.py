@@ -26,7 +26,8 @@ _STARTED, _STOPPED = 1, 2
 _OF_TCP, _TCP_STATE = 1, 1
 _ASSURED: Final = 1 << 2
 
-_RECEIVE_BUFFER_BYTES = 8 << 20
+# Ends come in crowds, since the kernel looks for what has run out only now and then: some 50,000 find room.
+_RECEIVE_BUFFER_BYTES = 32 << 20
 
 # Classic BPF (linux/filter.h), and its two extensions for netlink and for constants.
 _LOAD, _LOAD_WORD_AT, _LOAD_WORD_BEHIND, _SET_INDEX = 0x00, 0x20, 0x40, 0x01
@@ -65,7 +66,7 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
 class EndingsReader:
     """Reads the ends of connections whose mark has any bit of a mask, without waiting.
 
-    ``lost`` counts those that the kernel could not deliver. Raises ``OSError`` when the kernel tells nobody.
+    Raises ``OSError`` when the kernel tells nobody.
     """
 
     def __init__(
@@ -74,7 +75,6 @@ class EndingsReader:
         connect: Callable[[], NetlinkSocket] = NetlinkSocket,
         buffer_bytes: int = _RECEIVE_BUFFER_BYTES,
     ) -> None:
-        self.lost = 0
         self._dropped = 0
         self._socket = connect()
         try:
@@ -93,22 +93,23 @@ class EndingsReader:
         """Leave the group."""
         self._socket.close()
 
-    def read(self, datagrams: int = 64) -> Iterator[bytes]:
-        """Give at most so many datagrams that are waiting; each is one ending, for ``endings`` to take apart."""
-        for _ in range(datagrams):
+    def read(self, most: int) -> Iterator[bytes]:
+        """Give at most so many datagrams of those that are waiting; ``endings`` takes them apart."""
+        for _ in range(most):
             try:
                 yield self._socket.receive()
             except BlockingIOError:
                 return
             except OSError as error:
+                # How many is not told here, and not each time: that is asked for.
                 if error.errno != errno.ENOBUFS:
                     raise
-                self._count_lost()
 
-    def _count_lost(self) -> None:
-        dropped = self._socket.dropped()
-        self.lost += (dropped - self._dropped) & 0xFFFFFFFF
+    def newly_lost(self) -> int:
+        """Tell how many ends more the kernel could not deliver since this was last asked. Raises ``OSError``."""
+        dropped, before = self._socket.dropped(), self._dropped
         self._dropped = dropped
+        return (dropped - before) & 0xFFFFFFFF
 
 
 def endings(datagram: bytes) -> Iterator[Ending]:

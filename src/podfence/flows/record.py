@@ -18,7 +18,7 @@ from podfence.model.objects import ObjectRef
 from podfence.model.policy import Direction
 from podfence.model.verdict import DecidedIn
 
-LostBy = Literal["kernel", "agent", "reader"]
+LostBy = Literal["kernel", "reader"]
 
 
 class FlowVerdict(enum.StrEnum):
@@ -132,7 +132,7 @@ class FlowRecord(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 
 class FlowsLost(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """Told to a reader: so many records never reached it, because the kernel, agent or reader could not keep up."""
+    """Told to a reader: so many records never reached it, because the kernel or the reader could not keep up."""
 
     count: int
     by: LostBy

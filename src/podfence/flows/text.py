@@ -29,7 +29,6 @@ _ROLES = {FlowVerdict.ALLOW: "allowed", FlowVerdict.DROP: "denied", FlowVerdict.
 
 _WHOSE = {
     "kernel": "the kernel told more than the agent could read",
-    "agent": "more connections ended than the agent tells of",
     "reader": "this reader was too slow",
 }
 

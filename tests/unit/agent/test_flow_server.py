@@ -125,14 +125,12 @@ def test_ends_that_were_lost_are_told_to_those_who_asked_for_ends(path: Path) ->
     async def story(bench: Bench) -> None:
         async with bench.reader("follow") as other, bench.reader("follow ended") as stream:
             await bench.until(lambda: bench.interest_in_ends == [True])
-            bench.server.tell_lost_ends(5, "kernel")
-            bench.server.tell_lost_ends(2, "agent")
+            bench.server.tell_lost_ends(5)
             bench.server.publish(DENIED)
-            found = [json.loads(await stream.readline()) for _ in range(3)]
+            found = [json.loads(await stream.readline()) for _ in range(2)]
             assert [(line["kind"], line.get("by"), line["count"]) for line in found] == [
                 ("Flow", None, 1),
                 ("FlowsLost", "kernel", 5),
-                ("FlowsLost", "agent", 2),
             ]
             assert json.loads(await other.readline())["kind"] == "Flow"
 

@@ -30,7 +30,6 @@ NAMES = (
     'podfence_flows_total{direction="ingress",verdict="drop"} 1.0',
     "podfence_nflog_lost_total",
     "podfence_ct_events_lost_total",
-    "podfence_ct_events_left_out_total",
     "process_resident_memory_bytes",
 )
 

@@ -85,7 +85,6 @@ def test_a_position_is_told_where_it_is_known() -> None:
         ENDED,
         msgspec.structs.replace(ENDED, ended=Ended()),
         FlowsLost(3, "kernel"),
-        FlowsLost(3, "agent"),
     ],
 )
 def test_what_was_written_is_read_back(line: FlowRecord | FlowsLost) -> None:
