@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -122,34 +122,40 @@ def test_a_dropped_packet_is_a_record_on_the_socket_with_its_pod_and_policy(tmp_
     in_own_network(body)
 
 
-def test_the_end_of_a_connection_is_told_to_whoever_follows_and_no_longer_after_that(tmp_path: Path) -> None:
-    def listeners() -> int:
-        """Count who is told of ended connections, by the groups in the kernel's list of netlink sockets."""
-        rows = [line.split() for line in Path("/proc/thread-self/net/netlink").read_text().splitlines()[1:]]
-        return sum(int(row[1]) == NETFILTER and bool(int(row[3], 16) & 1 << 2) for row in rows)
+def listeners() -> int:
+    """Count who is told of ended connections, by the groups in the kernel's list of netlink sockets."""
+    rows = [line.split() for line in Path("/proc/thread-self/net/netlink").read_text().splitlines()[1:]]
+    return sum(int(row[1]) == NETFILTER and bool(int(row[3], 16) & 1 << 2) for row in rows)
 
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["forgotten", "its pod gone"])
+def test_the_end_of_a_connection_is_told_to_whoever_follows_and_only_while_they_do(
+    tmp_path: Path,
+    is_gone: bool,  # noqa: FBT001 (pytest passes by name)
+) -> None:
     def body() -> None:
         nft(RULES)
         bench = Bench(tmp_path)
 
-        async def nobody_listens() -> bool:
-            return await asyncio.to_thread(listeners) == 0
+        def wait_for_listeners(count: int) -> None:
+            async def are_there() -> bool:
+                return await asyncio.to_thread(listeners) == count
 
-        with bench.running():
-            assert listeners() == 0
+            bench.call_until(are_there)
+
+        with bench.running(), ThreadPoolExecutor() as pool:
+            wait_for_listeners(0)
             found = read_flows([bench.places.flows_socket], FlowRequest(ended=True, follow=True))
-            with ThreadPoolExecutor() as pool:
-                line = pool.submit(next, found)
-                for _ in range(1000):
-                    # What began before the reader was there is told to nobody.
-                    send(9)
-                    forget_addresses([parse_address("127.0.0.2")])
-                    if wait([line], timeout=0.02).done:
-                        break
-                record = line.result(timeout=0)
-                assert listeners() == 1
+            line = pool.submit(next, found)
+            wait_for_listeners(1)
+            send(9)
+            if is_gone:
+                bench.loop.call_soon_threadsafe(bench.cluster.drop, "web")
+            else:
+                forget_addresses([parse_address("127.0.0.2")])
+            record = line.result(timeout=20)
             found.close()  # type: ignore[attr-defined]
-            bench.call_until(nobody_listens)
+            wait_for_listeners(0)
         assert isinstance(record, FlowRecord)
         assert (end_name(record.destination), record.port.port) == ("default/web", 9)
         assert isinstance(record.ended, Ended)

@@ -54,7 +54,8 @@ def run(path: Path, story: Callable[[Bench], Awaitable[None]]) -> None:
         bench = Bench(path)
         await bench.server.start()
         try:
-            await story(bench)
+            async with asyncio.timeout(30):
+                await story(bench)
         finally:
             await bench.server.stop()
 
