@@ -1,8 +1,8 @@
 """The ends of connections as connection tracking tells them: what they carried, when they began and fell silent.
 
 The kernel tells whoever has joined a group (``NFNLGRP_CONNTRACK_DESTROY``), and since Linux 5.19 only of connections
-that began while somebody had: an extension of the connection carries the event, and nobody's connection gets one. It
-drops what finds the buffer full, without a number that would show the gap; the socket itself counts those.
+that began while somebody had, unless ``nf_conntrack_events`` is 1: events need an extension of the connection. It drops
+what finds the buffer full, without a number that would show the gap; the socket itself counts those.
 """
 
 from __future__ import annotations

@@ -55,8 +55,10 @@ _ROUTER = {
     "ipv4/conf/default/rp_filter": "0",
 }
 _NODE = {
-    # What connections carried and how long they took (podfence flows --ended), told soon after their end.
+    # What connections carried and how long they took (podfence flows --ended), also of those that began before
+    # somebody asked, and told soon after their end.
     "netfilter/nf_conntrack_acct": "1",
+    "netfilter/nf_conntrack_events": "1",
     "netfilter/nf_conntrack_timestamp": "1",
     "netfilter/nf_conntrack_tcp_timeout_time_wait": "10",
 }
