@@ -143,7 +143,8 @@ def test_the_end_of_a_connection_is_told_to_whoever_follows_and_only_while_they_
 
             bench.call_until(are_there)
 
-        with bench.running(), ThreadPoolExecutor() as pool:
+        # When the agent ends, so does whoever follows it.
+        with ThreadPoolExecutor() as pool, bench.running():
             wait_for_listeners(0)
             found = read_flows([bench.places.flows_socket], FlowRequest(ended=True, follow=True))
             line = pool.submit(next, found)

@@ -10,8 +10,9 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 
 import pytest
 
@@ -137,12 +138,12 @@ def test_what_a_connection_carried_is_told_at_its_end_also_if_it_began_before_an
     assert whole.connect("shop/client", f"{address_of(whole, 'app=web')}:80") == ""
     followed = read_flows(find_sockets(whole.folder.name), FlowRequest(ended=True, follow=True))
     wanted = (line for line in followed if isinstance(line, FlowRecord) and line.ended and line.port.port == 80)
-    with ThreadPoolExecutor() as pool:
-        first = pool.submit(next, wanted)
-        wait_until_ends_are_told(whole)
-        # With the pod its connections are forgotten, and nobody has to wait until they run out.
-        whole.kubectl("delete", "pod", "client", "-n", "shop", "--now")
-        record = first.result(timeout=60)
+    found: Queue[FlowRecord] = Queue()
+    Thread(target=lambda: found.put(next(wanted)), daemon=True).start()
+    wait_until_ends_are_told(whole)
+    # With the pod its connections are forgotten, and nobody has to wait until they run out.
+    whole.kubectl("delete", "pod", "client", "-n", "shop", "--now")
+    record = found.get(timeout=60)
     assert end_name(record.source) == "shop/client"
     assert end_name(record.destination).startswith("shop/web-")
     assert isinstance(record.ended, Ended)
