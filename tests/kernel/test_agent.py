@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -15,11 +16,11 @@ import pytest
 
 from podfence.agent.agent import Places, run_agent
 from podfence.agent.interface import AgentOptions
-from podfence.dataplane.conntrack import connections
-from podfence.dataplane.netlink import NetlinkSocket
+from podfence.dataplane.conntrack import connections, forget_addresses
+from podfence.dataplane.netlink import NETFILTER, NetlinkSocket
 from podfence.flows.client import read_flows
 from podfence.flows.nflog import LOG_GROUP
-from podfence.flows.record import FlowRecord
+from podfence.flows.record import Ended, FlowRecord
 from podfence.flows.request import FlowRequest
 from podfence.flows.text import end_name, why
 from podfence.model.error import PodfenceError
@@ -36,7 +37,7 @@ table inet scripted {{
     chain out {{
         type filter hook output priority 0;
         ip daddr 127.0.0.2 udp dport 5353 log prefix "isolate" group {LOG_GROUP} drop
-        ct state new accept
+        ct state new ct mark set 0x00010000 accept
     }}
 }}
 """
@@ -117,6 +118,48 @@ def test_a_dropped_packet_is_a_record_on_the_socket_with_its_pod_and_policy(tmp_
         assert {end_name(record.destination) for record in records} == {"default/web"}
         assert not bench.places.flows_socket.exists()
         assert bench.kernel.enforced is not None
+
+    in_own_network(body)
+
+
+def listeners() -> int:
+    """Count who is told of ended connections, by the groups in the kernel's list of netlink sockets."""
+    rows = [line.split() for line in Path("/proc/thread-self/net/netlink").read_text().splitlines()[1:]]
+    return sum(int(row[1]) == NETFILTER and bool(int(row[3], 16) & 1 << 2) for row in rows)
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["forgotten", "its pod gone"])
+def test_the_end_of_a_connection_is_told_to_whoever_follows_and_only_while_they_do(
+    tmp_path: Path,
+    is_gone: bool,  # noqa: FBT001 (pytest passes by name)
+) -> None:
+    def body() -> None:
+        nft(RULES)
+        bench = Bench(tmp_path)
+
+        def wait_for_listeners(count: int) -> None:
+            async def are_there() -> bool:
+                return await asyncio.to_thread(listeners) == count
+
+            bench.call_until(are_there)
+
+        # When the agent ends, so does whoever follows it.
+        with ThreadPoolExecutor() as pool, bench.running():
+            wait_for_listeners(0)
+            found = read_flows([bench.places.flows_socket], FlowRequest(ended=True, follow=True))
+            line = pool.submit(next, found)
+            wait_for_listeners(1)
+            send(9)
+            if is_gone:
+                bench.loop.call_soon_threadsafe(bench.cluster.drop, "web")
+            else:
+                forget_addresses([parse_address("127.0.0.2")])
+            record = line.result(timeout=20)
+            found.close()  # type: ignore[attr-defined]
+            wait_for_listeners(0)
+        assert isinstance(record, FlowRecord)
+        assert (end_name(record.destination), record.port.port) == ("default/web", 9)
+        assert isinstance(record.ended, Ended)
 
     in_own_network(body)
 

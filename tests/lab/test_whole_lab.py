@@ -11,9 +11,16 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 
 import pytest
 
+from podfence.flows.client import read_flows
+from podfence.flows.place import find_sockets
+from podfence.flows.record import Carried, Ended, FlowRecord
+from podfence.flows.request import FlowRequest
+from podfence.flows.text import end_name
 from podfence.lab.comparing import compare
 from podfence.lab.folder import LabFolder
 from podfence.lab.options import LabOptions
@@ -122,6 +129,37 @@ def test_deny_all_then_allow_one_then_the_forgotten_dns(whole: Whole) -> None:
 
 def name_of(whole: Whole, pods: str) -> str:
     return whole.kubectl("get", "pods", "-n", "shop", "-l", pods, "-o", "jsonpath={.items[0].metadata.name}")
+
+
+@needs_kubectl
+def test_what_a_connection_carried_is_told_at_its_end_also_if_it_began_before_anybody_asked(whole: Whole) -> None:
+    whole.apply_text(SHOP + "---\n" + ALLOW)
+    whole.ready()
+    assert whole.connect("shop/client", f"{address_of(whole, 'app=web')}:80") == ""
+    followed = read_flows(find_sockets(whole.folder.name), FlowRequest(ended=True, follow=True))
+    wanted = (line for line in followed if isinstance(line, FlowRecord) and line.ended and line.port.port == 80)
+    found: Queue[FlowRecord] = Queue()
+    Thread(target=lambda: found.put(next(wanted)), daemon=True).start()
+    wait_until_ends_are_told(whole)
+    # With the pod its connections are forgotten, and nobody has to wait until they run out.
+    whole.kubectl("delete", "pod", "client", "-n", "shop", "--now")
+    record = found.get(timeout=60)
+    assert end_name(record.source) == "shop/client"
+    assert end_name(record.destination).startswith("shop/web-")
+    assert isinstance(record.ended, Ended)
+    assert isinstance(record.ended.sent, Carried)
+    # Three packets open the connection, two close it.
+    assert record.ended.sent.packets >= 4
+    assert record.ended.sent.bytes >= 4 * 40
+    assert isinstance(record.ended.duration_s, float)
+
+
+def wait_until_ends_are_told(whole: Whole) -> None:
+    deadline_s = time.monotonic() + 20
+    logs = [path.with_suffix(".log") for path in find_sockets(whole.folder.name)]
+    while not all("ends of connections are told" in log.read_text() for log in logs):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
 
 
 @needs_kubectl

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ import structlog
 
 from podfence.agent.answers.passing import Passing
 from podfence.agent.answers.pump import AnswerPump
+from podfence.agent.end_pump import EndPump
 from podfence.agent.flow_server import FlowServer
 from podfence.agent.forgetting import Forgetting
 from podfence.agent.health import Health, HealthServer, health_app
@@ -23,6 +25,8 @@ from podfence.agent.log_pump import LogPump
 from podfence.agent.metrics import Metrics
 from podfence.agent.reconcile import Reconciler
 from podfence.dataplane.conntrack import forget_addresses
+from podfence.dataplane.endings import EndingsReader
+from podfence.dataplane.settings import HIGH_BITS
 from podfence.flows.nflog import ANSWER_GROUP, NflogReader
 from podfence.flows.owners import Owners
 from podfence.flows.recent import Recent
@@ -64,10 +68,11 @@ async def run_agent(
 ) -> None:
     """Enforce until ``stop`` is set; raises ``PodfenceError`` when that is not possible here."""
     health, metrics, owners = Health(), Metrics(), Owners()
-    # First of all: it fails when another agent enforces here.
-    reader = open_log()
-    answers, passing = open_answers(), Passing()
-    try:
+    async with AsyncExitStack() as stack:
+        # First of all: it fails when another agent enforces here.
+        reader = stack.enter_context(closing(open_log()))
+        answers = stack.enter_context(closing(open_answers()))
+        passing = stack.enter_context(closing(Passing()))
         resolver = Resolver(options.node, owners, audit=options.audit)
         forgetting = Forgetting(forget_addresses)
         reconciler = Reconciler(
@@ -75,23 +80,19 @@ async def run_agent(
         )
         loop = asyncio.get_running_loop()
         health.enforced = lambda: asyncio.run_coroutine_threadsafe(reconciler.enforced(), loop).result(_ANSWER_S)
-        server = FlowServer(places.flows_socket, Recent(), reconciler.log_allowed)
+        server = FlowServer(
+            places.flows_socket,
+            Recent(),
+            on_interest=reconciler.log_allowed,
+            on_interest_in_ends=lambda is_there: ends.want(is_there),  # noqa: PLW0108 (it is made below)
+        )
+        ends = EndPump(lambda: EndingsReader(HIGH_BITS), resolver, server, metrics)
         await server.start()
-        try:
-            port = HealthServer(places.host, places.port, health_app(health, metrics.registry))
-            try:
-                pump = LogPump(reader, resolver, server, metrics)
-                answer_pump = AnswerPump(answers, passing, reconciler, metrics)
-                runs = (parts.cluster.run(), reconciler.run(), forgetting.run(), pump.run(), answer_pump.run())
-                await _until(stop, *runs, _heart(health))
-            finally:
-                port.close()
-        finally:
-            await server.stop()
-    finally:
-        passing.close()
-        answers.close()
-        reader.close()
+        stack.push_async_callback(server.stop)
+        stack.enter_context(closing(HealthServer(places.host, places.port, health_app(health, metrics.registry))))
+        pumps = (LogPump(reader, resolver, server, metrics), AnswerPump(answers, passing, reconciler, metrics), ends)
+        runs = (parts.cluster.run(), reconciler.run(), forgetting.run(), *(pump.run() for pump in pumps))
+        await _until(stop, *runs, _heart(health))
 
 
 async def _until(stop: asyncio.Event, *runs: Coroutine[None, None, None]) -> None:

@@ -1,7 +1,7 @@
 """Serves flow records on a Unix socket as JSON lines, to any number of readers.
 
 A reader that does not keep up loses records and is told how many; nobody waits for it. While at least one reader
-follows accepted connections too, the agent is told so, since the kernel logs them only when asked.
+follows accepted connections too, or ended ones, the agent is told so, since the kernel tells them only when asked.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import structlog
+from msgspec import UNSET
 
 from podfence.flows.json_lines import to_json_line
 from podfence.flows.recent import Recent
-from podfence.flows.record import FlowRecord, FlowsLost, FlowVerdict
-from podfence.flows.request import parse_request
+from podfence.flows.record import FlowRecord, FlowsLost, FlowVerdict, LostBy
+from podfence.flows.request import FlowRequest, parse_request
 from podfence.model.error import PodfenceError
 
 MODE = 0o660
@@ -32,11 +33,18 @@ _CHUNK_LINES = 256
 class _Reader:
     """What one reader has still to be sent, as lines."""
 
-    def __init__(self, *, everything: bool) -> None:
-        self.everything = everything
-        self.lost: dict[str, int] = {}
+    def __init__(self, request: FlowRequest) -> None:
+        self.everything = request.everything
+        self.ended = request.ended
+        self.lost: dict[LostBy, int] = {}
         self._waiting: deque[bytes] = deque()
         self._filled = asyncio.Event()
+
+    def wants(self, record: FlowRecord) -> bool:
+        """Tell whether it was asked for."""
+        if record.ended is not UNSET:
+            return self.ended
+        return self.everything or record.verdict is not FlowVerdict.ALLOW
 
     def put(self, line: bytes) -> None:
         """Queue a line, or count it as lost when too many wait."""
@@ -46,7 +54,7 @@ class _Reader:
         self._waiting.append(line)
         self._filled.set()
 
-    def lose(self, count: int, by: str) -> None:
+    def lose(self, count: int, by: LostBy) -> None:
         """Count records that will never be sent."""
         self.lost[by] = self.lost.get(by, 0) + count
         self._filled.set()
@@ -57,24 +65,33 @@ class _Reader:
         lines = [self._waiting.popleft() for _ in range(min(_CHUNK_LINES, len(self._waiting)))]
         if not self._waiting:
             lost, self.lost = self.lost, {}
-            lines += [
-                to_json_line(FlowsLost(count, "kernel" if by == "kernel" else "reader")) for by, count in lost.items()
-            ]
+            lines += [to_json_line(FlowsLost(count, by)) for by, count in lost.items()]
             self._filled.clear()
         return b"".join(lines)
 
 
 class FlowServer:
-    """The socket and its readers; ``on_interest`` hears whether anybody wants accepted connections."""
+    """The socket and its readers.
 
-    def __init__(self, path: Path, recent: Recent, on_interest: Callable[[bool], None]) -> None:
+    ``on_interest`` hears whether anybody wants accepted connections, ``on_interest_in_ends`` whether ended ones.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        recent: Recent,
+        on_interest: Callable[[bool], None],
+        on_interest_in_ends: Callable[[bool], None],
+    ) -> None:
         self._path = path
         self._recent = recent
-        self._on_interest = on_interest
+        self._accepted = _Interest(on_interest, "accepted connections are logged", "only drops are logged")
+        self._ended = _Interest(
+            on_interest_in_ends, "ends of connections are told", "ends of connections are no longer told"
+        )
         self._readers: set[_Reader] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self._interested = False
 
     async def start(self) -> None:
         """Open the socket; raises ``PodfenceError`` when another agent serves there or the place is not ours."""
@@ -98,7 +115,7 @@ class FlowServer:
     def publish(self, record: FlowRecord) -> None:
         """Keep a record and hand it to whoever follows."""
         self._recent.add(record)
-        readers = [reader for reader in self._readers if reader.everything or record.verdict is not FlowVerdict.ALLOW]
+        readers = [reader for reader in self._readers if reader.wants(record)]
         if readers:
             line = to_json_line(record)
             for reader in readers:
@@ -108,6 +125,12 @@ class FlowServer:
         """Tell whoever follows that the kernel had to throw away so many records."""
         for reader in self._readers:
             reader.lose(count, "kernel")
+
+    def tell_lost_ends(self, count: int) -> None:
+        """Tell whoever follows the ends of connections that the kernel had to throw away so many."""
+        for reader in self._readers:
+            if reader.ended:
+                reader.lose(count, "kernel")
 
     def _accept(self, stream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._attend(stream, writer))
@@ -125,7 +148,7 @@ class FlowServer:
 
     async def _serve(self, stream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = parse_request((await stream.readline()).decode("ascii", "replace"))
-        reader = _Reader(everything=request.everything)
+        reader = _Reader(request)
         if request.follow:
             self._join(reader)
         try:
@@ -152,11 +175,23 @@ class FlowServer:
         self._tell_interest()
 
     def _tell_interest(self) -> None:
-        interested = any(reader.everything for reader in self._readers)
-        if interested != self._interested:
-            self._interested = interested
-            structlog.get_logger().info("accepted connections are logged" if interested else "only drops are logged")
-            self._on_interest(interested)
+        self._accepted.hear(any(reader.everything for reader in self._readers))
+        self._ended.hear(any(reader.ended for reader in self._readers))
+
+
+class _Interest:
+    """Tells somebody when there is interest in something, and when there is none any more."""
+
+    def __init__(self, tell: Callable[[bool], None], there_is: str, there_is_none: str) -> None:
+        self._tell = tell
+        self._messages = {True: there_is, False: there_is_none}
+        self._is_there = False
+
+    def hear(self, is_there: bool) -> None:  # noqa: FBT001 (what is heard is one thing)
+        if is_there != self._is_there:
+            self._is_there = is_there
+            structlog.get_logger().info(self._messages[is_there])
+            self._tell(is_there)
 
 
 def _batches(records: Sequence[FlowRecord]) -> Iterator[Sequence[FlowRecord]]:

@@ -39,6 +39,7 @@ class Metrics:
         )
         self.flows = counter("flows", "Packets that were logged.", ("verdict", "direction"))
         self.nflog_lost = counter("nflog_lost", "Packets that the kernel logged and could not deliver.")
+        self.ct_events_lost = counter("ct_events_lost", "Ends of connections that the kernel could not deliver.")
         self.fqdn_answers = counter("fqdn_answers", "Answers of resolvers that were held, by their end.", ("result",))
         self.fqdn_hold_seconds = histogram("fqdn_hold_seconds", "From an answer that a policy needs to its commit.")
         self._fqdn_hosts = gauge("fqdn_hosts", "Addresses of names that pods were told and may connect to.")

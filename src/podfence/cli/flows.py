@@ -32,6 +32,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 @click.command(short_help="What was dropped and allowed on this node, by which policy.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on.")
 @click.option("--all", "everything", is_flag=True, help="Newly accepted connections too, not drops alone.")
+@click.option("--ended", is_flag=True, help="Allowed connections too as they end: bytes, packets, duration.")
 @click.option("--name", "lab", metavar="LAB", help="The nodes of a lab.")
 @click.option("--socket", "sockets", multiple=True, metavar="PATH", help="The socket of an agent. May be repeated.")
 @click.option("--read", metavar="FILE", help="Records that -o json wrote, - for standard input, instead of an agent's.")
@@ -49,6 +50,7 @@ def command(
     *,
     follow: bool,
     everything: bool,
+    ended: bool,
     lab: str | None,
     sockets: tuple[str, ...],
     read: str | None,
@@ -60,10 +62,13 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Say what happened to packets: time, verdict, both ends, port, and the policy, rule or default that decided.
+    """Say what happened to packets: time, verdict, direction, both ends, port, and the policy, rule or default.
 
-    Without --follow what the agents keep in memory is printed. JSON is one object on each line. A packet of a kind
-    seen in the same second is counted, not printed. Exit codes: 0 told, 2 no agent answers or no record is read.
+    The direction is whose rules decided: egress those about the source, ingress those about the destination; a
+    connection needs both. Without --follow what the agents keep in memory is printed. JSON is one object on each line.
+    A packet of a kind seen in the same second is counted, not printed. Newly accepted and ended connections are
+    recorded only while somebody follows them, with --all and --ended. Exit codes: 0 told, 2 no agent answers or no
+    record is read.
     """
     del verbose
     from podfence.flows.request import FlowRequest
@@ -71,7 +76,7 @@ def command(
     if last is None and follow:
         last = LAST_BEFORE_FOLLOWING
     since_s = None if since is None else time.time() - _duration_s(since)
-    request = FlowRequest(everything, follow, last, since_s)
+    request = FlowRequest(everything=everything, ended=ended, follow=follow, last=last, since_s=since_s)
     lines = _from_agents(sockets, lab, request) if read is None else _from_file(read, request)
     kept = [] if follow else [*lines]
     write = _writer(output, color, kept, utc=utc, quiet=quiet)

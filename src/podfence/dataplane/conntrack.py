@@ -70,7 +70,7 @@ def connection(answer: Message) -> Connection | None:
     if len(answer.payload) < NETFILTER_HEADER_SIZE:
         return None
     found = attributes(answer.payload, NETFILTER_HEADER_SIZE)
-    original, reply = _tuple(found.get(_ORIGINAL)), _tuple(found.get(_REPLY))
+    original, reply = read_tuple(found.get(_ORIGINAL)), read_tuple(found.get(_REPLY))
     if original is None or reply is None:
         return None
     key = nested(_ORIGINAL, bytes(found[_ORIGINAL])) + b"".join(
@@ -173,7 +173,8 @@ def _octets(address: int) -> bytes:
     return (address - IPV6_ORIGIN).to_bytes(16, "big")
 
 
-def _tuple(raw: memoryview | None) -> Tuple | None:
+def read_tuple(raw: memoryview | None) -> Tuple | None:
+    """Read one direction of a connection, ``None`` when it lacks an address."""
     if raw is None:
         return None
     parts = attributes(raw)

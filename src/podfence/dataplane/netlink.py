@@ -6,12 +6,13 @@ Reading never raises: bytes that are cut short or lie about their length end the
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import socket
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
@@ -31,7 +32,19 @@ _NETFILTER_HEADER = struct.Struct("!BBH")
 _TYPE_MASK = 0x3FFF  # above it: nested, network byte order
 _NESTED = 0x8000
 _RECEIVE_BYTES = 1 << 20
-_SO_RCVBUFFORCE = 33  # the socket module does not name it
+# The socket module does not name them.
+_SOL_NETLINK = 270
+_NETLINK_ADD_MEMBERSHIP = 1
+_SO_ATTACH_FILTER = 26
+_SO_RCVBUFFORCE = 33
+_SO_MEMINFO = 55
+
+_INSTRUCTION = struct.Struct("=HBBI")
+_PROGRAM = struct.Struct("@HP")
+_MEMORY = struct.Struct("@9I")
+_MEMORY_DROPS = 8  # SK_MEMINFO_DROPS of linux/sock_diag.h
+
+_Instruction = tuple[int, int, int, int]
 
 
 class Message(NamedTuple):
@@ -123,6 +136,25 @@ class NetlinkSocket:
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
         except OSError:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+    def join(self, group: int) -> None:
+        """Have what the kernel tells a multicast group delivered here. Raises ``OSError``."""
+        self._socket.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, group)
+
+    def attach_filter(self, program: Sequence[_Instruction]) -> None:
+        """Have the kernel deliver only what a classic BPF program accepts. Raises ``OSError``."""
+        code = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*instruction) for instruction in program))
+        self._socket.setsockopt(
+            socket.SOL_SOCKET, _SO_ATTACH_FILTER, _PROGRAM.pack(len(program), ctypes.addressof(code))
+        )
+
+    def dropped(self) -> int:
+        """Tell how many datagrams a full buffer has cost since the socket was opened, modulo 2**32.
+
+        Raises ``OSError`` before Linux 4.11.
+        """
+        memory = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMORY.size)
+        return int(_MEMORY.unpack(memory)[_MEMORY_DROPS])
 
     def receive(self) -> bytes:
         """Receive one datagram without waiting; raises ``BlockingIOError`` when there is none.

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from podfence.flows.record import FlowRecord
+from podfence.flows.record import Ended, FlowRecord
 
 WINDOW_S = 1.0
 
@@ -21,13 +22,14 @@ _Key = tuple[object, ...]
 
 
 class _Window:
-    __slots__ = ("count", "ends_s", "first", "source_port")
+    __slots__ = ("count", "ended", "ends_s", "first", "source_port")
 
     def __init__(self, ends_s: float) -> None:
         self.ends_s = ends_s
         self.first: FlowRecord | None = None
         self.count = 0
         self.source_port: int | None = None
+        self.ended: Ended | UnsetType = UNSET
 
 
 class Aggregator:
@@ -56,7 +58,9 @@ class Aggregator:
                 continue
             # It goes on: what follows within another second is counted from here.
             self._windows[key] = _Window(now_s + WINDOW_S)
-            yield msgspec.structs.replace(window.first, count=window.count, source_port=window.source_port)
+            yield msgspec.structs.replace(
+                window.first, count=window.count, source_port=window.source_port, ended=window.ended
+            )
 
     def rest(self) -> Iterator[FlowRecord]:
         """Give all that was counted and has not gone out, at the end."""
@@ -65,12 +69,24 @@ class Aggregator:
 
 def _count(window: _Window, record: FlowRecord) -> None:
     if window.first is None:
-        window.first, window.source_port = record, record.source_port
-    elif window.source_port != record.source_port:
-        window.source_port = None
+        window.first, window.source_port, window.ended = record, record.source_port, record.ended
+    else:
+        if window.source_port != record.source_port:
+            window.source_port = None
+        if window.ended is not UNSET and record.ended is not UNSET:
+            window.ended += record.ended
     window.count += record.count
 
 
 def _key(record: FlowRecord) -> _Key:
     # The cached ends are the same objects for equal flows, so that comparing them is quick.
-    return (record.verdict_id, record.verdict, record.source, record.destination, record.port, record.note)
+    return (
+        record.verdict_id,
+        record.verdict,
+        record.source,
+        record.destination,
+        record.port,
+        record.note,
+        # What was counted is not added to what was not, or the sum would say less than it seems to.
+        None if record.ended is UNSET else record.ended.sent is UNSET,
+    )

@@ -18,6 +18,8 @@ from podfence.model.objects import ObjectRef
 from podfence.model.policy import Direction
 from podfence.model.verdict import DecidedIn
 
+LostBy = Literal["kernel", "reader"]
+
 
 class FlowVerdict(enum.StrEnum):
     """What was done: ``audit`` is a packet that passed and would have been dropped."""
@@ -73,9 +75,38 @@ class FlowEnd(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     service: Reference | None = None
 
 
+class Carried(msgspec.Struct, frozen=True, gc=False):
+    """What went one way: packets, and bytes with their IP headers."""
+
+    packets: int
+    bytes: int
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """What connections carried that have ended: sums of ``sent`` by who opened them and ``received`` in return.
+
+    ``started`` is when the first of them began, ``duration_s`` how long the longest took to its last packet. What
+    the kernel did not count or keep, of any of them, is left out.
+    """
+
+    sent: Carried | UnsetType = UNSET
+    received: Carried | UnsetType = UNSET
+    started: datetime | UnsetType = UNSET
+    duration_s: float | UnsetType = msgspec.field(default=UNSET, name="durationSeconds")
+
+    def __add__(self, other: Ended) -> Ended:
+        return Ended(
+            _sum(self.sent, other.sent),
+            _sum(self.received, other.received),
+            _first(self.started, other.started),
+            _longest(self.duration_s, other.duration_s),
+        )
+
+
 class FlowRecord(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """What happened to ``count`` equal packets within a second of ``time``; only their source port may differ.
 
+    With ``ended`` it is about so many connections that have ended, all of which were allowed: nothing decides then.
     ``decided_by`` is ``None`` when no rule decided: then it is the default deny of ``isolated_by``, or what
     ``note`` says. ``verdict_id`` is what the rule in the kernel carries. ``source_port`` is ``None`` when the
     packets had several or none.
@@ -95,6 +126,7 @@ class FlowRecord(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     source_port: int | None
     count: int
     verdict_id: str
+    ended: Ended | UnsetType = UNSET
     api_version: Literal["podfence/v1"] = "podfence/v1"
     kind: Literal["Flow"] = "Flow"
 
@@ -103,9 +135,23 @@ class FlowsLost(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """Told to a reader: so many records never reached it, because the kernel or the reader could not keep up."""
 
     count: int
-    by: Literal["kernel", "reader"]
+    by: LostBy
     api_version: Literal["podfence/v1"] = "podfence/v1"
     kind: Literal["FlowsLost"] = "FlowsLost"
+
+
+def _sum(one: Carried | UnsetType, other: Carried | UnsetType) -> Carried | UnsetType:
+    if one is UNSET or other is UNSET:
+        return UNSET
+    return Carried(one.packets + other.packets, one.bytes + other.bytes)
+
+
+def _first(one: datetime | UnsetType, other: datetime | UnsetType) -> datetime | UnsetType:
+    return UNSET if one is UNSET or other is UNSET else min(one, other)
+
+
+def _longest(one: float | UnsetType, other: float | UnsetType) -> float | UnsetType:
+    return UNSET if one is UNSET or other is UNSET else max(one, other)
 
 
 def ref_of(ref: ObjectRef) -> Ref:

@@ -12,7 +12,7 @@ import msgspec
 from podfence.flows.nflog import Logged
 from podfence.flows.owners import Owner, Owners
 from podfence.flows.packet import PROTOCOLS, Packet, parse_packet
-from podfence.flows.record import DecidedBy, FlowEnd, FlowPort, FlowRecord, FlowVerdict, Ref, Reference, ref_of
+from podfence.flows.record import DecidedBy, Ended, FlowEnd, FlowPort, FlowRecord, FlowVerdict, Ref, Reference, ref_of
 from podfence.model.net import Protocol, format_address
 from podfence.model.objects import Node, ObjectRef, Pod, Service
 from podfence.model.policy import Direction
@@ -76,6 +76,33 @@ class Resolver:
             verdict_id=logged.prefix,
         )
 
+    def ended(self, packet: Packet, ended: Ended, last_s: float, now_s: float) -> FlowRecord | None:
+        """Make the record of an allowed connection that has ended, ``None`` when no pod of this node was at an end.
+
+        ``packet`` is one from who opened it, after Service translation; ``last_s`` is when it was last heard of,
+        ``now_s`` when its end was told (seconds since the epoch).
+        """
+        source, destination = (self.owners.owner_at(end, last_s) for end in (packet.source, packet.destination))
+        if not (self._is_here(source) or self._is_here(destination)):
+            return None
+        return FlowRecord(
+            time=datetime.fromtimestamp(now_s, UTC),
+            node=self._node,
+            verdict=FlowVerdict.ALLOW,
+            direction=None,
+            tier=DecidedIn.NOT_APPLICABLE,
+            decided_by=None,
+            isolated_by=(),
+            note="",
+            source=_end_of(packet.source, source),
+            destination=_end_of(packet.destination, destination),
+            port=_port(packet),
+            source_port=packet.source_port,
+            count=1,
+            verdict_id="",
+            ended=ended,
+        )
+
     def _reason(self, verdict_id: str) -> Reason:
         for reasons in self._reasons:
             if (found := reasons.get(verdict_id)) is not None:
@@ -102,7 +129,9 @@ class Resolver:
         return self._is_local(there) and not self._is_local(here)
 
     def _is_local(self, address: int) -> bool:
-        owner = self.owners.owner(address)
+        return self._is_here(self.owners.owner(address))
+
+    def _is_here(self, owner: Owner | None) -> bool:
         return isinstance(owner, Pod) and owner.node == self._node
 
     def _end(self, address: int) -> FlowEnd:

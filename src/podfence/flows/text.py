@@ -9,20 +9,28 @@ from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import NamedTuple
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from podfence.flows.packet import ICMP, ICMPV6
-from podfence.flows.record import DecidedBy, FlowEnd, FlowPort, FlowRecord, FlowsLost, FlowVerdict
+from podfence.flows.record import Carried, DecidedBy, Ended, FlowEnd, FlowPort, FlowRecord, FlowsLost, FlowVerdict
 from podfence.model.net import Protocol
 
 COLUMNS = (
     "time", "node", "verdict", "direction", "source", "sourceAddress", "destination", "destinationAddress",
     "protocol", "port", "count", "tier", "policy", "rule", "isolatedBy", "note",
+    "ended", "packetsSent", "bytesSent", "packetsReceived", "bytesReceived", "started", "durationSeconds",
 )  # fmt: skip
 
 _NARROWEST, _WIDEST = 20, 44
 _PORT_WIDTH = 10
+_DIRECTION_WIDTH = 7
+_ENDED = "END"
 _ROLES = {FlowVerdict.ALLOW: "allowed", FlowVerdict.DROP: "denied", FlowVerdict.AUDIT: "warning"}
+
+_WHOSE = {
+    "kernel": "the kernel told more than the agent could read",
+    "reader": "this reader was too slow",
+}
 
 _PATH = re.compile(r"spec\.(ingress|egress)\[([0-9]{1,9})\]")
 
@@ -50,21 +58,35 @@ def flow_text(
     zone: tzinfo | None = None,
     widths: Widths = Widths(),  # noqa: B008 (a tuple)
 ) -> str:
-    """Write a record as a line: time, verdict, ends, port, what decided, how many more.
+    """Write a record as a line: time, verdict, whose rules decided, ends, port, what decided, how many more.
+
+    Of connections that have ended it says what they carried instead of what decided.
 
     ``zone`` is that of the time, the machine's own by default.
     """
     time = record.time.astimezone(zone).isoformat(timespec="milliseconds")[11:23]
-    verdict = paint(f"{record.verdict.upper():<5}", _ROLES[record.verdict])
+    word = record.verdict.upper() if record.ended is UNSET else _ENDED
+    verdict = paint(f"{word:<5}", _ROLES[record.verdict])
+    direction = f"{record.direction or '':<{_DIRECTION_WIDTH}}"
     ends = f"{end_name(record.source):<{widths.source}} → {end_name(record.destination):<{widths.destination}}"
-    return f"{time}  {verdict}  {ends}  {port_text(record.port):<{_PORT_WIDTH}}  {why(record)}{_more(record.count)}"
+    told = why(record) if record.ended is UNSET else ended_text(record.ended)
+    port = f"{port_text(record.port):<{_PORT_WIDTH}}"
+    return f"{time}  {verdict}  {direction}  {ends}  {port}  {told}{_more(record.count)}"
 
 
 def lost_text(lost: FlowsLost) -> str:
     """Say how many records are missing, and why."""
     records = "1 record is" if lost.count == 1 else f"{lost.count} records are"
-    whose = "the kernel logged faster than the agent could read" if lost.by == "kernel" else "this reader was too slow"
-    return f"{records} missing here: {whose}"
+    return f"{records} missing here: {_WHOSE[lost.by]}"
+
+
+def ended_text(ended: Ended) -> str:
+    """Say what connections carried both ways, and how long the longest took."""
+    if ended.sent is UNSET or ended.received is UNSET:
+        carried = "bytes not counted (net.netfilter.nf_conntrack_acct)"
+    else:
+        carried = f"sent {_carried(ended.sent)}, received {_carried(ended.received)}"
+    return carried if ended.duration_s is UNSET else f"{carried}, {ended.duration_s:.3f} s"
 
 
 def why(record: FlowRecord) -> str:
@@ -122,8 +144,26 @@ def flow_csv(record: FlowRecord) -> str:
             "" if record.decided_by is None else record.decided_by.path,
             " ".join(str(item.ref) for item in record.isolated_by),
             record.note,
+            *_ended_cells(record.ended),
         )
     )
+
+
+def _ended_cells(ended: Ended | UnsetType) -> Sequence[str]:
+    if ended is UNSET:
+        return ("false", *[""] * 6)
+    started = "" if ended.started is UNSET else ended.started.isoformat(timespec="milliseconds")
+    duration = "" if ended.duration_s is UNSET else f"{ended.duration_s:.3f}"
+    return ("true", *_amounts(ended.sent), *_amounts(ended.received), started, duration)
+
+
+def _amounts(carried: Carried | UnsetType) -> tuple[str, str]:
+    return ("", "") if carried is UNSET else (str(carried.packets), str(carried.bytes))
+
+
+def _carried(carried: Carried) -> str:
+    packets = "1 packet" if carried.packets == 1 else f"{carried.packets:,} packets"
+    return f"{carried.bytes:,} B in {packets}"
 
 
 def _rule(decided_by: DecidedBy) -> str:

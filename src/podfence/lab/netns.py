@@ -54,6 +54,14 @@ _ROUTER = {
     "ipv4/conf/all/rp_filter": "0",
     "ipv4/conf/default/rp_filter": "0",
 }
+_NODE = {
+    # What connections carried and how long they took (podfence flows --ended), also of those that began before
+    # somebody asked, and told soon after their end.
+    "netfilter/nf_conntrack_acct": "1",
+    "netfilter/nf_conntrack_events": "1",
+    "netfilter/nf_conntrack_timestamp": "1",
+    "netfilter/nf_conntrack_tcp_timeout_time_wait": "10",
+}
 
 
 class Space:
@@ -109,7 +117,7 @@ class Network:
     def add_node(self, name: str, addresses: Sequence[str], pod_cidrs: Sequence[str]) -> None:
         """Make a node, and route its pods' addresses to it."""
         link = self._take_link("ground")
-        self._attach("ground", f"node/{name}", link, f"n{link}", addresses, _EVERYWHERE | _ROUTER)
+        self._attach("ground", f"node/{name}", link, f"n{link}", addresses, _EVERYWHERE | _ROUTER | _NODE)
         self._ground.ask(*(add_route(cidr, link, _same_family(addresses, cidr)) for cidr in pod_cidrs))
         self._find(f"node/{name}").networks += tuple(pod_cidrs)
         self._find(f"node/{name}").space.netlink.ask(*(add_blackhole(cidr) for cidr in pod_cidrs))

@@ -17,7 +17,7 @@ import pytest
 from podfence.agent.flow_server import FlowServer
 from podfence.flows.recent import Recent
 from podfence.model.error import PodfenceError
-from tests.unit.flows.records import ACCEPTED, DENIED
+from tests.unit.flows.records import ACCEPTED, DENIED, ENDED
 
 
 class Bench:
@@ -26,7 +26,8 @@ class Bench:
     def __init__(self, path: Path, kept: int = 100) -> None:
         self.path = path
         self.interest: list[bool] = []
-        self.server = FlowServer(path, Recent(kept), self.interest.append)
+        self.interest_in_ends: list[bool] = []
+        self.server = FlowServer(path, Recent(kept), self.interest.append, self.interest_in_ends.append)
 
     @asynccontextmanager
     async def reader(self, request: str) -> AsyncIterator[asyncio.StreamReader]:
@@ -53,7 +54,8 @@ def run(path: Path, story: Callable[[Bench], Awaitable[None]]) -> None:
         bench = Bench(path)
         await bench.server.start()
         try:
-            await story(bench)
+            async with asyncio.timeout(30):
+                await story(bench)
         finally:
             await bench.server.stop()
 
@@ -104,10 +106,42 @@ def test_accepted_connections_are_asked_for_while_somebody_follows_them(path: Pa
     run(path, story)
 
 
+def test_ends_of_connections_are_for_those_who_ask_and_only_while_they_follow(path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        async with bench.reader("follow all") as other, bench.reader("follow ended") as stream:
+            await bench.until(lambda: bench.interest == [True] and bench.interest_in_ends == [True])
+            for record in (ENDED, ACCEPTED, DENIED):
+                bench.server.publish(record)
+            assert [json.loads(await stream.readline())["verdictId"] for _ in range(2)] == ["", "D1"]
+            assert [json.loads(await other.readline())["verdictId"] for _ in range(2)] == ["A1", "D1"]
+        await bench.until(lambda: bench.interest_in_ends == [True, False])
+        assert ids(await bench.ask("ended")) == ["", "D1"]
+        assert ids(await bench.ask("")) == ["D1"]
+        assert bench.interest_in_ends == [True, False]
+
+    run(path, story)
+
+
+def test_ends_that_were_lost_are_told_to_those_who_asked_for_ends(path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        async with bench.reader("follow") as other, bench.reader("follow ended") as stream:
+            await bench.until(lambda: bench.interest_in_ends == [True])
+            bench.server.tell_lost_ends(5)
+            bench.server.publish(DENIED)
+            found = [json.loads(await stream.readline()) for _ in range(2)]
+            assert [(line["kind"], line.get("by"), line["count"]) for line in found] == [
+                ("Flow", None, 1),
+                ("FlowsLost", "kernel", 5),
+            ]
+            assert json.loads(await other.readline())["kind"] == "Flow"
+
+    run(path, story)
+
+
 def test_a_reader_that_only_looks_back_asks_for_nothing_new(path: Path) -> None:
     async def story(bench: Bench) -> None:
-        await bench.ask("all")
-        assert bench.interest == []
+        await bench.ask("all ended")
+        assert bench.interest == bench.interest_in_ends == []
 
     run(path, story)
 

@@ -29,6 +29,7 @@ NAMES = (
     "podfence_fail_closed_drops_total",
     'podfence_flows_total{direction="ingress",verdict="drop"} 1.0',
     "podfence_nflog_lost_total",
+    "podfence_ct_events_lost_total",
     "process_resident_memory_bytes",
 )
 

@@ -50,7 +50,7 @@ class Bench:
         self.log = ScriptedLog()
         self.recent = Recent()
         self.metrics = Metrics()
-        server = FlowServer(Path("unused"), self.recent, lambda _: None)
+        server = FlowServer(Path("unused"), self.recent, lambda _: None, lambda _: None)
         self.pump = LogPump(
             self.log,
             Resolver("n1", Owners()),

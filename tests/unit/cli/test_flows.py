@@ -17,7 +17,7 @@ import pytest
 from podfence.cli.main import main
 from podfence.flows.json_lines import to_json_line
 from podfence.flows.record import FlowRecord, FlowsLost
-from tests.unit.flows.records import ACCEPTED, DENIED
+from tests.unit.flows.records import ACCEPTED, DENIED, ENDED
 
 LATER = msgspec.structs.replace(DENIED, time=DENIED.time + timedelta(seconds=1), verdict_id="D2")
 
@@ -78,7 +78,7 @@ def test_what_an_agent_keeps_is_a_line_each(machine: Machine, capsys: pytest.Cap
     assert main(["flows"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
-    assert "  DROP   shop/frontend-5c9d   → shop/payment-7f44 " in lines[0]
+    assert "  DROP   ingress  shop/frontend-5c9d   → shop/payment-7f44 " in lines[0]
     assert lines[0].endswith("TCP 50051   default deny of shop/payment-isolate")
     assert machine.agents[0].asked == b"\n"
 
@@ -90,6 +90,13 @@ def test_several_agents_are_one_list_in_the_order_of_time(machine: Machine, caps
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["verdictId"] for line in found] == ["A1", "D2"]
     assert {agent.asked for agent in machine.agents} == {b"all last=2\n"}
+
+
+def test_ended_connections_are_asked_for_by_name(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    agent = machine.add("n1", DENIED, ENDED)
+    assert main(["flows", "--ended", "--utc"]) == 0
+    assert "END " in capsys.readouterr().out.splitlines()[1]
+    assert agent.asked == b"ended\n"
 
 
 def test_following_goes_on_until_the_agent_ends_and_says_so(
@@ -120,12 +127,12 @@ def test_a_name_cannot_make_a_terminal_obey(machine: Machine, capsys: pytest.Cap
 def test_records_that_were_written_are_read_again(
     machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine.add("n1", ACCEPTED, DENIED)
-    assert main(["flows", "--all", "-o", "json"]) == 0
+    machine.add("n1", ACCEPTED, DENIED, ENDED)
+    assert main(["flows", "--all", "--ended", "-o", "json"]) == 0
     written = capsys.readouterr().out
     file = machine.folder / "flows.jsonl"
     file.write_text(written)
-    assert main(["flows", "--read", str(file), "--all", "-o", "json"]) == 0
+    assert main(["flows", "--read", str(file), "--all", "--ended", "-o", "json"]) == 0
     assert capsys.readouterr().out == written
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(written.encode())))
     assert main(["flows", "--read", "-", "--utc"]) == 0

@@ -10,7 +10,9 @@ import msgspec
 
 from podfence.flows.nflog import Logged
 from podfence.flows.record import (
+    Carried,
     DecidedBy,
+    Ended,
     FlowEnd,
     FlowPort,
     FlowRecord,
@@ -60,6 +62,15 @@ ACCEPTED = msgspec.structs.replace(
     decided_by=DecidedBy(Ref("NetworkPolicy", "shop", "payment"), "spec.ingress[0]"),
     isolated_by=(),
     verdict_id="A1",
+)
+
+ENDED = msgspec.structs.replace(
+    ACCEPTED,
+    direction=None,
+    tier=DecidedIn.NOT_APPLICABLE,
+    decided_by=None,
+    verdict_id="",
+    ended=Ended(Carried(10, 1234), Carried(1, 96_000), TIME, 2.5),
 )
 
 

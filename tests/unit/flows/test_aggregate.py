@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from podfence.flows.aggregate import Aggregator
-from podfence.flows.record import FlowPort
+from podfence.flows.record import Carried, Ended, FlowPort
 from podfence.model.net import Protocol
-from tests.unit.flows.records import ACCEPTED, DENIED
+from tests.unit.flows.records import ACCEPTED, DENIED, ENDED, TIME
 
 AGAIN = msgspec.structs.replace(DENIED, source_port=40_001)
 ELSEWHERE = msgspec.structs.replace(DENIED, port=FlowPort(Protocol.TCP, 1))
@@ -36,6 +38,37 @@ def test_different_source_ports_are_one_kind_without_a_source_port() -> None:
         aggregator.add(record, 0.0)
     (line,) = aggregator.due(1.0)
     assert (line.count, line.source_port) == (2, None)
+
+
+def test_what_ended_connections_carried_is_added_up() -> None:
+    ends = [
+        msgspec.structs.replace(
+            ENDED, ended=Ended(Carried(n, n * 100), Carried(1, n), TIME + timedelta(seconds=n), 10.0 - n)
+        )
+        for n in range(4)
+    ]
+    aggregator = Aggregator()
+    assert [aggregator.add(record, 0.0) for record in ends] == [ends[0], None, None, None]
+    (rest,) = aggregator.due(1.0)
+    assert (rest.count, rest.ended) == (
+        3,
+        Ended(Carried(6, 600), Carried(3, 6), TIME + timedelta(seconds=1), 9.0),
+    )
+
+
+def test_what_was_counted_is_not_added_to_what_was_not() -> None:
+    aggregator = Aggregator()
+    bare = msgspec.structs.replace(ENDED, ended=Ended())
+    assert [aggregator.add(record, 0.0) for record in (ENDED, bare, ENDED, bare)] == [ENDED, bare, None, None]
+    assert {(line.count, line.ended) for line in aggregator.due(1.0)} == {(1, ENDED.ended), (1, bare.ended)}
+
+
+def test_an_accepted_connection_and_its_end_are_two_kinds() -> None:
+    aggregator = Aggregator()
+    twin = msgspec.structs.replace(ACCEPTED, verdict_id="", ended=Ended())
+    opened = msgspec.structs.replace(ACCEPTED, verdict_id="")
+    assert aggregator.add(opened, 0.0) is opened
+    assert aggregator.add(twin, 0.0) is twin
 
 
 def test_after_a_second_of_quiet_the_next_is_a_first_again() -> None:

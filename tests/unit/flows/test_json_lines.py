@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podfence.flows.json_lines import from_json_line, to_json_line
-from podfence.flows.record import DecidedBy, FlowEnd, FlowPort, FlowRecord, FlowsLost, Ref
+from podfence.flows.record import Carried, DecidedBy, Ended, FlowEnd, FlowPort, FlowRecord, FlowsLost, Ref
 from podfence.model.error import PodfenceError
 from podfence.model.net import Protocol
-from tests.unit.flows.records import ACCEPTED, DENIED
+from tests.unit.flows.records import ACCEPTED, DENIED, ENDED
 
 
 def test_a_record_has_the_documented_form() -> None:
@@ -55,6 +55,15 @@ def test_a_rule_is_told_by_its_policy_and_field() -> None:
     }
 
 
+def test_what_was_carried_is_told_of_ended_connections_alone() -> None:
+    assert json.loads(to_json_line(ENDED))["ended"] == {
+        "sent": {"packets": 10, "bytes": 1234},
+        "received": {"packets": 1, "bytes": 96_000},
+        "started": "2026-11-26T08:14:03.112000Z",
+        "durationSeconds": 2.5,
+    }
+
+
 def test_a_position_is_told_where_it_is_known() -> None:
     found = msgspec.to_builtins(Ref("NetworkPolicy", "shop", "a", "a.yaml", 3, 1))
     assert found == {
@@ -73,6 +82,8 @@ def test_a_position_is_told_where_it_is_known() -> None:
         DENIED,
         ACCEPTED,
         msgspec.structs.replace(DENIED, port=FlowPort(Protocol.OTHER, ip_protocol=1), source_port=None, direction=None),
+        ENDED,
+        msgspec.structs.replace(ENDED, ended=Ended()),
         FlowsLost(3, "kernel"),
     ],
 )
@@ -89,7 +100,7 @@ def test_anything_else_is_refused_in_one_line(text: bytes) -> None:
 
 def test_every_field_is_in_the_manual() -> None:
     text = (Path(__file__).resolve().parents[3] / "docs" / "flows.md").read_text("utf-8")
-    fields = {*json.loads(to_json_line(ACCEPTED)), *json.loads(to_json_line(FlowsLost(1, "kernel")))}
-    for struct in (FlowEnd, FlowPort, DecidedBy, Ref):
+    fields = {*json.loads(to_json_line(ENDED)), *json.loads(to_json_line(FlowsLost(1, "kernel")))}
+    for struct in (FlowEnd, FlowPort, DecidedBy, Ref, Ended, Carried):
         fields |= {field.encode_name for field in msgspec.structs.fields(struct)}
     assert {name for name in fields if not re.search(rf'[`"]{name}["`]', text)} == set()

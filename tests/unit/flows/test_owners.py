@@ -19,7 +19,7 @@ SERVICE = Service("default", "web", (), addresses=(50,))
 
 @pytest.fixture
 def owners() -> Owners:
-    return Owners(Snapshot(pods=(A, HOST), nodes=(NODE,), services=(SERVICE,)))
+    return Owners(Snapshot(pods=(A, HOST), nodes=(NODE,), services=(SERVICE,)), clock=lambda: 50.0)
 
 
 def test_pods_nodes_and_services_are_found_by_every_address(owners: Owners) -> None:
@@ -50,6 +50,21 @@ def test_an_address_that_goes_on_to_another_pod_is_lost_by_the_first_whatever_co
     # The first goes late: what the second opened meanwhile must live.
     assert owners.apply([Change(A, None)]) == {101: A}
     assert owners.owner(1) == B_AT_1
+
+
+def test_until_a_pod_lost_its_address_it_was_its_own(owners: Owners) -> None:
+    owners.apply([Change(A, None), Change(None, B_AT_1)])
+    assert [owners.owner_at(1, time_s) for time_s in (49.0, 50.0, 51.0)] == [A, A, B_AT_1]
+    assert [owners.owner_at(address, 51.0) for address in (101, 9, 7)] == [A, NODE, None]
+
+
+def test_addresses_that_were_lost_are_remembered_within_bounds(owners: Owners) -> None:
+    for number in range(1000, 10_000):
+        gone = Pod("default", str(number), addresses=(number,), node="n1")
+        owners.apply([Change(None, gone), Change(gone, None)])
+    remembered = [number for number in range(1000, 10_000) if owners.owner_at(number, 0.0) is not None]
+    assert remembered == [*range(10_000 - len(remembered), 10_000)]
+    assert 1000 < len(remembered) < 5000
 
 
 def test_pods_of_the_host_network_own_nothing(owners: Owners) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from podfence.flows.recent import Recent
 from podfence.flows.record import FlowRecord
 from podfence.flows.request import FlowRequest
-from tests.unit.flows.records import ACCEPTED, DENIED
+from tests.unit.flows.records import ACCEPTED, DENIED, ENDED
 
 
 def numbered(record: FlowRecord, number: int) -> FlowRecord:
@@ -26,6 +26,16 @@ def test_the_oldest_go_first_and_drops_are_not_pushed_out_by_accepted_connection
     recent.add(numbered(DENIED, 1))
     assert ids(recent, FlowRequest()) == ["D1-0", "D1-1"]
     assert ids(recent, FlowRequest(everything=True)) == ["D1-0", "A1-2", "A1-3", "A1-4", "D1-1"]
+
+
+def test_ended_connections_are_given_only_when_asked_for_and_push_out_none_of_the_others() -> None:
+    recent = Recent(kept=2)
+    for record in (DENIED, ACCEPTED, ENDED, ENDED, ENDED):
+        recent.add(record)
+    assert ids(recent, FlowRequest()) == ["D1"]
+    assert ids(recent, FlowRequest(ended=True)) == ["D1", "", ""]
+    assert ids(recent, FlowRequest(everything=True)) == ["D1", "A1"]
+    assert ids(recent, FlowRequest(everything=True, ended=True)) == ["D1", "A1", "", ""]
 
 
 def test_last_and_since_narrow_what_is_given() -> None:

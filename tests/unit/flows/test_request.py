@@ -13,6 +13,7 @@ from podfence.flows.request import FlowRequest, parse_request
     st.builds(
         FlowRequest,
         everything=st.booleans(),
+        ended=st.booleans(),
         follow=st.booleans(),
         last=st.none() | st.integers(0, 10**9 - 1),
         since_s=st.none() | st.floats(allow_nan=False, allow_infinity=False),

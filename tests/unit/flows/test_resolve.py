@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from podfence.flows.owners import Owners
-from podfence.flows.packet import ICMP, SCTP, TCP, UDP
-from podfence.flows.record import FlowRecord, FlowVerdict
+from podfence.flows.packet import ICMP, SCTP, TCP, UDP, Packet
+from podfence.flows.record import Ended, FlowRecord, FlowVerdict
 from podfence.flows.resolve import NO_DNS, UNKNOWN_ID, Resolver
 from podfence.flows.text import end_name, port_text, why
+from podfence.model.change import Change
 from podfence.model.net import parse_address
 from podfence.model.objects import Node, ObjectRef, Pod, Service
 from podfence.model.policy import Direction
@@ -59,6 +61,26 @@ def test_an_accepted_connection_names_its_rule_and_both_ends() -> None:
     assert why(found) == "shop/cart, egress rule 2"
     assert (port_text(found.port), found.source_port) == ("TCP 5432", 40_000)
     assert found.time == datetime(1970, 1, 1, 0, 0, 1, 500_000, UTC)
+
+
+def test_an_ended_connection_names_who_had_the_addresses_then() -> None:
+    owners = Owners(CLUSTER, clock=lambda: 100.0)
+    resolver = Resolver("n1", owners)
+    packet = Packet(HERE.addresses[0], THERE.addresses[0], TCP, 40_000, 5432)
+    owners.apply([Change(HERE, None), Change(None, msgspec.structs.replace(HERE_TOO, addresses=HERE.addresses))])
+    before, after = (resolver.ended(packet, Ended(), last_s, 200.0) for last_s in (99.0, 101.0))
+    assert before is not None
+    assert after is not None
+    assert [end_name(found.source) for found in (before, after)] == ["shop/cart-1", "shop/web"]
+    assert (before.time.timestamp(), before.verdict, before.direction) == (200.0, FlowVerdict.ALLOW, None)
+    assert (port_text(before.port), before.source_port) == ("TCP 5432", 40_000)
+
+
+def test_connections_between_others_are_left_out() -> None:
+    resolver = Resolver("n1", Owners(CLUSTER))
+    for source, destination in (("10.0.2.1", "192.0.2.9"), ("192.0.2.9", "192.0.2.2")):
+        packet = Packet(parse_address(source), parse_address(destination), TCP, 1, 2)
+        assert resolver.ended(packet, Ended(), 1.0, 1.0) is None
 
 
 def test_a_drop_without_a_rule_is_the_default_deny_of_what_isolates() -> None:
