@@ -29,6 +29,7 @@ from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.sqlite_journal import claim
 from podfence.lab.apiserver.streams import StreamServer
 from podfence.lab.controllers.all import Surroundings, run_all
+from podfence.lab.controllers.endpointslices import SERVICES
 from podfence.lab.controllers.events import EventRecorder
 from podfence.lab.controllers.nodes import NodeHeartbeat, node
 from podfence.lab.controllers.placement import NODES
@@ -42,7 +43,7 @@ from podfence.lab.load_balancer_pool import LoadBalancerPool
 from podfence.lab.node_agents import NodeAgents
 from podfence.lab.options import LabOptions
 from podfence.lab.pod_files import ClusterDns
-from podfence.lab.runtime import Pods
+from podfence.lab.runtime import Known, Pods, Told
 from podfence.lab.sandbox import SHARED
 from podfence.lab.service_network import ServiceNetwork
 from podfence.lab.zygote_client import Zygote
@@ -104,7 +105,8 @@ class Lab:
     async def _run(self) -> None:
         kubelet = Kubelet(self._store_of("kubelet"), time.time)
         dns = ClusterDns(servers=DNS_SERVICE_ADDRESSES[:1], node_servers=_RESOLVERS)
-        self.pods = Pods(self.zygote, dns, self._find, kubelet.status_changed)
+        known = Known(self._find, lambda: self.store.list(SERVICES))
+        self.pods = Pods(self.zygote, dns, known, Told(kubelet.status_changed, kubelet.happened))
         sockets = [self._listen_on_loopback()]
         sockets += [await self.zygote.open_socket("ground", address, API_PORT) for address in GROUND_ADDRESSES]
         agents_kubeconfig = self.folder.path / "agents-kubeconfig"
@@ -123,6 +125,8 @@ class Lab:
                 await self._add_node(name, group, is_first=number == 0)
             group.create_task(outside.serve(await self._open_outside()))
             group.create_task(kubelet.run(self.pods, self._wait_pod_enforced))
+            for plural in ("configmaps", "secrets"):
+                group.create_task(self._follow_objects(plural))
             group.create_task(run_all(self._store_of, self._surroundings()))
             group.create_task(services.run(self._store_of("kube-proxy")))
             group.create_task(DnsPods(self.zygote, self.store, _RESOLVERS).run())
@@ -138,6 +142,12 @@ class Lab:
                 self.store.delete(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"], grace_s=0)
         for name in sorted(lost):
             self.store.delete(NODES, None, name)
+
+    async def _follow_objects(self, plural: str) -> None:
+        """Let changes of ConfigMaps or Secrets reach the volumes that show them."""
+        async for seen in self.store.watch(Resource("", plural)):
+            metadata = seen.object["metadata"]
+            self.pods.volumes.object_changed((plural, metadata["namespace"], metadata["name"]))
 
     def _store_of(self, component: str) -> InProcessStore:
         return InProcessStore(self.registry, component)

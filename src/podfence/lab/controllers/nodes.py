@@ -18,6 +18,9 @@ LEASE_NAMESPACE: Final = "kube-node-lease"
 LEASE_S: Final = 40
 RENEWED_AFTER_S: Final = 10.0
 
+CAPACITY: Final = {"cpu": "8", "memory": "16Gi", "pods": "1000"}
+"""What each node says that it has; nothing of it is the machine's."""
+
 _PRESSURES = (
     ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -34,7 +37,7 @@ def node(name: str, addresses: Sequence[str], pod_cidrs: Sequence[str], *, versi
     status: Object = {"addresses": [{"type": "InternalIP", "address": address} for address in addresses]}
     status["addresses"].append({"type": "Hostname", "address": name})
     status["nodeInfo"] = {"kubeletVersion": version, "operatingSystem": "linux"}
-    status["capacity"] = status["allocatable"] = {"cpu": "8", "memory": "16Gi", "pods": "1000"}
+    status["capacity"] = status["allocatable"] = dict(CAPACITY)
     metadata = {"name": name, "labels": labels}
     return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": spec, "status": status}
 

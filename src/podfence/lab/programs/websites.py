@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from podfence.lab.programs.commands import Ready, ignore
+from podfence.lab.programs.documents import Documents, content_type
 from podfence.lab.programs.go import UsageError, parse_flags
 from podfence.lab.programs.http import Handler, Request, Response, serve_http
 from podfence.lab.programs.listeners import Listeners
@@ -24,7 +25,8 @@ _NGINX_PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
-_NOT_FOUND = "<html>\n<head><title>404 Not Found</title></head>\n<body><h1>404 Not Found</h1></body>\n</html>\n"
+_REASONS = {403: "403 Forbidden", 404: "404 Not Found", 405: "405 Not Allowed"}
+_READ = ("GET", "HEAD")
 
 
 def main(arguments: Sequence[str], ready: Ready = ignore) -> int:
@@ -44,27 +46,52 @@ def main(arguments: Sequence[str], ready: Ready = ignore) -> int:
 
 
 def _nginx(arguments: list[str]) -> tuple[int, Handler]:
-    """Answer like nginx: its welcome page at the root, 404 elsewhere; all its own options are accepted."""
+    """Answer like nginx: what the pod has mounted, else its welcome page at the root; all its options are accepted."""
     ports = [word.removeprefix("--port=") for word in arguments if word.startswith("--port=")]
-    server = ("Server", "nginx/1.27.0")
-
-    def answer(request: Request) -> Response:
-        if request.path in {"/", "/index.html"}:
-            return Response(_NGINX_PAGE, headers=(server, _HTML))
-        return Response(_NOT_FOUND, 404, (server, _HTML))
-
-    return int(ports[0]) if ports else 80, answer
+    site = _Site(Documents("/usr/share/nginx/html"), _NGINX_PAGE, "nginx/1.27.0", "application/octet-stream")
+    return int(ports[0]) if ports else 80, site.answer
 
 
 def _httpd(_: list[str]) -> tuple[int, Handler]:
-    server = ("Server", "Apache/2.4.62 (Unix)")
+    page = "<html><body><h1>It works!</h1></body></html>\n"
+    return 80, _Site(Documents("/usr/local/apache2/htdocs"), page, "Apache/2.4.62 (Unix)", "").answer
 
-    def answer(request: Request) -> Response:
+
+class _Site:
+    """A web server of files: those that the pod has mounted, and a welcome page where it has mounted none."""
+
+    def __init__(self, documents: Documents, welcome: str, server: str, other_type: str) -> None:
+        self._documents, self._welcome, self._other_type = documents, welcome, other_type
+        self._server = ("Server", server)
+
+    def answer(self, request: Request) -> Response:
+        """Answer one request."""
+        found = self._documents.find(request.path)
+        if found is not None and found.is_dir():
+            if not request.path.endswith("/"):
+                location = ("Location", f"http://{request.headers.get('host', 'localhost')}{request.path}/")
+                return self._refusal(301, "301 Moved Permanently", location)
+            found = self._documents.find(f"{request.path}index.html")
+        if found is not None and found.is_file():
+            return self._file(found) if request.method in _READ else self._refusal(405)
+        if self._documents.are_mounted():
+            return self._refusal(403 if request.path.endswith("/") and self._documents.find(request.path) else 404)
         if request.path in {"/", "/index.html"}:
-            return Response("<html><body><h1>It works!</h1></body></html>\n", headers=(server, _HTML))
-        return Response(_NOT_FOUND, 404, (server, _HTML))
+            return Response(self._welcome, headers=(self._server, _HTML))
+        return self._refusal(404)
 
-    return 80, answer
+    def _file(self, path: Path) -> Response:
+        try:
+            body = path.read_bytes()
+        except OSError:
+            return self._refusal(403)
+        kind = content_type(path, self._other_type)
+        return Response(body, headers=(self._server, *((("Content-Type", kind),) if kind else ())))
+
+    def _refusal(self, status: int, title: str = "", *headers: tuple[str, str]) -> Response:
+        title = title or _REASONS[status]
+        page = f"<html>\n<head><title>{title}</title></head>\n<body><h1>{title}</h1></body>\n</html>\n"
+        return Response(page, status, (self._server, _HTML, *headers))
 
 
 def _hello_app(_: list[str]) -> tuple[int, Handler]:
