@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from podfence.lab.controllers.conditions import with_condition
 from podfence.lab.interface import Object
 
@@ -10,14 +12,16 @@ def waiting_status(pod: Object, now: str) -> Object:
     """Give the status of a pod none of whose containers can be created yet."""
     spec, status = pod["spec"], dict(pod.get("status") or {})
     inits = [one["name"] for one in spec.get("initContainers") or ()]
-    names = " ".join(one["name"] for one in spec["containers"])
+    unready = ("ContainersNotReady", _message("unready", [one["name"] for one in spec["containers"]]))
     conditions = status.get("conditions") or []
-    if inits:
-        message = f"containers with incomplete status: [{' '.join(inits)}]"
-        conditions = with_condition(conditions, "Initialized", "ContainersNotInitialized", message, now, holds=False)
-    for kind in ("Ready", "ContainersReady"):
-        message = f"containers with unready status: [{names}]"
-        conditions = with_condition(conditions, kind, "ContainersNotReady", message, now, holds=False)
+    for kind, (reason, message) in {
+        "PodReadyToStartContainers": ("", ""),
+        "Initialized": ("ContainersNotInitialized", _message("incomplete", inits)),
+        "Ready": unready,
+        "ContainersReady": unready,
+    }.items():
+        holds = kind == "Initialized" and not inits
+        conditions = with_condition(conditions, kind, *(("", "") if holds else (reason, message)), now, holds=holds)
     status |= {"phase": "Pending", "conditions": conditions}
     status.setdefault("startTime", now)
     reason = "PodInitializing" if inits else "ContainerCreating"
@@ -25,6 +29,10 @@ def waiting_status(pod: Object, now: str) -> Object:
     if inits:
         status["initContainerStatuses"] = [_waiting(one, "PodInitializing") for one in spec["initContainers"]]
     return status
+
+
+def _message(what: str, names: Sequence[str]) -> str:
+    return f"containers with {what} status: [{' '.join(names)}]"
 
 
 def _waiting(container: Object, reason: str) -> Object:
