@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -74,11 +74,11 @@ class Cluster:
         self.pods.start_containers(pod)
         return addresses
 
-    async def porter(self, name: str, node: int = 1) -> tuple[str, ...]:
+    async def porter(self, name: str, node: int = 1, ports: Sequence[object] = ()) -> tuple[str, ...]:
         """Start a pod that serves TCP 80, UDP 81 and SCTP 82, and wait until it does."""
         served = {"SERVE_PORT_80": "tcp", "SERVE_UDP_PORT_81": "udp", "SERVE_SCTP_PORT_82": "sctp"}
         env = [{"name": key, "value": f"{name}-{value}"} for key, value in served.items()]
-        addresses = await self.start(name, node, "agnhost", args=["porter"], env=env)
+        addresses = await self.start(name, node, "agnhost", args=["porter"], env=env, ports=ports)
         await self.until(name, lambda status: status["phase"] == "Running")
         return addresses
 

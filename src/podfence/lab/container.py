@@ -23,6 +23,7 @@ from podfence.lab.images import Invocation
 from podfence.lab.interface import Object
 from podfence.lab.orders import Mount
 from podfence.lab.probes import ProbeTarget, read_all, run_probe
+from podfence.lab.restart_wait import RestartWait
 from podfence.lab.zygote_client import Program, Zygote
 
 NOT_BEGUN: Final[Object] = {"waiting": {"reason": "PodInitializing"}}
@@ -126,7 +127,7 @@ class Container:
 
     async def run(self) -> None:
         """Run it again and again as its restart policy says; returns when it has ended for good."""
-        failures = 0
+        wait = RestartWait(_BACK_OFF_S, _BACK_OFF_RESET_S)
         while not self._stop_requested.is_set():
             began_s = time.monotonic()
             self._idle.clear()
@@ -136,9 +137,7 @@ class Container:
                 self._idle.set()
             if not self.will_restart or self._context.zygote.ended.done():
                 return
-            failures = 0 if time.monotonic() - began_s > _BACK_OFF_RESET_S else failures
-            await self._back_off(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
-            failures += 1
+            await self._back_off(wait.after(time.monotonic() - began_s))
 
     async def stop(self, grace_s: float) -> None:
         """End it: hook, SIGTERM to its first process, and after the grace period SIGKILL."""

@@ -18,6 +18,7 @@ from podfence.lab.container import PodContext
 from podfence.lab.container_events import ContainerEvent, pod_title
 from podfence.lab.controllers.nodes import CAPACITY
 from podfence.lab.environment import container_environment
+from podfence.lab.host_port_network import HostPortNetwork
 from podfence.lab.images import invocation
 from podfence.lab.interface import Object, Process
 from podfence.lab.pod import Pod
@@ -75,6 +76,7 @@ class Pods:
         self._known = known
         self._told = told
         self.volumes = PodVolumes(zygote, known.lookup)
+        self._host_ports = HostPortNetwork(zygote)
         self._nodes: dict[str, _Node] = {}
         self._sandboxes: dict[tuple[str, str], _Sandbox] = {}
 
@@ -107,7 +109,10 @@ class Pods:
             sandbox = _Sandbox(pod, f"pod/{metadata.get('uid') or '/'.join(key)}", addresses)
             try:
                 await self._zygote.ask(orders.AddPod(sandbox.place[4:], spec["nodeName"], addresses))
+                await self._host_ports.add(pod, sandbox.place, addresses, node.addresses)
             except BaseException:
+                with contextlib.suppress(LookupError, OSError):
+                    await self._zygote.ask(orders.Remove(sandbox.place))
                 node.pool.give_back(addresses)
                 raise
         self._sandboxes[key] = sandbox
@@ -136,8 +141,10 @@ class Pods:
         if self._sandboxes.get((namespace, name)) is sandbox:
             del self._sandboxes[namespace, name]
         if sandbox.place.startswith("pod/"):
+            node = self._nodes[sandbox.object["spec"]["nodeName"]]
+            await self._host_ports.remove(sandbox.object, sandbox.place, node.addresses)
             await self._zygote.ask(orders.Remove(sandbox.place))
-            self._nodes[sandbox.object["spec"]["nodeName"]].pool.give_back(sandbox.addresses)
+            node.pool.give_back(sandbox.addresses)
 
     def place(self, namespace: str, name: str) -> str:
         """Give the place of a pod's network, for ``Zygote.open_socket`` and ``Zygote.run``."""
