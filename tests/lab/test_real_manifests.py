@@ -115,6 +115,30 @@ metadata: {name: unready, namespace: probed}
 spec:
   containers: [{name: c, image: nginx, readinessProbe: {httpGet: {path: /missing, port: 80}, periodSeconds: 1}}]
 """
+DATABASE = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: stored}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db, namespace: stored}
+spec:
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: db
+        image: busybox
+        command: [sh, -c, "date +%N >>/var/lib/db/starts; sleep 1000"]
+        volumeMounts: [{name: data, mountPath: /var/lib/db}]
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +225,21 @@ def test_failing_probes_are_told_in_the_words_of_a_kubelet(whole: Whole) -> None
     until(described, "Container c failed liveness probe, will be restarted")
     until(described, "Back-off restarting failed container c in pod dead_probed(")
     whole.kubectl("delete", "namespace", "probed", "--timeout=60s")
+
+
+def test_a_pod_of_a_stateful_set_finds_what_its_predecessor_left(whole: Whole) -> None:
+    whole.apply_text(DATABASE)
+    whole.ready()
+
+    def starts() -> str:
+        return whole.run("kubectl", "exec", "-n", "stored", "db-0", "--", "wc", "-l", "/var/lib/db/starts").stdout
+
+    until(starts, "1 /var/lib/db/starts")
+    whole.kubectl("delete", "pod", "-n", "stored", "db-0")
+    until(starts, "2 /var/lib/db/starts")
+    claim = whole.kubectl("get", "pvc", "-n", "stored", "--no-headers").split()
+    assert (claim[0], claim[1], claim[3:5]) == ("data-db-0", "Bound", ["1Gi", "RWO"])
+    whole.kubectl("delete", "namespace", "stored", "--timeout=60s")
 
 
 def test_the_server_lists_its_checks_to_whoever_wants_to_know(whole: Whole) -> None:

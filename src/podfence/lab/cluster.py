@@ -29,6 +29,7 @@ from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.sqlite_journal import claim
 from podfence.lab.apiserver.streams import StreamServer
 from podfence.lab.controllers.all import Surroundings, run_all
+from podfence.lab.controllers.claims import CLAIMS
 from podfence.lab.controllers.endpointslices import SERVICES
 from podfence.lab.controllers.events import EventRecorder
 from podfence.lab.controllers.nodes import NodeHeartbeat, node
@@ -127,6 +128,7 @@ class Lab:
             group.create_task(kubelet.run(self.pods, self._wait_pod_enforced))
             for plural in ("configmaps", "secrets"):
                 group.create_task(self._follow_objects(plural))
+            group.create_task(self._follow_claims())
             group.create_task(run_all(self._store_of, self._surroundings()))
             group.create_task(services.run(self._store_of("kube-proxy")))
             group.create_task(DnsPods(self.zygote, self.store, _RESOLVERS).run())
@@ -148,6 +150,12 @@ class Lab:
         async for seen in self.store.watch(Resource("", plural)):
             metadata = seen.object["metadata"]
             self.pods.volumes.object_changed((plural, metadata["namespace"], metadata["name"]))
+
+    async def _follow_claims(self) -> None:
+        """Have nothing left of a claim that is deleted."""
+        async for seen in self.store.watch(CLAIMS):
+            if seen.type == "DELETED":
+                await self.pods.volumes.remove_claim(seen.object)
 
     def _store_of(self, component: str) -> InProcessStore:
         return InProcessStore(self.registry, component)

@@ -21,7 +21,7 @@ from podfence.lab.orders import Mount
 from podfence.lab.volumes.content import SHOWN, ContentError, Files, Lookup, Reader
 from podfence.lab.volumes.fields import Fields
 from podfence.lab.volumes.folder import make_folders, write_files
-from podfence.lab.volumes.places import Place, mounts, place, pod_folder
+from podfence.lab.volumes.places import Place, claim_folder, mounts, place, pod_folder
 from podfence.lab.volumes.references import Key, references, tells_of_pod, volume_references
 from podfence.lab.zygote_client import Zygote
 
@@ -81,6 +81,12 @@ class PodVolumes:
                 event.set()
         if self._kept.pop(folder, None) is not None:
             await self._zygote.ask(orders.RemoveFolder(folder))
+
+    async def remove_claim(self, claim: Object) -> None:
+        """Delete what a claim holds."""
+        await self._zygote.ask(
+            orders.RemoveFolder(claim_folder(claim["metadata"]["namespace"], claim["metadata"]["name"]))
+        )
 
     def close(self) -> None:
         """Let go of the folder of all volumes."""

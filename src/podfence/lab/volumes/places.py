@@ -41,6 +41,11 @@ def pod_folder(pod: Object) -> str:
     return f"pods/{metadata.get('uid') or metadata['namespace'] + '_' + metadata['name']}"
 
 
+def claim_folder(namespace: str, claim: str) -> str:
+    """Give the folder of a claim, which all pods share that use it."""
+    return f"claims/{namespace}/{claim}"
+
+
 def place(pod: Object, volume: Object) -> Place:
     """Say where a volume of a pod lies; raises ``ContentError`` for one that no node of the lab can have."""
     name, own = volume["name"], f"{pod_folder(pod)}/{volume['name']}"
@@ -55,7 +60,7 @@ def place(pod: Object, volume: Object) -> Place:
     if kind == "persistentVolumeClaim":
         claim = source["claimName"]
         remark = f'the lab has no storage: claim "{claim}" is an empty folder in memory that lasts as long as the lab'
-        folder = f"claims/{pod['metadata']['namespace']}/{claim}"
+        folder = claim_folder(pod["metadata"]["namespace"], claim)
         return Place(name, folder, is_read_only=bool(source.get("readOnly")), remark=_remark(name, remark))
     return Place(name, own, remark=_remark(name, f"the lab has no {kind}: it is an empty folder in memory"))
 
