@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from podfence.lab.options import LabOptions
+from podfence.model.error import PodfenceError
 from tests.lab.whole import Whole, lab
 
 pytestmark = [
@@ -207,9 +208,15 @@ def test_pods_wait_for_a_config_map_say_so_and_start_when_it_comes(whole: Whole)
     whole.kubectl("delete", "namespace", "late", "--timeout=60s")
 
 
-def test_a_pod_that_waits_for_its_volumes_can_be_deleted(whole: Whole) -> None:
+def test_up_says_what_a_pod_waits_for_and_the_pod_can_be_deleted(whole: Whole) -> None:
     whole.apply_text(LATE.replace("late", "never"))
     until(lambda: whole.kubectl("get", "pods", "-n", "never"), "ContainerCreating")
+    with pytest.raises(PodfenceError) as caught:
+        whole.ready(timeout_s=0.3)
+    assert "not ready after 0.3 s: " in str(caught.value)
+    missing = 'configmap "settings" not found'
+    assert f'never/reader (MountVolume.SetUp failed for volume "settings" : {missing})' in str(caught.value)
+    assert f"never/teller (Error: {missing})" in str(caught.value)
     whole.kubectl("delete", "namespace", "never", "--timeout=60s")
 
 

@@ -31,7 +31,7 @@ from podfence.lab.apiserver.streams import StreamServer
 from podfence.lab.controllers.all import Surroundings, run_all
 from podfence.lab.controllers.claims import CLAIMS
 from podfence.lab.controllers.endpointslices import SERVICES
-from podfence.lab.controllers.events import EventRecorder
+from podfence.lab.controllers.events import EVENTS, EventRecorder
 from podfence.lab.controllers.nodes import NodeHeartbeat, node
 from podfence.lab.controllers.placement import NODES
 from podfence.lab.controllers.pods import PODS, is_finished
@@ -51,6 +51,7 @@ from podfence.lab.zygote_client import Zygote
 from podfence.manifests.validation.admission import Server
 from podfence.manifests.validation.cluster_policy import Channel
 from podfence.model.error import PodfenceError
+from podfence.model.text import one_line
 
 GROUND_ADDRESSES: Final = ("172.18.0.1", "fc00:f853:ccd:e793::1")
 """Where the ground itself is found by nodes and pods: the API server answers there, too."""
@@ -216,6 +217,17 @@ class Lab:
             if not is_ready and not is_finished(pod):
                 waiting.append(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}")
         return waiting
+
+    def with_warning(self, pod: str) -> str:
+        """Name a pod, ``NS/NAME``, and in brackets the last warning about it, such as of a missing Secret."""
+        namespace, _, name = pod.partition("/")
+        warnings = [
+            event
+            for event in self.store.list(EVENTS, namespace)
+            if event.get("type") == "Warning" and (event.get("involvedObject") or {}).get("name") == name
+        ]
+        last = max(warnings, key=lambda event: event.get("lastTimestamp") or "", default=None)
+        return pod if last is None else f"{pod} ({one_line(last['message'])})"
 
     async def wait_enforced(self, timeout_s: float) -> None:
         """Wait until every node enforces the cluster as it is; raises ``PodfenceError`` when that takes too long."""
