@@ -208,3 +208,38 @@ def test_a_container_starts_once_the_object_of_its_variables_is_there() -> None:
         assert await shell(cluster, "own", "echo $A") == "there"
 
     in_cluster(story)
+
+
+def test_a_web_server_listens_where_its_mounted_configuration_says() -> None:
+    async def story(cluster: Cluster) -> None:
+        conf = "server { listen 8080; root /www; }"
+        cluster.objects[HTML] = {"data": {"default.conf": conf, "index.html": "mine"}}
+        volumes = [{"name": "html", "configMap": {"name": "html"}}]
+        mounts = [mount("html", "/etc/nginx/conf.d/default.conf", subPath="default.conf"), mount("html", "/www")]
+        address, _ = await cluster.start("web", image="nginx", volumes=volumes, volumeMounts=mounts)
+        await cluster.until("web", ready)
+        await cluster.start("own", image="busybox", command=SLEEP)
+        await cluster.until("own", ready)
+        assert await shell(cluster, "own", f"wget -qO- http://{address}:8080/") == "mine"
+        assert await cluster.connect("own", f"{address}:80") == "REFUSED"
+        mounts = [mount("html", "/etc/nginx/conf.d/more.conf", subPath="default.conf")]
+        address, _ = await cluster.start("more", image="nginx", volumes=volumes, volumeMounts=mounts)
+        await cluster.until("more", ready)
+        assert [await cluster.connect("own", f"{address}:{port}") for port in (80, 8080)] == ["OK", "OK"]
+
+    in_cluster(story)
+
+
+def test_labels_in_a_file_follow_those_of_the_pod() -> None:
+    async def story(cluster: Cluster) -> None:
+        item = {"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}
+        volumes = [{"name": "me", "downwardAPI": {"items": [item]}}]
+        await cluster.start("own", command=SLEEP, volumes=volumes, volumeMounts=[mount("me", "/me")])
+        await cluster.until("own", ready)
+        assert await shell(cluster, "own", "cat /me/labels") == ""
+        labels = {"tier": "web", "app": 'a "b"'}
+        metadata = {"namespace": NAMESPACE, "name": "own", "uid": "uid-own", "labels": labels}
+        cluster.pods.volumes.pod_changed({"metadata": metadata, "spec": {"volumes": volumes, "containers": []}})
+        assert await shell(cluster, "own", "cat /me/labels") == 'app="a \\"b\\""\ntier="web"'
+
+    in_cluster(story)

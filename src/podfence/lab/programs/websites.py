@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from podfence.lab.programs.commands import Ready, ignore
-from podfence.lab.programs.documents import Documents, content_type
+from podfence.lab.programs.documents import Documents, content_type, is_own
 from podfence.lab.programs.go import UsageError, parse_flags
 from podfence.lab.programs.http import Handler, Request, Response, serve_http
 from podfence.lab.programs.listeners import Listeners
+from podfence.lab.programs.nginx_configuration import read_configuration
 
 _HTML = ("Content-Type", "text/html")
 _NGINX_PAGE = """<!DOCTYPE html>
@@ -33,31 +34,35 @@ def main(arguments: Sequence[str], ready: Ready = ignore) -> int:
     """Serve as the program by whose name it was started, until killed."""
     name = Path(arguments[0]).name
     try:
-        port, handler = _SITES[name](list(arguments[1:]))
+        ports, handler = _SITES[name](list(arguments[1:]))
         listeners = Listeners()
-        listeners.tcp(port, serve_http(_logged(handler)))
+        for port in ports:
+            listeners.tcp(port, serve_http(_logged(handler)))
     except (OSError, UsageError, ValueError) as error:
         print(f"{name}: {error}", file=sys.stderr, flush=True)
         return 1
-    print(f"{name}: serving port {port}", file=sys.stderr, flush=True)
+    print(f"{name}: serving port {', '.join(map(str, ports))}", file=sys.stderr, flush=True)
     ready()
     listeners.run()
     return 0
 
 
-def _nginx(arguments: list[str]) -> tuple[int, Handler]:
+def _nginx(arguments: list[str]) -> tuple[Sequence[int], Handler]:
     """Answer like nginx: what the pod has mounted, else its welcome page at the root; all its options are accepted."""
-    ports = [word.removeprefix("--port=") for word in arguments if word.startswith("--port=")]
-    site = _Site(Documents("/usr/share/nginx/html"), _NGINX_PAGE, "nginx/1.27.0", "application/octet-stream")
-    return int(ports[0]) if ports else 80, site.answer
+    given = [int(word.removeprefix("--port=")) for word in arguments if word.startswith("--port=")]
+    found = read_configuration(is_own)
+    if found.is_own:
+        print("nginx: this stand-in obeys only listen and root of its configuration", file=sys.stderr, flush=True)
+    site = FileServer(Documents(found.root), _NGINX_PAGE, "nginx/1.27.0", "application/octet-stream")
+    return found.ports if found.is_own else given or found.ports, site.answer
 
 
-def _httpd(_: list[str]) -> tuple[int, Handler]:
+def _httpd(_: list[str]) -> tuple[Sequence[int], Handler]:
     page = "<html><body><h1>It works!</h1></body></html>\n"
-    return 80, _Site(Documents("/usr/local/apache2/htdocs"), page, "Apache/2.4.62 (Unix)", "").answer
+    return [80], FileServer(Documents("/usr/local/apache2/htdocs"), page, "Apache/2.4.62 (Unix)", "").answer
 
 
-class _Site:
+class FileServer:
     """A web server of files: those that the pod has mounted, and a welcome page where it has mounted none."""
 
     def __init__(self, documents: Documents, welcome: str, server: str, other_type: str) -> None:
@@ -94,24 +99,24 @@ class _Site:
         return Response(page, status, (self._server, _HTML, *headers))
 
 
-def _hello_app(_: list[str]) -> tuple[int, Handler]:
-    return 8080, lambda _request: Response(f"Hello, world!\nVersion: 1.0.0\nHostname: {socket.gethostname()}\n")
+def _hello_app(_: list[str]) -> tuple[Sequence[int], Handler]:
+    return [8080], lambda _request: Response(f"Hello, world!\nVersion: 1.0.0\nHostname: {socket.gethostname()}\n")
 
 
-def _http_echo(arguments: list[str]) -> tuple[int, Handler]:
+def _http_echo(arguments: list[str]) -> tuple[Sequence[int], Handler]:
     flags, _ = parse_flags(arguments, {"text": "hello-world", "listen": ":5678", "status-code": "200"})
     status = int(flags["status-code"])
-    return int(flags["listen"].rpartition(":")[2]), lambda _request: Response(f"{flags['text']}\n", status)
+    return [int(flags["listen"].rpartition(":")[2])], lambda _request: Response(f"{flags['text']}\n", status)
 
 
-def _echo_server(arguments: list[str]) -> tuple[int, Handler]:
+def _echo_server(arguments: list[str]) -> tuple[Sequence[int], Handler]:
     flags, _ = parse_flags(arguments, {"port": "8080"})
-    return int(flags["port"]), lambda request: Response(_told(request) + request.body.decode(errors="replace"))
+    return [int(flags["port"])], lambda request: Response(_told(request) + request.body.decode(errors="replace"))
 
 
-def _whoami(arguments: list[str]) -> tuple[int, Handler]:
+def _whoami(arguments: list[str]) -> tuple[Sequence[int], Handler]:
     flags, _ = parse_flags(arguments, {"port": "80", "name": "", "verbose": "false"})
-    return int(flags["port"]), lambda request: Response(_told(request))
+    return [int(flags["port"])], lambda request: Response(_told(request))
 
 
 def _told(request: Request) -> str:
@@ -133,7 +138,7 @@ def _logged(handler: Handler) -> Handler:
     return answer
 
 
-_SITES: dict[str, Callable[[list[str]], tuple[int, Handler]]] = {
+_SITES: dict[str, Callable[[list[str]], tuple[Sequence[int], Handler]]] = {
     "nginx": _nginx,
     "httpd-foreground": _httpd,
     "hello-app": _hello_app,
