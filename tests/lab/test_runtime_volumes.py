@@ -56,7 +56,16 @@ def test_volumes_lie_at_any_path_whatever_the_machine_has_there() -> None:
     async def story(cluster: Cluster) -> None:
         cluster.objects[HTML] = {"data": {"a": "A", "b": "B"}}
         volumes = [{"name": "config", "configMap": {"name": "html"}}, {"name": "data", "emptyDir": {}}]
-        paths = ["/data", "/etc/app", "/usr/lib/podfence-none/deep", "/var/lib/app", "/var/run/app", "/tmp/app", "/opt"]
+        paths = [
+            "/data",
+            "/etc/app",
+            "/usr/lib/podfence-none/deep",
+            "/var/lib/app",
+            "/var/run/app",
+            "/tmp/app",
+            "/opt",
+            "/pod",
+        ]
         mounts = [mount("config", path) for path in paths] + [mount("data", "/data/../work/here")]
         mounts += [mount("config", "/etc/one.conf", subPath="a"), mount("data", "/var/lib/app2", subPath="made/here")]
         await cluster.start("own", command=SLEEP, volumes=volumes, volumeMounts=mounts, workingDir="/app/home")

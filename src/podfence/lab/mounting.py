@@ -15,7 +15,7 @@ from pathlib import Path
 from podfence.lab import syscalls
 from podfence.lab.orders import Mount
 
-_ORIGINALS = Path("/pod/.originals")
+_ORIGINALS = Path("/.pod/originals")
 _NEXT_ROOT = Path("/sys")
 """Any empty folder serves as a mount point, and nobody is shown /sys."""
 _LEFT_OUT = (".volumes", ".old", "sys")

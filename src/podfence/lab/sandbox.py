@@ -28,7 +28,7 @@ SHARED = "/run/podfence"
 """Where programs of nodes, but no pod, see the folder that the lab shares with the machine."""
 
 _SHOWN = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "opt", "nix", "gnu")
-_MADE = ("proc", "sys", "dev", "tmp", "var", "pod", ".old", ".etc", PROGRAMS[1:], VOLUMES[1:])
+_MADE = ("proc", "sys", "dev", "tmp", "var", ".pod", ".old", ".etc", PROGRAMS[1:], VOLUMES[1:])
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _POD_FILES = ("resolv.conf", "hosts", "hostname")
 _READ_ONLY_PROC = ("sys", "bus", "fs", "irq", "sysrq-trigger")
@@ -58,7 +58,7 @@ def build_skeleton(shared_folder: str | None) -> None:
     syscalls.pivot_root(str(_NEW_ROOT), str(_NEW_ROOT / ".old"))
     os.chdir("/")
     syscalls.umount("/.old")
-    mount("tmpfs", "/pod", "tmpfs", _PRIVATE, "mode=755")
+    mount("tmpfs", "/.pod", "tmpfs", _PRIVATE, "mode=755")
     write_pod_files({"hosts": "127.0.0.1 localhost\n::1 localhost\n", "resolv.conf": "", "hostname": "ground\n"})
     mount(None, "/", flags=syscalls.MS_REMOUNT | syscalls.MS_BIND | syscalls.MS_RDONLY)
 
@@ -71,7 +71,7 @@ def enter_container_view(files: Mapping[str, str], mounts: Sequence[Mount], *, i
     """
     # Covers what the lab shares with the machine; without CAP_SYS_ADMIN nobody takes the cover away.
     mount("tmpfs", "/run", "tmpfs", _PRIVATE, "mode=755")
-    mount("tmpfs", "/pod", "tmpfs", _PRIVATE, "mode=755")
+    mount("tmpfs", "/.pod", "tmpfs", _PRIVATE, "mode=755")
     write_pod_files(files)
     mount("tmpfs", "/tmp", "tmpfs", _PRIVATE, "mode=1777")  # noqa: S108 - the container's own
     _mount_proc("/proc", None)
@@ -83,7 +83,7 @@ def enter_container_view(files: Mapping[str, str], mounts: Sequence[Mount], *, i
 def write_pod_files(files: Mapping[str, str]) -> None:
     """Write the files to which the links in /etc lead."""
     for name, text in files.items():
-        Path("/pod", name).write_text(text, encoding="utf-8")
+        Path("/.pod", name).write_text(text, encoding="utf-8")
 
 
 def _show(source: Path, target: Path) -> None:
@@ -113,7 +113,7 @@ def _link_etc(etc: Path) -> None:
         if entry.name not in _POD_FILES:
             (etc / entry.name).symlink_to(f"/.etc/{entry.name}")
     for name in _POD_FILES:
-        (etc / name).symlink_to(f"/pod/{name}")
+        (etc / name).symlink_to(f"/.pod/{name}")
 
 
 def _fill_dev(dev: Path) -> None:

@@ -58,7 +58,7 @@ class PodVolumes:
         if not volumes:
             return []
         if self._root < 0:
-            (self._root,) = await self._zygote.ask(orders.OpenVolumes())
+            await self._open_root()
         kept = self._kept.setdefault(pod_folder(fields.pod), _Kept(fields, {}))
         kept.fields = fields
         for volume in volumes:
@@ -128,6 +128,13 @@ class PodVolumes:
             yield event
         finally:
             del self._waiting[event]
+
+    async def _open_root(self) -> None:
+        (opened,) = await self._zygote.ask(orders.OpenVolumes())
+        if self._root < 0:
+            self._root = opened
+        else:  # another pod was as quick
+            os.close(opened)
 
     def _prepare(self, kept: _Kept, volume: Object) -> None:
         found = place(kept.fields.pod, volume)
