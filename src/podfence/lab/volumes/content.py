@@ -77,7 +77,9 @@ class Reader:
             return {one["path"]: self._downward(one, mode) for one in source.get("items") or ()}
         if kind == "serviceAccountToken":
             return {source["path"]: File(self._token(source).encode(), mode)}
-        return {}
+        if source.get("optional"):
+            return {}
+        raise ContentError(f"the lab has nothing for a {kind}")
 
     def _object(self, kind: str, source: Object, mode: int) -> Files:
         plural, word, key_word = _KINDS[kind]

@@ -47,7 +47,7 @@ class PodVolumes:
         self._zygote, self._lookup = zygote, lookup
         self._root = -1
         self._kept: dict[str, _Kept] = {}
-        self._waiting: dict[asyncio.Event, tuple[str, frozenset[Key]]] = {}
+        self._waiting: dict[asyncio.Event, Object] = {}
 
     async def prepare(self, fields: Fields) -> list[str]:
         """Make and fill a pod's volumes; gives remarks on those that are not what they would be elsewhere.
@@ -76,8 +76,8 @@ class PodVolumes:
     async def remove(self, pod: Object) -> None:
         """Delete a pod's own volumes, and let go who waits for them; a pod without any is no error."""
         folder = pod_folder(pod)
-        for event, (waiting, _) in self._waiting.items():
-            if waiting == folder:
+        for event, waiting in self._waiting.items():
+            if pod_folder(waiting) == folder:
                 event.set()
         if self._kept.pop(folder, None) is not None:
             await self._zygote.ask(orders.RemoveFolder(folder))
@@ -102,8 +102,8 @@ class PodVolumes:
                 for volume in kept.fields.pod["spec"].get("volumes") or ():
                     if key in volume_references(namespace, volume):
                         self._refresh(kept, volume)
-        for event, (_, keys) in self._waiting.items():
-            if key in keys:
+        for event, waiting in self._waiting.items():
+            if key in references(waiting):
                 event.set()
 
     def pod_changed(self, pod: Object) -> None:
@@ -123,7 +123,7 @@ class PodVolumes:
     def awaited(self, pod: Object) -> Iterator[asyncio.Event]:
         """Give an event that is set whenever an object changes that a pod refers to, or its volumes are removed."""
         event = asyncio.Event()
-        self._waiting[event] = pod_folder(pod), references(pod)
+        self._waiting[event] = pod
         try:
             yield event
         finally:

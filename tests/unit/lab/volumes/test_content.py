@@ -56,6 +56,14 @@ def test_a_projection_says_of_all_its_sources_what_they_lack() -> None:
     assert files({"projected": {"sources": optional}}) == {}
 
 
+def test_a_source_that_the_lab_does_not_know_is_refused_unless_it_is_optional() -> None:
+    bundle = {"clusterTrustBundle": {"name": "roots", "path": "roots.pem"}}
+    with pytest.raises(ContentError, match="the lab has nothing for a clusterTrustBundle"):
+        files({"projected": {"sources": [bundle]}})
+    bundle["clusterTrustBundle"]["optional"] = "true"
+    assert files({"projected": {"sources": [bundle]}}) == {}
+
+
 def test_a_pod_refers_to_what_its_volumes_and_variables_name() -> None:
     sources = [{"secret": {"name": "two"}}, {"downwardAPI": {"items": []}}]
     volumes = [{"name": "v", "configMap": {"name": "one"}}, {"name": "w", "projected": {"sources": sources}}]
