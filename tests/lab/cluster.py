@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from podfence.lab import orders
+from podfence.lab.container_events import ContainerEvent
 from podfence.lab.interface import PodRuntime, Process
 from podfence.lab.pod_files import ClusterDns
 from podfence.lab.probes import read_all
-from podfence.lab.runtime import Pods
+from podfence.lab.runtime import Known, Pods, Told
 from podfence.lab.zygote_client import Zygote
 
 NAMESPACE = "test"
@@ -37,7 +38,11 @@ class Cluster:
         self.zygote = zygote
         self.statuses: dict[str, dict[str, Any]] = {}
         self._changed = asyncio.Event()
-        self.pods = Pods(zygote, ClusterDns(), lambda *_: None, self._hear)
+        self.objects: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self.services: list[dict[str, Any]] = []
+        self.events: list[ContainerEvent] = []
+        known = Known(lambda *key: self.objects.get(key), lambda: self.services)
+        self.pods = Pods(zygote, ClusterDns(), known, Told(self._hear, lambda _, event: self.events.append(event)))
 
     def _hear(self, pod: dict[str, Any], status: dict[str, Any]) -> None:
         self.statuses[pod["metadata"]["name"]] = self.statuses[pod["metadata"]["uid"]] = status
@@ -47,7 +52,14 @@ class Cluster:
         self, name: str, node: int = 1, image: str = "busybox", uid: str = "", **spec: object
     ) -> tuple[str, ...]:
         """Start a pod of one container; what is no field of a pod's spec is one of the container. Gives addresses."""
-        of_pod = {"restartPolicy", "initContainers", "hostNetwork", "terminationGracePeriodSeconds", "hostname"}
+        of_pod = {
+            "restartPolicy",
+            "initContainers",
+            "hostNetwork",
+            "terminationGracePeriodSeconds",
+            "hostname",
+            "volumes",
+        }
         container = {key: value for key, value in spec.items() if key not in of_pod}
         pod = {
             "metadata": {"namespace": NAMESPACE, "name": name, "uid": uid or f"uid-{name}"},
@@ -57,15 +69,16 @@ class Cluster:
                 **{key: value for key, value in spec.items() if key in of_pod},
             },
         }
+        await self.pods.prepare_volumes(pod)
         addresses = await self.pods.create_sandbox(pod)
         self.pods.start_containers(pod)
         return addresses
 
-    async def porter(self, name: str, node: int = 1) -> tuple[str, ...]:
+    async def porter(self, name: str, node: int = 1, ports: Sequence[object] = ()) -> tuple[str, ...]:
         """Start a pod that serves TCP 80, UDP 81 and SCTP 82, and wait until it does."""
         served = {"SERVE_PORT_80": "tcp", "SERVE_UDP_PORT_81": "udp", "SERVE_SCTP_PORT_82": "sctp"}
         env = [{"name": key, "value": f"{name}-{value}"} for key, value in served.items()]
-        addresses = await self.start(name, node, "agnhost", args=["porter"], env=env)
+        addresses = await self.start(name, node, "agnhost", args=["porter"], env=env, ports=ports)
         await self.until(name, lambda status: status["phase"] == "Running")
         return addresses
 

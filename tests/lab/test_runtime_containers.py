@@ -189,7 +189,7 @@ def test_a_program_that_keeps_ending_is_restarted_once_and_then_backed_off() -> 
         )
         assert main(status)["state"]["waiting"] == {
             "reason": "CrashLoopBackOff",
-            "message": "back-off 10s restarting failed container=main",
+            "message": "back-off 10s restarting failed container=main pod=own_test(uid-own)",
         }
         assert main(status)["lastState"]["terminated"]["exitCode"] == 3
         assert status["phase"] == "Running"
@@ -250,6 +250,10 @@ def test_readiness_follows_its_probe_and_liveness_restarts() -> None:
         ended = main(status)["lastState"]["terminated"]
         assert ended["exitCode"] == 137
         assert ended["message"] == "Container main failed liveness probe, will be restarted"
+        told = [(event.reason, event.message, event.is_warning) for event in cluster.events]
+        assert ("Unhealthy", "Readiness probe failed: ", True) in told
+        assert ("Unhealthy", "Liveness probe failed: ", True) in told
+        assert ("Killing", "Container main failed liveness probe, will be restarted", False) in told
 
     in_cluster(story)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from podfence.lab import orders
 from podfence.lab.machine import missing_for_lab
 from tests.lab.cluster import Cluster, in_cluster, outcome
 from tests.lab.ordinary_user import environment, interpreter_for_all
@@ -26,8 +27,15 @@ STORY = textwrap.dedent("""
     async def story():
         async with cluster() as made:
             near, far = await made.porter("near", 1), await made.porter("far", 2)
+            made.objects["configmaps", "test", "settings"] = {"data": {"key": "value"}}
+            mounts = [{"name": "all", "mountPath": path} for path in ("/data", "/usr/share/none/here", "/var/run/at")]
+            await made.start("files", command=["sleep", "1000"], volumeMounts=mounts,
+                             volumes=[{"name": "all", "configMap": {"name": "settings"}}])
+            await made.until("files", lambda status: status["phase"] == "Running")
+            shown = await made.run("files", "sh", "-c", "cat /data/key /usr/share/none/here/key /var/run/at/key")
             print(await made.connect("near", f"{far[0]}:80"), await made.connect("near", f"[{far[1]}]:82", "sctp"),
-                  (await made.run("near", "id", "-u")).stdout.strip(), made.zygote._process.pid, flush=True)
+                  (await made.run("near", "id", "-u")).stdout.strip(), shown.stdout, made.zygote._process.pid,
+                  flush=True)
             await asyncio.sleep(float(sys.argv[1]))
 
     asyncio.run(story())
@@ -47,7 +55,7 @@ def test_an_ordinary_user_has_the_same_lab() -> None:
         pytest.skip("no Python that an ordinary user may run has msgspec")
     with start(command, 0) as lab:
         assert lab.stdout is not None
-        assert lab.stdout.readline().split()[:3] == ["OK", "OK", "0"]
+        assert lab.stdout.readline().split()[:4] == ["OK", "OK", "0", "valuevaluevalue"]
         assert lab.wait(30) == 0
 
 
@@ -56,8 +64,8 @@ def test_nothing_is_left_when_the_server_is_killed() -> None:
     with start([sys.executable], 600) as lab:
         assert lab.stdout is not None
         words = lab.stdout.readline().split()
-        ground = int(words[3])
-        assert len(_tree(ground)) >= 4, "the ground, the zygote and two pods"
+        ground = int(words[4])
+        assert len(_tree(ground)) >= 4, "the ground, the zygote and the pods"
         tree = _tree(ground)
         lab.send_signal(signal.SIGKILL)
         lab.wait()
@@ -97,6 +105,25 @@ def test_pods_that_come_and_go_leave_no_descriptor_and_no_zombie() -> None:
         states = [_state(pid) for pid in _tree(zygote)]
         assert "Z" not in states
         assert len(states) == 2, "the zygote and the pod that stays"
+
+    in_cluster(story)
+
+
+def test_pods_leave_none_of_their_own_volumes() -> None:
+    async def story(cluster: Cluster) -> None:
+        (folder,) = await cluster.zygote.ask(orders.OpenVolumes())
+        volumes = [{"name": "own", "emptyDir": {}}, {"name": "kept", "persistentVolumeClaim": {"claimName": "db"}}]
+        mounts = [{"name": name, "mountPath": f"/{name}"} for name in ("own", "kept")]
+        stubborn = "mkdir -p /own/deep; touch /own/deep/file; chmod 0 /own/deep; touch /kept/file; sleep 1000"
+        await cluster.start("own", command=["sh", "-c", stubborn], volumes=volumes, volumeMounts=mounts)
+        await cluster.until("own", lambda status: status["phase"] == "Running")
+        await cluster.run("own", "sh", "-c", "until test -e /kept/file; do :; done")
+        await cluster.pods.stop("test", "own", 0)
+        await cluster.pods.volumes.remove({"metadata": {"uid": "uid-own"}})
+        found = {path: names for path, _, names, _ in os.fwalk(".", dir_fd=folder)}
+        os.close(folder)
+        folders = (".", "./claims", "./claims/test", "./pods")
+        assert found == {"./claims/test/db": ["file"], **{path: [] for path in folders}}
 
     in_cluster(story)
 
@@ -151,7 +178,7 @@ def test_a_partly_masked_proc_is_no_obstacle() -> None:
     masked = ["unshare", "-m", "sh", "-c", 'mount --bind /dev/null /proc/uptime && exec "$@"', "sh", sys.executable]
     with start(masked, 0) as lab:
         assert lab.stdout is not None
-        assert lab.stdout.readline().split()[:3] == ["OK", "OK", "0"]
+        assert lab.stdout.readline().split()[:4] == ["OK", "OK", "0", "valuevaluevalue"]
         assert lab.wait(30) == 0
 
 

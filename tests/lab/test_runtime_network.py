@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from tests.lab.cluster import Cluster, in_cluster, outcome
+from tests.lab.cluster import NAMESPACE, Cluster, in_cluster, outcome
 
 pytestmark = pytest.mark.lab
 
@@ -179,5 +179,30 @@ def test_a_node_runs_programs_of_the_machine_with_the_rights_to_filter() -> None
         assert (await outcome(nft)).code == 0
         assert await cluster.connect("own", at(far[0], 80), patience="300ms") == "TIMEOUT"
         assert await cluster.connect("own", at(far[0], 81), "udp") == "OK"
+
+    in_cluster(story)
+
+
+def test_a_port_of_a_node_leads_to_its_pod_by_every_protocol_and_family_until_the_pod_ends() -> None:
+    async def story(cluster: Cluster) -> None:
+        ports = [
+            {"containerPort": port, "hostPort": 8000 + port, "protocol": protocol.upper()}
+            for protocol, port in PROTOCOLS
+        ]
+        await cluster.porter("near", 1)
+        await cluster.porter("far", 2)
+        await cluster.porter("web", 1, ports=ports)
+        nodes = ("172.18.0.2", "fd00:172:18::2")
+        cells = [
+            (source, at(node, 8000 + port), protocol)
+            for source in ("near", "far", "web")
+            for node in nodes
+            for protocol, port in PROTOCOLS
+        ]
+        found = await asyncio.gather(*(cluster.connect(*cell) for cell in cells))
+        assert dict(zip(cells, found, strict=True)) == dict.fromkeys(cells, "OK")
+        assert await cluster.connect("near", "172.18.0.3:8080") == "REFUSED", "it is a port of one node"
+        await cluster.pods.stop(NAMESPACE, "web", 0)
+        assert {await cluster.connect("far", at(node, 8080)) for node in nodes} == {"REFUSED"}
 
     in_cluster(story)

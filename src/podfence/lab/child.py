@@ -20,6 +20,7 @@ from typing import NoReturn
 import msgspec
 
 from podfence.lab import orders
+from podfence.lab.mounting import make_folder
 from podfence.lab.programs import commands
 from podfence.lab.sandbox import enter_container_view
 from podfence.lab.syscalls import (
@@ -118,7 +119,8 @@ def _enter(order: orders.Start, network: int, joined: int | None, *, is_machine_
     if order.files is not None:
         unshare(NEWNS | NEWUTS | NEWIPC)
         socket.sethostname(order.hostname)
-        enter_container_view(order.files, is_machine_root=is_machine_root)
+        enter_container_view(order.files, order.mounts, is_machine_root=is_machine_root)
+        make_folder(order.folder)
     if joined is not None or order.files is not None:
         drop_capabilities()
     os.chdir(order.folder)

@@ -29,7 +29,9 @@ from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.sqlite_journal import claim
 from podfence.lab.apiserver.streams import StreamServer
 from podfence.lab.controllers.all import Surroundings, run_all
-from podfence.lab.controllers.events import EventRecorder
+from podfence.lab.controllers.claims import CLAIMS
+from podfence.lab.controllers.endpointslices import SERVICES
+from podfence.lab.controllers.events import EVENTS, EventRecorder
 from podfence.lab.controllers.nodes import NodeHeartbeat, node
 from podfence.lab.controllers.placement import NODES
 from podfence.lab.controllers.pods import PODS, is_finished
@@ -42,13 +44,14 @@ from podfence.lab.load_balancer_pool import LoadBalancerPool
 from podfence.lab.node_agents import NodeAgents
 from podfence.lab.options import LabOptions
 from podfence.lab.pod_files import ClusterDns
-from podfence.lab.runtime import Pods
+from podfence.lab.runtime import Known, Pods, Told
 from podfence.lab.sandbox import SHARED
 from podfence.lab.service_network import ServiceNetwork
 from podfence.lab.zygote_client import Zygote
 from podfence.manifests.validation.admission import Server
 from podfence.manifests.validation.cluster_policy import Channel
 from podfence.model.error import PodfenceError
+from podfence.model.text import one_line
 
 GROUND_ADDRESSES: Final = ("172.18.0.1", "fc00:f853:ccd:e793::1")
 """Where the ground itself is found by nodes and pods: the API server answers there, too."""
@@ -104,7 +107,8 @@ class Lab:
     async def _run(self) -> None:
         kubelet = Kubelet(self._store_of("kubelet"), time.time)
         dns = ClusterDns(servers=DNS_SERVICE_ADDRESSES[:1], node_servers=_RESOLVERS)
-        self.pods = Pods(self.zygote, dns, self._find, kubelet.status_changed)
+        known = Known(self._find, lambda: self.store.list(SERVICES))
+        self.pods = Pods(self.zygote, dns, known, Told(kubelet.status_changed, kubelet.happened))
         sockets = [self._listen_on_loopback()]
         sockets += [await self.zygote.open_socket("ground", address, API_PORT) for address in GROUND_ADDRESSES]
         agents_kubeconfig = self.folder.path / "agents-kubeconfig"
@@ -123,6 +127,9 @@ class Lab:
                 await self._add_node(name, group, is_first=number == 0)
             group.create_task(outside.serve(await self._open_outside()))
             group.create_task(kubelet.run(self.pods, self._wait_pod_enforced))
+            for plural in ("configmaps", "secrets"):
+                group.create_task(self._follow_objects(plural))
+            group.create_task(self._follow_claims())
             group.create_task(run_all(self._store_of, self._surroundings()))
             group.create_task(services.run(self._store_of("kube-proxy")))
             group.create_task(DnsPods(self.zygote, self.store, _RESOLVERS).run())
@@ -138,6 +145,18 @@ class Lab:
                 self.store.delete(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"], grace_s=0)
         for name in sorted(lost):
             self.store.delete(NODES, None, name)
+
+    async def _follow_objects(self, plural: str) -> None:
+        """Let changes of ConfigMaps or Secrets reach the volumes that show them."""
+        async for seen in self.store.watch(Resource("", plural)):
+            metadata = seen.object["metadata"]
+            self.pods.volumes.object_changed((plural, metadata["namespace"], metadata["name"]))
+
+    async def _follow_claims(self) -> None:
+        """Have nothing left of a claim that is deleted."""
+        async for seen in self.store.watch(CLAIMS):
+            if seen.type == "DELETED":
+                await self.pods.volumes.remove_claim(seen.object)
 
     def _store_of(self, component: str) -> InProcessStore:
         return InProcessStore(self.registry, component)
@@ -198,6 +217,17 @@ class Lab:
             if not is_ready and not is_finished(pod):
                 waiting.append(f"{pod['metadata']['namespace']}/{pod['metadata']['name']}")
         return waiting
+
+    def with_warning(self, pod: str) -> str:
+        """Name a pod, ``NS/NAME``, and in brackets the last warning about it, such as of a missing Secret."""
+        namespace, _, name = pod.partition("/")
+        warnings = [
+            event
+            for event in self.store.list(EVENTS, namespace)
+            if event.get("type") == "Warning" and (event.get("involvedObject") or {}).get("name") == name
+        ]
+        last = max(warnings, key=lambda event: event.get("lastTimestamp") or "", default=None)
+        return pod if last is None else f"{pod} ({one_line(last['message'])})"
 
     async def wait_enforced(self, timeout_s: float) -> None:
         """Wait until every node enforces the cluster as it is; raises ``PodfenceError`` when that takes too long."""

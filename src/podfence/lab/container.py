@@ -8,18 +8,26 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from podfence.lab.attachment import ContainerStreams
+from podfence.lab.container_events import ContainerEvent
 from podfence.lab.container_log import ContainerLog
+from podfence.lab.container_probes import watch_probes
 from podfence.lab.environment import MissingReferenceError
 from podfence.lab.images import Invocation
 from podfence.lab.interface import Object
-from podfence.lab.probes import ProbeTarget, judgements, read_all, run_probe
+from podfence.lab.orders import Mount
+from podfence.lab.probes import ProbeTarget, read_all, run_probe
+from podfence.lab.restart_wait import RestartWait
 from podfence.lab.zygote_client import Program, Zygote
+
+NOT_BEGUN: Final[Object] = {"waiting": {"reason": "PodInitializing"}}
+"""The state of a container until something happens to it."""
 
 _START_ERROR = 128
 _BACK_OFF_S = (0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
@@ -39,11 +47,16 @@ class PodContext(msgspec.Struct, frozen=True):
     place: str
     node_place: str
     hostname: str
+    title: str
     files: dict[str, str]
     addresses: tuple[str, ...]
     host_addresses: tuple[str, ...]
     environment: Callable[[Object], dict[str, str]]
     invocation: Callable[[Object, dict[str, str]], Invocation]
+    mounts: Callable[[Object, dict[str, str]], tuple[Mount, ...]]
+    awaited_objects: Callable[[], AbstractContextManager[asyncio.Event]]
+    """Gives an event that is set whenever an object changes that the pod refers to."""
+    happened: Callable[[ContainerEvent], None]
     grace_s: float
 
 
@@ -56,7 +69,7 @@ class Container:
         self._context = context
         self._restart_policy = restart_policy
         self._changed = changed
-        self._state: Object = {"waiting": {"reason": "PodInitializing"}}
+        self._state: Object = NOT_BEGUN
         self._last_state: Object = {}
         self._restarts = -1
         self._was_started = False
@@ -114,7 +127,7 @@ class Container:
 
     async def run(self) -> None:
         """Run it again and again as its restart policy says; returns when it has ended for good."""
-        failures = 0
+        wait = RestartWait(_BACK_OFF_S, _BACK_OFF_RESET_S)
         while not self._stop_requested.is_set():
             began_s = time.monotonic()
             self._idle.clear()
@@ -124,9 +137,7 @@ class Container:
                 self._idle.set()
             if not self.will_restart or self._context.zygote.ended.done():
                 return
-            failures = 0 if time.monotonic() - began_s > _BACK_OFF_RESET_S else failures
-            await self._back_off(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
-            failures += 1
+            await self._back_off(wait.after(time.monotonic() - began_s))
 
     async def stop(self, grace_s: float) -> None:
         """End it: hook, SIGTERM to its first process, and after the grace period SIGKILL."""
@@ -156,24 +167,38 @@ class Container:
 
     async def _run_once(self) -> None:
         """Start it and wait for its end."""
+        environment = await self._complete_environment()
+        if environment is None:
+            return
         self._restarts += 1
         if self._restarts:
             self.previous_log, self.log = self.log, ContainerLog()
         try:
-            program = await self._start()
-        except MissingReferenceError as error:
-            self._restarts -= 1
-            self._set_state({"waiting": {"reason": "CreateContainerConfigError", "message": str(error)}})
-            await self._sleep(_BACK_OFF_S[1])
+            program = await self._start(environment)
         except (OSError, LookupError) as error:
             text = error.strerror if isinstance(error, OSError) else str(error)
             self._terminated(_START_ERROR, "StartError", _EPOCH, _CREATE_FAILURE + f"{text}: unknown")
         else:
             await self._attend(program)
 
-    async def _start(self) -> Program:
+    async def _complete_environment(self) -> dict[str, str] | None:
+        """Give the variables once all that they come from is there; ``None`` when the container must stop before."""
+        with self._context.awaited_objects() as changed:
+            while not self._stop_requested.is_set():
+                changed.clear()
+                try:
+                    return self._context.environment(self.spec)
+                except MissingReferenceError as error:
+                    self._set_state({"waiting": {"reason": "CreateContainerConfigError", "message": str(error)}})
+                tasks = [asyncio.ensure_future(event.wait()) for event in (changed, self._stop_requested)]
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    task.cancel()
+        return None
+
+    async def _start(self, environment: dict[str, str]) -> Program:
         context = self._context
-        self._environment = context.environment(self.spec)
+        self._environment = environment
         invocation = context.invocation(self.spec, self._environment)
         self._environment["PATH"] = invocation.path
         self._id = f"containerd://{uuid.uuid4().hex}{uuid.uuid4().hex}"
@@ -185,6 +210,7 @@ class Container:
             tty=bool(self.spec.get("tty")),
             folder=self.spec.get("workingDir") or "/",
             files=context.files,
+            mounts=context.mounts(self.spec, self._environment),
             hostname=context.hostname,
             stand_in=invocation.stand_in,
         )
@@ -222,47 +248,44 @@ class Container:
         self._terminated(code, "Completed" if code == 0 else "Error", started_at, self._kill_reason)
 
     def _side_work(self, program: Program) -> list[Coroutine[Any, Any, None]]:
-        work = [self._probe(program)]
+        work: list[Coroutine[Any, Any, None]] = [watch_probes(self.spec, self._target(program), self)]
         if hook := (self.spec.get("lifecycle") or {}).get("postStart"):
             work.append(self._post_start(hook, program))
         return work
 
     async def _post_start(self, hook: Object, program: Program) -> None:
         if await self._run_hook(hook, program, _BACK_OFF_RESET_S) is not None:
+            self._tell("FailedPostStartHook", "PostStartHook failed", is_warning=True)
+            self._tell("Killing", "FailedPostStartHook")
             self._kill_reason = "PostStartHookError"
             await self._end(self._context.grace_s)
 
-    async def _probe(self, program: Program) -> None:
-        """Run the startup probe, then the others side by side."""
-        target = self._target(program)
-        if probe := self.spec.get("startupProbe"):
-            if not await anext(judgements(probe, target)):
-                await self._kill("startup", probe)
-                return
-            self.has_started = True
-            self.started.set()
-            self.is_ready = not self.spec.get("readinessProbe")
+    def has_come_up(self) -> None:
+        """Hear that the startup probe has succeeded."""
+        self.has_started = True
+        self.started.set()
+        self.is_ready = not self.spec.get("readinessProbe")
+        self._changed()
+
+    def set_ready(self, *, is_ready: bool) -> None:
+        """Hear what the readiness probe says now."""
+        if is_ready != self.is_ready:
+            self.is_ready = is_ready
             self._changed()
-        await asyncio.gather(self._watch_readiness(target), self._watch_liveness(target))
 
-    async def _watch_readiness(self, target: ProbeTarget) -> None:
-        if probe := self.spec.get("readinessProbe"):
-            async for is_ready in judgements(probe, target):
-                if is_ready != self.is_ready:
-                    self.is_ready = is_ready
-                    self._changed()
+    def probe_failed(self, kind: str, failure: str) -> None:
+        """Tell of one failure of a probe."""
+        self._tell("Unhealthy", f"{kind.title()} probe failed: {failure}", is_warning=True)
 
-    async def _watch_liveness(self, target: ProbeTarget) -> None:
-        if probe := self.spec.get("livenessProbe"):
-            async for is_alive in judgements(probe, target):
-                if not is_alive:
-                    await self._kill("liveness", probe)
-                    return
-
-    async def _kill(self, kind: str, probe: Object) -> None:
+    async def kill(self, kind: str, probe: Object) -> None:
+        """End, because a probe has failed for good."""
         self._kill_reason = f"Container {self.name} failed {kind} probe, will be restarted"
+        self._tell("Killing", self._kill_reason)
         grace_s = probe.get("terminationGracePeriodSeconds")
         await self._end(self._context.grace_s if grace_s is None else grace_s)
+
+    def _tell(self, reason: str, message: str, *, is_warning: bool = False) -> None:
+        self._context.happened(ContainerEvent(self.name, reason, message, is_warning=is_warning))
 
     async def _end(self, grace_s: float) -> None:
         program = self.program
@@ -272,8 +295,9 @@ class Container:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(grace_s, 0)):
                 if grace_s > 0:
-                    if hook := (self.spec.get("lifecycle") or {}).get("preStop"):
-                        await self._run_hook(hook, program, grace_s)
+                    hook = (self.spec.get("lifecycle") or {}).get("preStop")
+                    if hook and await self._run_hook(hook, program, grace_s) is not None:
+                        self._tell("FailedPreStopHook", "PreStopHook failed", is_warning=True)
                     program.signal_first(signal.SIGTERM)
                     await asyncio.shield(ended)
         if not ended.done():
@@ -312,7 +336,7 @@ class Container:
         if not wait_s:
             return
         self._last_state = self._state
-        message = f"back-off {_go_seconds(wait_s)} restarting failed container={self.name}"
+        message = f"back-off {_go_seconds(wait_s)} restarting failed container={self.name} pod={self._context.title}"
         self._set_state({"waiting": {"reason": "CrashLoopBackOff", "message": message}})
         await self._sleep(wait_s)
 

@@ -9,17 +9,30 @@ import msgspec
 
 from podfence.lab.interface import Object
 
-_FIELDS: Final = {"initContainerStatuses": "initContainers", "containerStatuses": "containers"}
+_STATUSES: Final = ("initContainerStatuses", "containerStatuses")
 _NOT_STARTED: Final = "StartError"
+_NOT_CREATED: Final = "CreateContainerConfigError"
 
 
 class ContainerEvent(msgspec.Struct, frozen=True):
-    """One event, and the field of the pod that it is about."""
+    """One event of a container."""
 
+    container: str
     reason: str
     message: str
-    field_path: str
     is_warning: bool = False
+
+
+def field_path(pod: Object, container: str) -> str:
+    """Give the field of a pod that an event of its container is about: ``spec.containers{web}``."""
+    inits = {one["name"] for one in pod["spec"].get("initContainers") or ()}
+    return f"spec.{'initContainers' if container in inits else 'containers'}{{{container}}}"
+
+
+def pod_title(pod: Object) -> str:
+    """Name a pod as a kubelet does in its messages: ``web_shop(UID)``."""
+    metadata = pod["metadata"]
+    return f"{metadata['name']}_{metadata['namespace']}({metadata.get('uid', '')})"
 
 
 def container_events(pod: Object, before: Object, after: Object) -> Iterator[ContainerEvent]:
@@ -27,25 +40,29 @@ def container_events(pod: Object, before: Object, after: Object) -> Iterator[Con
 
     ``before`` and ``after`` are statuses of the pod; a start shows by the container's id, which is new each time.
     """
-    for statuses, field in _FIELDS.items():
+    for statuses in _STATUSES:
         known = {one["name"]: one for one in before.get(statuses) or ()}
         for status in after.get(statuses) or ():
             old = known.get(status["name"], {})
-            path = f"spec.{field}{{{status['name']}}}"
             if status.get("containerID") and status["containerID"] != old.get("containerID"):
-                yield from _start(status, path)
-            if _backs_off(status) and not _backs_off(old):
-                yield ContainerEvent("BackOff", _back_off(pod, status["name"]), path, is_warning=True)
+                yield from _start(status)
+            if _waits(status, "CrashLoopBackOff") and not _waits(old, "CrashLoopBackOff"):
+                message = f"Back-off restarting failed container {status['name']} in pod {pod_title(pod)}"
+                yield ContainerEvent(status["name"], "BackOff", message, is_warning=True)
+            if _waits(status, _NOT_CREATED) and status["state"] != old.get("state"):
+                message = f"Error: {status['state']['waiting'].get('message', '')}"
+                yield ContainerEvent(status["name"], "Failed", message, is_warning=True)
 
 
-def _start(status: Object, path: str) -> Iterator[ContainerEvent]:
-    yield ContainerEvent("Pulled", f'Container image "{status["image"]}" already present on machine', path)
-    yield ContainerEvent("Created", f"Created container: {status['name']}", path)
+def _start(status: Object) -> Iterator[ContainerEvent]:
+    name = status["name"]
+    yield ContainerEvent(name, "Pulled", f'Container image "{status["image"]}" already present on machine')
+    yield ContainerEvent(name, "Created", f"Created container: {name}")
     ended = _ended(status)
     if ended.get("reason") == _NOT_STARTED:
-        yield ContainerEvent("Failed", f"Error: {ended.get('message', '')}", path, is_warning=True)
+        yield ContainerEvent(name, "Failed", f"Error: {ended.get('message', '')}", is_warning=True)
     else:
-        yield ContainerEvent("Started", f"Started container {status['name']}", path)
+        yield ContainerEvent(name, "Started", f"Started container {name}")
 
 
 def _ended(status: Object) -> Object:
@@ -57,12 +74,6 @@ def _ended(status: Object) -> Object:
     return {}
 
 
-def _backs_off(status: Object) -> bool:
+def _waits(status: Object, reason: str) -> bool:
     waiting = (status.get("state") or {}).get("waiting") or {}
-    return bool(waiting.get("reason") == "CrashLoopBackOff")
-
-
-def _back_off(pod: Object, container: str) -> str:
-    metadata = pod["metadata"]
-    name = f"{metadata['name']}_{metadata['namespace']}({metadata['uid']})"
-    return f"Back-off restarting failed container {container} in pod {name}"
+    return bool(waiting.get("reason") == reason)

@@ -32,6 +32,7 @@ from podfence.model.error import PodfenceError
 _CATCH_UP_S = 1.0
 """How long agents that are behind may take before a status says that they are."""
 _READY_TIMEOUT_S = 120.0
+_MOST_TOLD = 5
 _POLL_S = 0.02
 
 
@@ -86,7 +87,8 @@ class Control:
                 while waiting := self._lab.unready():  # noqa: ASYNC110 (many writers, and no event of theirs says it)
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
-            raise PodfenceError(f"not ready after {timeout_s:g} s: {', '.join(waiting[:5])}") from None
+            told = ", ".join(self._lab.with_warning(name) for name in waiting[:_MOST_TOLD])
+            raise PodfenceError(f"not ready after {timeout_s:g} s: {told}") from None
         await self._lab.wait_enforced(timeout_s)
         return await self._status(request)
 

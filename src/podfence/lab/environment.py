@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from podfence.lab.interface import Object
-
-Lookup = Callable[[str, str, str], Object | None]
-"""Finds a ConfigMap or Secret: by plural, namespace and name."""
+from podfence.lab.service_environment import service_environment
+from podfence.lab.volumes.content import Lookup
+from podfence.lab.volumes.fields import Fields
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/.podfence/bin"
 
 _REFERENCE = re.compile(r"\$(\$|\(([-._a-zA-Z0-9]+)\))")
-_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]\Z")
 _NAME = re.compile(r"[^=\0]+\Z")
 
 
@@ -26,22 +25,25 @@ class MissingReferenceError(Exception):
 
 
 def container_environment(
-    pod: Object, container: Object, addresses: Sequence[str], host_addresses: Sequence[str], lookup: Lookup
+    fields: Fields, container: Object, lookup: Lookup, services: Iterable[Object] = ()
 ) -> dict[str, str]:
-    """Give a container's variables; raises ``MissingReferenceError`` for a reference that leads nowhere."""
+    """Give a container's variables; raises ``MissingReferenceError`` for a reference that leads nowhere.
+
+    ``services`` are those that the pod is told of; what the container says itself comes before them.
+    """
     result: dict[str, str] = {}
-    namespace = pod["metadata"]["namespace"]
+    namespace = fields.pod["metadata"]["namespace"]
     for source in container.get("envFrom") or []:
         prefix = source.get("prefix") or ""
         result |= {prefix + key: value for key, value in _all_values(source, namespace, lookup).items()}
-    facts = _facts(pod, addresses, host_addresses)
+    told = service_environment(services)
     for variable in container.get("env") or []:
         name = variable["name"]
         if "valueFrom" not in variable or not variable["valueFrom"]:
-            result[name] = expand(variable.get("value") or "", result)
-        elif (value := _value_from(variable["valueFrom"], container, facts, pod, lookup)) is not None:
+            result[name] = expand(variable.get("value") or "", told | result)
+        elif (value := _value_from(variable["valueFrom"], container, fields, lookup)) is not None:
             result[name] = value
-    return {name: value.replace("\0", "") for name, value in result.items() if _NAME.match(name)}
+    return {name: value.replace("\0", "") for name, value in (told | result).items() if _NAME.match(name)}
 
 
 def expand(text: str, environment: Mapping[str, str]) -> str:
@@ -55,31 +57,12 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
     return _REFERENCE.sub(replacement, text)
 
 
-def _facts(pod: Object, addresses: Sequence[str], host_addresses: Sequence[str]) -> dict[str, str]:
-    metadata, spec = pod["metadata"], pod["spec"]
-    return {
-        "metadata.name": metadata["name"],
-        "metadata.namespace": metadata["namespace"],
-        "metadata.uid": metadata.get("uid", ""),
-        "spec.nodeName": spec.get("nodeName", ""),
-        "spec.serviceAccountName": spec.get("serviceAccountName", "default"),
-        "status.podIP": addresses[0] if addresses else "",
-        "status.podIPs": ",".join(addresses),
-        "status.hostIP": host_addresses[0] if host_addresses else "",
-        "status.hostIPs": ",".join(host_addresses),
-    }
-
-
-def _value_from(source: Object, container: Object, facts: Mapping[str, str], pod: Object, lookup: Lookup) -> str | None:
-    namespace = pod["metadata"]["namespace"]
+def _value_from(source: Object, container: Object, fields: Fields, lookup: Lookup) -> str | None:
+    namespace = fields.pod["metadata"]["namespace"]
     if field := source.get("fieldRef"):
-        path = field["fieldPath"]
-        if match := _SUBSCRIPT.match(path):
-            return str((pod["metadata"].get(match[1]) or {}).get(match[2], ""))
-        return facts.get(path, "")
+        return fields.value(field["fieldPath"])
     if resource := source.get("resourceFieldRef"):
-        kind, _, name = resource["resource"].partition(".")
-        return str(((container.get("resources") or {}).get(kind) or {}).get(name, "0"))
+        return fields.resource(resource, container)
     for field_name, plural in (("configMapKeyRef", "configmaps"), ("secretKeyRef", "secrets")):
         if reference := source.get(field_name):
             values = _values(plural, namespace, reference, lookup)

@@ -13,12 +13,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from podfence.lab.apiserver.status import StatusError
-from podfence.lab.container_events import container_events
+from podfence.lab.container_events import ContainerEvent, container_events, field_path
 from podfence.lab.controllers.clock import Clock, timestamp
 from podfence.lab.controllers.events import EventRecorder
 from podfence.lab.controllers.pods import PODS, is_finished, is_terminating
 from podfence.lab.interface import Object, ObjectStore, Seen
+from podfence.lab.pod_waiting import waiting_status
 from podfence.lab.runtime import Pods
+from podfence.lab.volumes.keeper import VolumeError
 from podfence.model.error import PodfenceError
 
 _CONFLICT = 409
@@ -68,8 +70,12 @@ class Kubelet:
 
     def _tell_of_containers(self, known: Object, status: Object) -> None:
         for event in container_events(known, known.get("status") or {}, status):
-            tell = self._events.warning if event.is_warning else self._events.normal
-            tell(known, event.reason, event.message, field_path=event.field_path)
+            self.happened(known, event)
+
+    def happened(self, pod: Object, event: ContainerEvent) -> None:
+        """Tell of what happened to a container; a callback of the runtime."""
+        tell = self._events.warning if event.is_warning else self._events.normal
+        tell(pod, event.reason, event.message, field_path=field_path(pod, event.container))
 
     def _take(self, seen: Seen, pods: Pods, wait_enforced: WaitEnforced) -> None:
         pod = seen.object
@@ -86,6 +92,8 @@ class Kubelet:
         elif is_placed and uid not in self._running and not is_finished(pod):
             self._running.add(uid)
             self._begin(self._start(pod, pods, wait_enforced))
+        else:
+            pods.volumes.pod_changed(pod)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         # The loop holds its tasks weakly.
@@ -99,6 +107,8 @@ class Kubelet:
             _log.error("a pod could not be served", exc_info=error)
 
     async def _start(self, pod: Object, pods: Pods, wait_enforced: WaitEnforced) -> None:
+        if not await self._prepare_volumes(pod, pods):
+            return
         while True:
             try:
                 addresses = await pods.create_sandbox(pod)
@@ -114,6 +124,23 @@ class Kubelet:
         if self._known(pod) is None or pod["metadata"]["uid"] in self._ending:
             return
         pods.start_containers(pod)
+
+    async def _prepare_volumes(self, pod: Object, pods: Pods) -> bool:
+        """Have a pod's volumes made, however long it takes for what they show to be there; false when the pod ends."""
+        with pods.volumes.awaited(pod) as changed:
+            while (known := self._known(pod)) is not None and pod["metadata"]["uid"] not in self._ending:
+                changed.clear()
+                try:
+                    for remark in await pods.prepare_volumes(pod):
+                        self._events.normal(pod, "EmptyVolume", remark)
+                except (VolumeError, OSError, LookupError) as error:
+                    self._events.warning(pod, "FailedMount", str(error))
+                    self.status_changed(pod, waiting_status(known, timestamp(self._clock())))
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(changed.wait(), None if isinstance(error, VolumeError) else _RETRY_S)
+                else:
+                    return True
+        return False
 
     def _tell_addresses(self, pod: Object, addresses: tuple[str, ...]) -> None:
         """Tell the addresses before anything runs, so that agents know the pod when its first packet comes."""
@@ -144,6 +171,7 @@ class Kubelet:
             for container in pod["spec"]["containers"]:
                 self._events.normal(pod, "Killing", f"Stopping container {container['name']}")
             await pods.stop(namespace, name, grace_s)
+            await pods.volumes.remove(pod)
         with contextlib.suppress(StatusError):
             self._store.delete(PODS, namespace, name, grace_s=0, uid=uid)
         self._running.discard(uid)

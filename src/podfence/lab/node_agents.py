@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
+from podfence.lab.restart_wait import RestartWait
 from podfence.lab.sandbox import SHARED
 from podfence.lab.zygote_client import Program, Zygote
 from podfence.model.error import PodfenceError
@@ -19,6 +21,9 @@ _PORT: Final = 9470
 _SHORTEST_WAIT_S: Final = 0.005
 _LONGEST_WAIT_S: Final = 0.1
 _HEALTH_TIMEOUT_S: Final = 10.0
+_RESTART_WAITS_S: Final = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0)
+_HEALTHY_S: Final = 20.0
+"""Twice the longest wait: an agent that has run for so long did not end because of how it was started."""
 
 
 class NodeAgents:
@@ -32,13 +37,13 @@ class NodeAgents:
 
     async def run(self, node: str) -> None:
         """Keep the agent of a node running until cancelled."""
-        wait_s = _LONGEST_WAIT_S
+        wait = RestartWait(_RESTART_WAITS_S, _HEALTHY_S)
         while True:
+            began_s = time.monotonic()
             program = self._programs[node] = await self._start(node)
             program.close_streams()
             await program.wait()
-            await asyncio.sleep(wait_s)
-            wait_s = min(wait_s * 2, 10.0)
+            await asyncio.sleep(wait.after(time.monotonic() - began_s))
 
     async def _start(self, node: str) -> Program:
         arguments = ["agent", "--node", node, "--kubeconfig", self._kubeconfig, "--listen", f"127.0.0.1:{_PORT}"]

@@ -51,12 +51,37 @@ class Route(msgspec.Struct, frozen=True, tag=True):
     node: str | None
 
 
+class OpenVolumes(msgspec.Struct, frozen=True, tag=True):
+    """Give the folder in which the volumes of pods lie, as a descriptor; containers see none but their own of it."""
+
+
+class RemoveFolder(msgspec.Struct, frozen=True, tag=True):
+    """Delete a folder of the volumes' folder with all that is in it; one that is not there is no error."""
+
+    name: str
+
+
+class Mount(msgspec.Struct, frozen=True):
+    """A volume at a path of a container.
+
+    What is shown is ``inner`` within ``folder``, from which nothing leads out; ``folder`` lies in the volumes' folder.
+    A part of ``inner`` that is missing is made, in the end a file with ``is_file``, else a folder.
+    """
+
+    name: str
+    path: str
+    folder: str
+    inner: str = ""
+    read_only: bool = False
+    is_file: bool = False
+
+
 class Start(msgspec.Struct, frozen=True, tag=True):
     """Start a program; answered by ``Started`` with its streams, later by ``Ended``.
 
-    In ``place``'s network. With ``files`` it is the first process of a new container, with ``joins`` (the number of
-    a running program) it enters that one's namespaces, with neither it sees what the ground sees and keeps its
-    rights, as the programs of a node do. ``stand_in`` runs instead where the program does not exist.
+    In ``place``'s network. With ``files`` it is the first process of a new container, which shows ``mounts``; with
+    ``joins`` (the number of a running program) it enters that one's namespaces, with neither it sees what the ground
+    sees and keeps its rights, as the programs of a node do. ``stand_in`` runs instead where the program does not exist.
     """
 
     number: int
@@ -67,6 +92,7 @@ class Start(msgspec.Struct, frozen=True, tag=True):
     stdin: bool = False
     tty: bool = False
     files: dict[str, str] | None = None
+    mounts: tuple[Mount, ...] = ()
     hostname: str = ""
     joins: int | None = None
     stand_in: tuple[str, ...] = ()
@@ -115,7 +141,7 @@ class Ended(msgspec.Struct, frozen=True, tag=True):
     code: int
 
 
-Order = AddNode | AddOutside | AddPod | Remove | Route | Start | Signal | OpenSocket
+Order = AddNode | AddOutside | AddPod | Remove | Route | Start | Signal | OpenSocket | OpenVolumes | RemoveFolder
 Report = Done | Started | Failed | Ended
 
 

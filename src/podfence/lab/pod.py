@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from podfence.lab.container import Container, PodContext, timestamp
+from podfence.lab.container import NOT_BEGUN, Container, PodContext, timestamp
 from podfence.lab.interface import Object
 
 _CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
@@ -76,9 +76,7 @@ class Pod:
             "containerStatuses": [self._container_status(one, "ContainerCreating") for one in self.containers],
         }
         if self.init_containers:
-            status["initContainerStatuses"] = [
-                self._init_status(one, "PodInitializing") for one in self.init_containers
-            ]
+            status["initContainerStatuses"] = [self._init_status(one) for one in self.init_containers]
         if self._deadline_exceeded:
             status["reason"] = "DeadlineExceeded"
             status["message"] = "Pod was active on the node longer than the specified deadline"
@@ -86,15 +84,13 @@ class Pod:
 
     def _container_status(self, container: Container, reason: str) -> Object:
         status = container.status()
-        if not container.was_started and "waiting" in status["state"] and not self.init_containers:
+        if status["state"] == NOT_BEGUN and not self.init_containers:
             status["state"] = {"waiting": {"reason": reason}}
         return status
 
     @staticmethod
-    def _init_status(container: Container, reason: str) -> Object:
+    def _init_status(container: Container) -> Object:
         status = container.status()
-        if not container.was_started and "waiting" in status["state"]:
-            status["state"] = {"waiting": {"reason": reason}}
         if not _is_sidecar(container.spec):
             # An init container is ready when it has done its work.
             status["ready"] = container.exit_code == 0

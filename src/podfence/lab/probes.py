@@ -76,16 +76,33 @@ async def run_probe(action: Object, target: ProbeTarget, timeout_s: float) -> st
         async with asyncio.timeout(timeout_s):
             return await _attempt(action, target, timeout_s)
     except TimeoutError:
-        return f"command timed out after {timeout_s:g}s" if "exec" in action else "context deadline exceeded"
+        return _timed_out(action, target, timeout_s)
 
 
-async def judgements(probe: Object, target: ProbeTarget) -> AsyncIterator[bool]:
-    """Probe on and on; gives a judgement whenever there are enough equal outcomes in a row."""
+def _timed_out(action: Object, target: ProbeTarget, timeout_s: float) -> str:
+    if command := (action.get("exec") or {}).get("command"):
+        return f'command timed out: "{" ".join(command)}" timed out after {timeout_s:g}s'
+    if request := action.get("httpGet"):
+        return (
+            f'Get "{_url(request, target)}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
+        )
+    socket = action.get("tcpSocket") or action.get("grpc") or {}
+    where = _join(socket.get("host") or target.address, _port_number(socket.get("port", 0), target))
+    return f"dial tcp {where}: i/o timeout"
+
+
+async def judgements(probe: Object, target: ProbeTarget, failed: Callable[[str], None]) -> AsyncIterator[bool]:
+    """Probe on and on; gives a judgement whenever there are enough equal outcomes in a row.
+
+    ``failed`` is told of each failure, with the kubelet's words for it.
+    """
     thresholds = Thresholds.of(probe)
     record = ProbeRecord(thresholds)
     await asyncio.sleep(thresholds.delay_s)
     while True:
         failure = await run_probe(probe, target, thresholds.timeout_s)
+        if failure is not None:
+            failed(failure)
         judgement = record.add(succeeded=failure is None)
         if judgement is not None:
             yield judgement
@@ -125,10 +142,8 @@ async def _tcp_connect(socket: Object, target: ProbeTarget) -> str | None:
 
 async def _http_get(request: Object, target: ProbeTarget) -> str | None:
     host, port = request.get("host") or target.address, _port_number(request["port"], target)
-    scheme, path = (request.get("scheme") or "HTTP").lower(), request.get("path") or "/"
-    path = path if path.startswith("/") else f"/{path}"
-    url = f"{scheme}://{_join(host, port)}{path}"
-    if scheme == "https":
+    url, path = _url(request, target), _path(request)
+    if url.startswith("https:"):
         return f'Get "{url}": the lab probes without TLS'
     headers = {"Host": _join(host, port), "User-Agent": _USER_AGENT, "Accept": "*/*", "Connection": "close"}
     headers |= {header["name"]: header.get("value", "") for header in request.get("httpHeaders") or []}
@@ -155,6 +170,16 @@ async def _ask(target: ProbeTarget, host: str, port: int, request: bytes) -> int
         return int(line[1])
     finally:
         writer.close()
+
+
+def _url(request: Object, target: ProbeTarget) -> str:
+    where = _join(request.get("host") or target.address, _port_number(request["port"], target))
+    return f"{(request.get('scheme') or 'HTTP').lower()}://{where}{_path(request)}"
+
+
+def _path(request: Object) -> str:
+    path = str(request.get("path") or "/")
+    return path if path.startswith("/") else f"/{path}"
 
 
 def _port_number(port: int | str, target: ProbeTarget) -> int:

@@ -9,18 +9,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from podfence.lab import orders
 from podfence.lab.container import PodContext
-from podfence.lab.environment import Lookup, container_environment
+from podfence.lab.container_events import ContainerEvent, pod_title
+from podfence.lab.controllers.nodes import CAPACITY
+from podfence.lab.environment import container_environment
+from podfence.lab.host_port_network import HostPortNetwork
 from podfence.lab.images import invocation
 from podfence.lab.interface import Object, Process
 from podfence.lab.pod import Pod
 from podfence.lab.pod_addresses import PodAddresses
 from podfence.lab.pod_files import ClusterDns, pod_files, pod_hostname
+from podfence.lab.service_environment import services_for
+from podfence.lab.volumes.content import Lookup
+from podfence.lab.volumes.fields import Fields
+from podfence.lab.volumes.keeper import PodVolumes
 from podfence.lab.zygote_client import Zygote
 
 _DEFAULT_GRACE_S = 30.0
@@ -28,6 +35,23 @@ _LOCALHOSTS = ("127.0.0.1", "::1")
 
 StatusChanged = Callable[[Object, Object], None]
 """Hears of a pod (as it was given to ``create_sandbox``) and its new status."""
+
+Happened = Callable[[Object, ContainerEvent], None]
+"""Hears of a pod and of what happened to one of its containers that no status tells."""
+
+
+class Told(msgspec.Struct, frozen=True):
+    """Who hears of changes; by default nobody hears of events."""
+
+    status_changed: StatusChanged
+    happened: Happened = lambda _pod, _event: None
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What pods may be told of the cluster: its ConfigMaps and Secrets, and its Services; by default no Services."""
+
+    lookup: Lookup
+    services: Callable[[], Iterable[Object]] = tuple
 
 
 class _Node(msgspec.Struct):
@@ -46,11 +70,13 @@ class _Sandbox(msgspec.Struct):
 class Pods:
     """All pods of a lab; implements ``PodRuntime``."""
 
-    def __init__(self, zygote: Zygote, dns: ClusterDns, lookup: Lookup, changed: StatusChanged) -> None:
+    def __init__(self, zygote: Zygote, dns: ClusterDns, known: Known, told: Told) -> None:
         self._zygote = zygote
         self._dns = dns
-        self._lookup = lookup
-        self._status_changed = changed
+        self._known = known
+        self._told = told
+        self.volumes = PodVolumes(zygote, known.lookup)
+        self._host_ports = HostPortNetwork(zygote)
         self._nodes: dict[str, _Node] = {}
         self._sandboxes: dict[tuple[str, str], _Sandbox] = {}
 
@@ -63,6 +89,10 @@ class Pods:
         """Take a node away; its pods must have been stopped."""
         await self._zygote.ask(orders.Remove(f"node/{name}"))
         self._nodes.pop(name, None)
+
+    async def prepare_volumes(self, pod: Object) -> list[str]:
+        """Make the volumes of a scheduled pod; gives remarks for people. Raises as ``PodVolumes.prepare`` does."""
+        return await self.volumes.prepare(self._fields(pod, ()))
 
     async def create_sandbox(self, pod: Object) -> tuple[str, ...]:
         """Make the network of a scheduled pod and give its addresses; those of the node with ``hostNetwork``.
@@ -79,7 +109,10 @@ class Pods:
             sandbox = _Sandbox(pod, f"pod/{metadata.get('uid') or '/'.join(key)}", addresses)
             try:
                 await self._zygote.ask(orders.AddPod(sandbox.place[4:], spec["nodeName"], addresses))
+                await self._host_ports.add(pod, sandbox.place, addresses, node.addresses)
             except BaseException:
+                with contextlib.suppress(LookupError, OSError):
+                    await self._zygote.ask(orders.Remove(sandbox.place))
                 node.pool.give_back(addresses)
                 raise
         self._sandboxes[key] = sandbox
@@ -89,7 +122,9 @@ class Pods:
         """Start the containers of a pod that has a sandbox; what becomes of them is told by status changes."""
         sandbox = self._find(pod["metadata"]["namespace"], pod["metadata"]["name"])
         if sandbox.running is None:
-            sandbox.running = Pod(pod, self._context(pod, sandbox), lambda status: self._status_changed(pod, status))
+            sandbox.running = Pod(
+                pod, self._context(pod, sandbox), lambda status: self._told.status_changed(pod, status)
+            )
             sandbox.running.start()
 
     async def stop(self, namespace: str, name: str, grace_s: float | None = None) -> None:
@@ -106,8 +141,10 @@ class Pods:
         if self._sandboxes.get((namespace, name)) is sandbox:
             del self._sandboxes[namespace, name]
         if sandbox.place.startswith("pod/"):
+            node = self._nodes[sandbox.object["spec"]["nodeName"]]
+            await self._host_ports.remove(sandbox.object, sandbox.place, node.addresses)
             await self._zygote.ask(orders.Remove(sandbox.place))
-            self._nodes[sandbox.object["spec"]["nodeName"]].pool.give_back(sandbox.addresses)
+            node.pool.give_back(sandbox.addresses)
 
     def place(self, namespace: str, name: str) -> str:
         """Give the place of a pod's network, for ``Zygote.open_socket`` and ``Zygote.run``."""
@@ -181,6 +218,7 @@ class Pods:
         """End all pods at once, without grace."""
         with contextlib.suppress(LookupError, OSError):
             await asyncio.gather(*(self.stop(namespace, name, 0) for namespace, name in list(self._sandboxes)))
+        self.volumes.close()
 
     def _find(self, namespace: str, name: str) -> _Sandbox:
         try:
@@ -202,20 +240,29 @@ class Pods:
         fixed = {"HOSTNAME": hostname, "HOME": "/root", "TERM": "xterm"}
 
         def environment(container: Object) -> dict[str, str]:
-            return fixed | container_environment(pod, container, sandbox.addresses, host_addresses, self._lookup)
+            services = services_for(pod, self._known.services())
+            fields = self._fields(pod, sandbox.addresses)
+            return fixed | container_environment(fields, container, self._known.lookup, services)
 
         return PodContext(
             zygote=self._zygote,
             place=sandbox.place,
             node_place=f"node/{node_name}",
             hostname=hostname,
+            title=pod_title(pod),
             files=pod_files(pod, sandbox.addresses, self._dns),
             addresses=sandbox.addresses,
             host_addresses=host_addresses,
             environment=environment,
             invocation=lambda container, variables: invocation(container, name, variables),
+            mounts=lambda container, variables: self.volumes.mounts(pod, container, variables),
+            awaited_objects=lambda: self.volumes.awaited(pod),
+            happened=lambda event: self._told.happened(pod, event),
             grace_s=_grace_s(pod),
         )
+
+    def _fields(self, pod: Object, addresses: Sequence[str]) -> Fields:
+        return Fields(pod, addresses, self._nodes[pod["spec"]["nodeName"]].addresses, CAPACITY)
 
 
 def _grace_s(pod: Object) -> float:

@@ -12,19 +12,23 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from podfence.lab import syscalls
+from podfence.lab.mounting import mount_volumes
+from podfence.lab.orders import Mount
 from podfence.lab.syscalls import bind_read_only, mount
 
 PROGRAMS = "/.podfence"
 """Where the lab's own programs lie in every view; ``/.podfence/bin`` is the last folder of PATH in pods."""
+VOLUMES = "/.volumes"
+"""Where the volumes of all pods lie, in memory; no program of a container or node sees it."""
 SHARED = "/run/podfence"
 """Where programs of nodes, but no pod, see the folder that the lab shares with the machine."""
 
 _SHOWN = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "opt", "nix", "gnu")
-_MADE = ("proc", "sys", "dev", "tmp", "var", "pod", ".old", ".etc", PROGRAMS[1:])
+_MADE = ("proc", "sys", "dev", "tmp", "var", ".pod", ".old", ".etc", PROGRAMS[1:], VOLUMES[1:])
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _POD_FILES = ("resolv.conf", "hosts", "hostname")
 _READ_ONLY_PROC = ("sys", "bus", "fs", "irq", "sysrq-trigger")
@@ -49,15 +53,17 @@ def build_skeleton(shared_folder: str | None) -> None:
     _mount_proc(str(_NEW_ROOT / "proc"), "/proc")
     _copy_programs(_NEW_ROOT)
     _mount_shared(_NEW_ROOT / SHARED[1:], shared_folder)
+    (_NEW_ROOT / "var" / "run").symlink_to("/run")
+    mount("tmpfs", str(_NEW_ROOT / VOLUMES[1:]), "tmpfs", _PRIVATE, "mode=755")
     syscalls.pivot_root(str(_NEW_ROOT), str(_NEW_ROOT / ".old"))
     os.chdir("/")
     syscalls.umount("/.old")
-    mount("tmpfs", "/pod", "tmpfs", _PRIVATE, "mode=755")
+    mount("tmpfs", "/.pod", "tmpfs", _PRIVATE, "mode=755")
     write_pod_files({"hosts": "127.0.0.1 localhost\n::1 localhost\n", "resolv.conf": "", "hostname": "ground\n"})
     mount(None, "/", flags=syscalls.MS_REMOUNT | syscalls.MS_BIND | syscalls.MS_RDONLY)
 
 
-def enter_container_view(files: Mapping[str, str], *, is_machine_root: bool) -> None:
+def enter_container_view(files: Mapping[str, str], mounts: Sequence[Mount], *, is_machine_root: bool) -> None:
     """Give this process, alone in a new mount and pid namespace, the view of a container; 0.3 ms.
 
     ``files`` are the pod's own hosts, resolv.conf and hostname. ``is_machine_root``: uid 0 here is uid 0 of the
@@ -65,18 +71,19 @@ def enter_container_view(files: Mapping[str, str], *, is_machine_root: bool) -> 
     """
     # Covers what the lab shares with the machine; without CAP_SYS_ADMIN nobody takes the cover away.
     mount("tmpfs", "/run", "tmpfs", _PRIVATE, "mode=755")
-    mount("tmpfs", "/pod", "tmpfs", _PRIVATE, "mode=755")
+    mount("tmpfs", "/.pod", "tmpfs", _PRIVATE, "mode=755")
     write_pod_files(files)
     mount("tmpfs", "/tmp", "tmpfs", _PRIVATE, "mode=1777")  # noqa: S108 - the container's own
     _mount_proc("/proc", None)
     if is_machine_root:
         _protect_proc()
+    mount_volumes(mounts, VOLUMES)
 
 
 def write_pod_files(files: Mapping[str, str]) -> None:
     """Write the files to which the links in /etc lead."""
     for name, text in files.items():
-        Path("/pod", name).write_text(text, encoding="utf-8")
+        Path("/.pod", name).write_text(text, encoding="utf-8")
 
 
 def _show(source: Path, target: Path) -> None:
@@ -106,7 +113,7 @@ def _link_etc(etc: Path) -> None:
         if entry.name not in _POD_FILES:
             (etc / entry.name).symlink_to(f"/.etc/{entry.name}")
     for name in _POD_FILES:
-        (etc / name).symlink_to(f"/pod/{name}")
+        (etc / name).symlink_to(f"/.pod/{name}")
 
 
 def _fill_dev(dev: Path) -> None:

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import sys
 from collections.abc import Mapping, Sequence
-
-import msgspec
 
 from podfence.lab import orders
 from podfence.lab.address_plan import POD_NETWORKS, NodeAddresses
-from podfence.lab.apiserver.descriptors import read_some, write_all
 from podfence.lab.interface import ObjectStore
+from podfence.lab.node_commands import forget_flows, run_nft
 from podfence.lab.services.feed import feed_proxies
 from podfence.lab.services.proxy import ServiceProxy, StaleFlows, load_balancer_nodes
 from podfence.lab.services.rules import ProxyNode
 from podfence.lab.services.view import ServicePort
 from podfence.lab.zygote_client import Zygote
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _log = logging.getLogger(__name__)
 
 
@@ -45,32 +40,12 @@ class ServiceNetwork:
         node = ProxyNode(name, place.addresses, tuple(map(str, POD_NETWORKS)), tuple(map(str, place.pod_networks)))
 
         async def apply(text: str) -> None:
-            await self._run(name, ["nft", "-f", "-"], text.encode())
+            await run_nft(self._zygote, name, text)
 
         async def forget(stale: Sequence[StaleFlows]) -> None:
-            command = [sys.executable, "-m", "podfence.lab.services.conntrack"]
-            await self._run(name, command, msgspec.json.encode(stale))
+            await forget_flows(self._zygote, name, stale)
 
         return ServiceProxy(node, apply, forget)
-
-    async def _run(self, node: str, command: Sequence[str], text: bytes) -> None:
-        """Run a program of a node with a text on its input; raises ``RuntimeError`` with what it complains of."""
-        program = await self._zygote.run(f"node/{node}", command, _environment(), stdin=True)
-        try:
-            if program.stdin is None or program.stderr is None:
-                raise AssertionError("programs have streams")
-            for descriptor in (program.stdin, program.stderr):
-                os.set_blocking(descriptor, False)
-            await write_all(program.stdin, text)
-            os.close(program.stdin)
-            program.stdin = None
-            complaint = b""
-            while piece := await read_some(program.stderr):
-                complaint += piece
-        finally:
-            program.close_streams()
-        if await program.wait() != 0:
-            raise RuntimeError(complaint.decode(errors="replace").strip() or f"{command[0]} failed")
 
     def _balance(self, ports: Sequence[ServicePort]) -> None:
         """Choose a node for each load balancer's address: the first that serves it."""
@@ -91,8 +66,3 @@ class ServiceNetwork:
                     except (OSError, LookupError) as error:
                         _log.warning("no route to load balancer %s: %s", address, error)
             self._routes = dict(wanted)
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
-    return {"PATH": _PATH, **kept}

@@ -32,10 +32,16 @@ _PR_SET_PDEATHSIG = 1
 _PR_CAPBSET_DROP = 24
 _AT_FDCWD = -100
 _AT_RECURSIVE = 0x8000
-_MOUNT_ATTR_RDONLY_NOSUID = 1 | 2
+_MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID = 1, 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = 63
-_MOUNT_SETATTR = 442
+_AT_EMPTY_PATH = 0x1000
+_OPEN_TREE_CLONE = 1
+_OPEN_TREE_CLOEXEC = os.O_CLOEXEC
+_MOVE_MOUNT_F_EMPTY_PATH = 4
+_RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 2, 16
+# Calls since Linux 5.1 have the same number on every machine.
+_OPEN_TREE, _MOVE_MOUNT, _OPENAT2, _MOUNT_SETATTR = 428, 429, 437, 442
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "s390x": 217}
 
 # What a container may do, as container runtimes give it (Docker's and containerd's default set, by number):
@@ -46,10 +52,12 @@ CONTAINER_CAPABILITIES = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def _call(name: str, *arguments: object) -> None:
-    if getattr(_LIBC, name)(*arguments) < 0:
+def _call(name: str, *arguments: object) -> int:
+    result = int(getattr(_LIBC, name)(*arguments))
+    if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
+    return result
 
 
 def unshare(flags: int) -> None:
@@ -79,12 +87,35 @@ def umount(target: str) -> None:
 def bind_read_only(source: str, target: str) -> None:
     """Show a folder and all that is mounted below it at another place, read-only."""
     mount(source, target, flags=MS_BIND | MS_REC)
-    attributes = struct.pack("QQQQ", _MOUNT_ATTR_RDONLY_NOSUID, 0, 0, 0)
+    attributes = struct.pack("QQQQ", _MOUNT_ATTR_RDONLY | _MOUNT_ATTR_NOSUID, 0, 0, 0)
     try:
         _call("syscall", _MOUNT_SETATTR, _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, attributes, len(attributes))
     except OSError:
         # Kernels before 5.12: only the top mount; what lies below keeps the rights that it has outside.
         mount(None, target, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID)
+
+
+def open_inside(folder: int, path: str) -> int:
+    """Open what a path names as if a folder were the root: no link and no ``..`` in it leads out (kernel 5.6)."""
+    how = struct.pack("QQQ", os.O_PATH | os.O_CLOEXEC, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
+    try:
+        return _call("syscall", _OPENAT2, folder, os.fsencode(path), how, len(how))
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno or 0), path) from None
+
+
+def take_tree(opened: int) -> int:
+    """Take what a descriptor is open on as a mount that is nowhere yet (kernel 5.2)."""
+    flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | _AT_EMPTY_PATH
+    return _call("syscall", _OPEN_TREE, opened, b"", flags)
+
+
+def attach_tree(tree: int, target: str, *, read_only: bool) -> None:
+    """Attach a taken mount to a place of the same kind, file or folder; nothing in it gets rights or is a device."""
+    _call("syscall", _MOVE_MOUNT, tree, b"", _AT_FDCWD, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH)
+    # Not mount_setattr, which kernels before 5.12 lack.
+    flags = MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | (MS_RDONLY if read_only else 0)
+    mount(None, target, flags=flags)
 
 
 def pivot_root(new_root: str, old_root: str) -> None:

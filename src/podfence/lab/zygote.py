@@ -11,10 +11,12 @@ import contextlib
 import gc
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -23,7 +25,7 @@ from podfence.lab.child import Streams, open_streams, run_child
 from podfence.lab.ground import enter_ground
 from podfence.lab.netns import Network
 from podfence.lab.programs import commands
-from podfence.lab.sandbox import build_skeleton
+from podfence.lab.sandbox import VOLUMES, build_skeleton
 from podfence.lab.syscalls import NEWPID, setns, unshare
 
 _LISTEN_BACKLOG = 128
@@ -63,6 +65,7 @@ class Zygote:
             orders.AddPod: lambda order: network.add_pod(order.key, order.node, order.addresses),
             orders.Remove: lambda order: network.remove(order.place),
             orders.Route: lambda order: network.route(order.network, order.node),
+            orders.RemoveFolder: lambda order: shutil.rmtree(Path(VOLUMES, order.name), ignore_errors=True),
             orders.Signal: self._signal,
         }
 
@@ -101,9 +104,18 @@ class Zygote:
             case orders.OpenSocket() as order:
                 with self._open_socket(order) as opened:
                     self._report(packet.sequence, orders.Done(), (opened.fileno(),))
+            case orders.OpenVolumes():
+                self._open_volumes(packet.sequence)
             case order:
                 self._actions[type(order)](order)
                 self._report(packet.sequence, orders.Done())
+
+    def _open_volumes(self, sequence: int) -> None:
+        folder = os.open(VOLUMES, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._report(sequence, orders.Done(), (folder,))
+        finally:
+            os.close(folder)
 
     def _report(self, sequence: int, report: orders.Report, descriptors: tuple[int, ...] = ()) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from podfence.lab.container_events import container_events
+from podfence.lab.container_events import container_events, field_path
 
 POD = {"metadata": {"name": "web", "namespace": "shop", "uid": "u-1"}}
 
@@ -43,7 +43,7 @@ def test_a_container_that_waits_to_be_started_again_is_told_of_when_it_begins_to
     assert told(status(1, WAITING, ended(1)), status(1, WAITING, ended(1))) == []
     event = next(container_events(POD, status(1, ended(1)), status(1, WAITING, ended(1))))
     assert event.message == "Back-off restarting failed container c in pod web_shop(u-1)"
-    assert (event.is_warning, event.field_path) == (True, "spec.containers{c}")
+    assert (event.is_warning, event.container) == (True, "c")
 
 
 def test_a_program_that_is_not_there_is_a_failure_and_no_start() -> None:
@@ -51,7 +51,23 @@ def test_a_program_that_is_not_there_is_a_failure_and_no_start() -> None:
 
 
 def test_nothing_is_told_of_containers_that_still_wait_for_the_init_containers() -> None:
-    waiting = {"name": "c", "image": "busybox", "state": {"waiting": {"reason": "PodInitializing"}}}
+    waiting = {"name": "later", "image": "busybox", "state": {"waiting": {"reason": "PodInitializing"}}}
     init = status(1, RUNNING)["containerStatuses"]
     events = list(container_events(POD, {}, {"initContainerStatuses": init, "containerStatuses": [waiting]}))
-    assert {event.field_path for event in events} == {"spec.initContainers{c}"}
+    assert {event.container for event in events} == {"c"}
+
+
+def test_an_event_is_about_the_field_of_its_container() -> None:
+    pod = {"spec": {"containers": [{"name": "c"}], "initContainers": [{"name": "first"}]}}
+    assert [field_path(pod, name) for name in ("c", "first")] == ["spec.containers{c}", "spec.initContainers{first}"]
+
+
+def test_what_a_container_lacks_before_it_can_be_created_is_told_once_for_each_reason() -> None:
+    def lacking(name: str) -> dict[str, Any]:
+        waiting = {"reason": "CreateContainerConfigError", "message": f'configmap "{name}" not found'}
+        return {"containerStatuses": [{"name": "c", "image": "busybox", "state": {"waiting": waiting}}]}
+
+    (event,) = container_events(POD, {}, lacking("settings"))
+    assert (event.reason, event.message) == ("Failed", 'Error: configmap "settings" not found')
+    assert told(lacking("settings"), lacking("settings")) == []
+    assert told(lacking("settings"), lacking("others")) == ["Failed"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from podfence.lab.environment import MissingReferenceError, container_environment, expand
+from podfence.lab.volumes.fields import Fields
 
 POD: dict[str, Any] = {
     "metadata": {"namespace": "shop", "name": "web-1", "uid": "u1", "labels": {"app": "web"}},
@@ -20,9 +21,8 @@ OBJECTS = {
 
 
 def variables(**container: object) -> dict[str, str]:
-    return container_environment(
-        POD, container, ["10.244.1.5", "fd00::5"], ["172.18.0.2"], lambda *name: OBJECTS.get(name)
-    )
+    fields = Fields(POD, ["10.244.1.5", "fd00::5"], ["172.18.0.2"], {"cpu": "8", "memory": "16Gi"})
+    return container_environment(fields, container, lambda *name: OBJECTS.get(name))
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,16 @@ def test_a_reference_that_leads_nowhere_is_an_error_unless_it_is_optional() -> N
         variables(env=[{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "nokey"}}}])
     optional = {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "gone", "key": "k", "optional": True}}}
     assert variables(env=[optional], envFrom=[{"secretRef": {"name": "gone", "optional": True}}]) == {}
+
+
+def test_resources_are_given_in_whole_units_of_their_divisor_and_a_missing_limit_is_the_nodes() -> None:
+    resources = {"requests": {"cpu": "250m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
+    wanted = [
+        {"resource": "requests.cpu"},
+        {"resource": "requests.cpu", "divisor": "1m"},
+        {"resource": "requests.memory", "divisor": "1Mi"},
+        {"resource": "limits.memory"},
+        {"resource": "limits.cpu"},
+    ]
+    env = [{"name": f"V{place}", "valueFrom": {"resourceFieldRef": one}} for place, one in enumerate(wanted)]
+    assert list(variables(env=env, resources=resources).values()) == ["1", "250", "64", "134217728", "8"]

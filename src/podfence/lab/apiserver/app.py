@@ -27,6 +27,7 @@ from podfence.lab.apiserver.crds.policies import create_policy_crds
 from podfence.lab.apiserver.crds.serving import serve_custom_resources
 from podfence.lab.apiserver.http.answers import Form, answer, json_answer, page_not_found, wanted_form
 from podfence.lab.apiserver.http.dispatch import Dispatch
+from podfence.lab.apiserver.http.health import CHECKS, health
 from podfence.lab.apiserver.http.request_info import request_info
 from podfence.lab.apiserver.names import Making
 from podfence.lab.apiserver.openapi import OpenApi
@@ -91,7 +92,8 @@ class _Server:
         """Give the routes; every path that is not named is that of a resource, or nobody's."""
         return [
             Route("/version", self._version),
-            *(Route(f"/{name}", self._health) for name in ("healthz", "livez", "readyz")),
+            *(Route(f"/{name}", self._health) for name in CHECKS),
+            *(Route(f"/{name}/{check}", self._check) for name, checks in CHECKS.items() for check in checks),
             Route("/api", self._api),
             Route("/apis", self._apis),
             Route("/openapi/v2", self._swagger),
@@ -103,7 +105,11 @@ class _Server:
     async def _version(self, _: Request) -> Response:
         return answer(discovery.version_info())
 
-    async def _health(self, _: Request) -> Response:
+    async def _health(self, request: Request) -> Response:
+        text = health(request.url.path.strip("/"), request.query_params)
+        return PlainTextResponse(text, headers={"X-Content-Type-Options": "nosniff"})
+
+    async def _check(self, _: Request) -> Response:
         return PlainTextResponse("ok")
 
     async def _api(self, request: Request) -> Response:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from podfence.lab.controllers.accounts import NamespaceContentController
+from podfence.lab.controllers.claims import ClaimController
 from podfence.lab.controllers.clock import Clock
 from podfence.lab.controllers.controller import Controller, run
 from podfence.lab.controllers.cronjobs import CronJobController
@@ -62,6 +63,7 @@ def controllers(store: ObjectStore, around: Surroundings) -> list[Controller]:
         LoadBalancerController(store, around.load_balancers, EventRecorder(store, "service-controller", clock)),
         NamespaceController(store, clock, around.served_in_namespaces),
         NodeLifecycleController(store),
+        ClaimController(store, EventRecorder(store, "persistentvolume-controller", clock)),
     ]
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 from podfence.lab.apiserver.status import StatusError
 from podfence.lab.controllers.clock import Clock, timestamp
 from podfence.lab.interface import Object, ObjectStore, Resource
@@ -18,7 +16,7 @@ class EventRecorder:
 
     def __init__(self, store: ObjectStore, component: str, clock: Clock, host: str = "") -> None:
         self._store, self._component, self._clock, self._host = store, component, clock, host
-        self._numbers = itertools.count(int(clock() * 1_000_000))
+        self._number = 0
         self._known: dict[tuple[str, ...], tuple[str, str]] = {}
 
     def normal(self, about: Object, reason: str, message: str, *, field_path: str = "") -> None:
@@ -49,7 +47,9 @@ class EventRecorder:
 
     def _create(self, key: tuple[str, ...], involved: Object, kind: str, reason: str, message: str) -> None:
         namespace = involved.get("namespace") or "default"
-        name = f"{involved['name']}.{next(self._numbers):x}"
+        # In the order of their names they are in that of time, whoever told of them.
+        self._number = max(self._number + 1, int(self._clock() * 1_000_000_000))
+        name = f"{involved['name']}.{self._number:x}"
         now = timestamp(self._clock())
         source = {"component": self._component} | ({"host": self._host} if self._host else {})
         event: Object = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": namespace}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import platform
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,6 +19,10 @@ LEASE_NAMESPACE: Final = "kube-node-lease"
 LEASE_S: Final = 40
 RENEWED_AFTER_S: Final = 10.0
 
+CAPACITY: Final = {"cpu": "64", "memory": "256Gi", "pods": "1000"}
+"""What each node says that it has: enough for what manifests request, since pods of a lab take next to nothing."""
+
+_GO_NAMES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _PRESSURES = (
     ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -27,14 +32,16 @@ _PRESSURES = (
 
 def node(name: str, addresses: Sequence[str], pod_cidrs: Sequence[str], *, version: str, is_first: bool) -> Object:
     """Describe a node that does not run yet; the first is the control plane, and takes pods like the others."""
-    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}
+    machine = platform.machine()
+    architecture = _GO_NAMES.get(machine, machine)
+    labels = {"kubernetes.io/arch": architecture, "kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}
     if is_first:
         labels["node-role.kubernetes.io/control-plane"] = ""
     spec = {"podCIDR": pod_cidrs[0], "podCIDRs": list(pod_cidrs)}
     status: Object = {"addresses": [{"type": "InternalIP", "address": address} for address in addresses]}
     status["addresses"].append({"type": "Hostname", "address": name})
-    status["nodeInfo"] = {"kubeletVersion": version, "operatingSystem": "linux"}
-    status["capacity"] = status["allocatable"] = {"cpu": "8", "memory": "16Gi", "pods": "1000"}
+    status["nodeInfo"] = {"kubeletVersion": version, "operatingSystem": "linux", "architecture": architecture}
+    status["capacity"] = status["allocatable"] = dict(CAPACITY)
     metadata = {"name": name, "labels": labels}
     return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": spec, "status": status}
 

@@ -1,6 +1,6 @@
 """StatefulSet → Pods with stable names, one after the other or all at once (``pkg/controller/statefulset``).
 
-Volumes are not the lab's business: a claim template becomes an empty directory of its name.
+A pod's claims outlive it, so that its successor finds what it left; whoever deletes the set deletes them, or not.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from podfence.lab.controllers.claims import CLAIMS
 from podfence.lab.controllers.clock import Clock
 from podfence.lab.controllers.controller import Key, Keys, own_key
 from podfence.lab.controllers.events import EventRecorder
-from podfence.lab.controllers.ownership import adopt, owned, owner_keys
+from podfence.lab.controllers.ownership import adopt, owned, owner_keys, owner_reference
 from podfence.lab.controllers.pods import (
     PODS,
     from_template,
@@ -113,12 +114,33 @@ class StatefulSetController:
         pod["spec"] |= {"hostname": name}
         if spec.get("serviceName"):
             pod["spec"]["subdomain"] = spec["serviceName"]
-        claims = [one["metadata"]["name"] for one in spec.get("volumeClaimTemplates") or ()]
+        claims = {one["metadata"]["name"]: one for one in spec.get("volumeClaimTemplates") or ()}
         if claims:
             kept = [volume for volume in pod["spec"].get("volumes") or () if volume["name"] not in claims]
-            pod["spec"]["volumes"] = kept + [{"name": claim, "emptyDir": {}} for claim in claims]
+            sources = {claim: {"claimName": f"{claim}-{name}"} for claim in claims}
+            volumes = [{"name": claim, "persistentVolumeClaim": source} for claim, source in sources.items()]
+            pod["spec"]["volumes"] = volumes + kept
+            for template in claims.values():
+                self._claim(stateful_set, template, name)
         self._store.create(PODS, metadata["namespace"], pod)
         message = f"create Pod {name} in StatefulSet {metadata['name']} successful"
+        self._events.normal(stateful_set, "SuccessfulCreate", message)
+
+    def _claim(self, stateful_set: Object, template: Object, pod: str) -> None:
+        """Create a claim of a pod unless it is there."""
+        namespace, name = stateful_set["metadata"]["namespace"], f"{template['metadata']['name']}-{pod}"
+        if self._store.get(CLAIMS, namespace, name) is not None:
+            return
+        labels = (template["metadata"].get("labels") or {}) | (
+            stateful_set["spec"]["selector"].get("matchLabels") or {}
+        )
+        metadata: Object = {"name": name, "namespace": namespace, "labels": labels}
+        policy = stateful_set["spec"].get("persistentVolumeClaimRetentionPolicy") or {}
+        if policy.get("whenDeleted") == "Delete":
+            metadata["ownerReferences"] = [owner_reference(stateful_set)]
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": template["spec"]}
+        self._store.create(CLAIMS, namespace, claim)
+        message = f"create Claim {name} Pod {pod} in StatefulSet {stateful_set['metadata']['name']} success"
         self._events.normal(stateful_set, "SuccessfulCreate", message)
 
     def _delete(self, stateful_set: Object, pod: Object) -> None:

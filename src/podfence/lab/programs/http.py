@@ -14,7 +14,7 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _MOST_BODY_BYTES = 1 << 24
 REASONS = {
     200: "OK", 204: "No Content", 301: "Moved Permanently", 302: "Found", 307: "Temporary Redirect",
-    400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 412: "Precondition Failed",
+    400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 412: "Precondition Failed",
     417: "Expectation Failed", 500: "Internal Server Error", 503: "Service Unavailable",
 }  # fmt: skip
 

@@ -164,3 +164,12 @@ def test_every_row_has_as_many_cells_as_there_are_columns() -> None:
     ):
         columns = builtin_columns(Resource(group, plural))
         assert len(columns.cells(value, NOW)) == len(columns.columns), plural
+
+
+def test_a_claim_shows_what_it_is_bound_to() -> None:
+    spec = {"volumeName": "pvc-1", "volumeMode": "Filesystem", "storageClassName": "fast"}
+    status = {"phase": "Bound", "accessModes": ["ReadWriteMany", "ReadWriteOnce"], "capacity": {"storage": "1Gi"}}
+    claim = {"metadata": {"name": "data", "creationTimestamp": CREATED}, "spec": spec, "status": status}
+    columns = builtin_columns(Resource("", "persistentvolumeclaims"))
+    shown = ["data", "Bound", "pvc-1", "1Gi", "RWO,RWX", "fast", "<unset>", "65s", "Filesystem"]
+    assert columns.cells(claim, NOW) == shown

@@ -11,8 +11,16 @@ from podfence.lab.controllers.scheduler import Scheduler
 from tests.unit.lab.controllers.cluster import Cluster, bind, images, workload
 
 
-def add_node(cluster: Cluster, name: str, *, labels: dict[str, str] | None = None, **spec: object) -> None:
-    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+def add_node(
+    cluster: Cluster,
+    name: str,
+    *,
+    labels: dict[str, str] | None = None,
+    allocatable: dict[str, str] | None = None,
+    **spec: object,
+) -> None:
+    ready: dict[str, object] = {"conditions": [{"type": "Ready", "status": "True"}]}
+    ready |= {"allocatable": allocatable} if allocatable else {}
     value = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels or {}}, "spec": spec}
     cluster.store.create(NODES, None, value | {"status": ready})
 

@@ -187,3 +187,101 @@ def test_pods_of_another_scheduler_and_gated_pods_are_left_alone(cluster: Cluste
     add_pod(cluster, "gated", schedulingGates=[{"name": "wait"}])
     cluster.settle()
     assert (node_of(cluster, "other"), node_of(cluster, "gated")) == (None, None)
+
+
+def wanting(**requests: str) -> list[Object]:
+    return [{"name": "c", "resources": {"requests": requests}}]
+
+
+def refusal(cluster: Cluster, name: str) -> str:
+    (condition,) = cluster.status(PODS, name)["conditions"]
+    message: str = condition["message"]
+    return message
+
+
+def test_a_node_takes_pods_until_what_they_request_is_all_that_it_has(cluster: Cluster) -> None:
+    add_node(cluster, "a", allocatable={"cpu": "1", "memory": "1Gi"})
+    for number in range(3):
+        add_pod(cluster, f"p{number}", containers=wanting(cpu="500m", memory="100Mi"))
+    add_pod(cluster, "small", containers=wanting())
+    cluster.settle()
+    assert [node_of(cluster, name) for name in ("p0", "p1", "p2", "small")] == ["a", "a", None, "a"]
+    assert refusal(cluster, "p2") == (
+        "0/1 nodes are available: 1 Insufficient cpu. "
+        "preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
+    )
+    cluster.store.delete(PODS, "default", "p0", grace_s=0)
+    cluster.settle()
+    assert node_of(cluster, "p2") == "a"
+
+
+def test_every_resource_that_lacks_is_told_and_that_no_other_pods_end_would_help(cluster: Cluster) -> None:
+    for name in ("a", "b"):
+        add_node(cluster, name, allocatable={"cpu": "1", "memory": "1Gi"})
+    add_node(cluster, "c", unschedulable=True)
+    init = {"name": "init", "resources": {"requests": {"memory": "2Gi"}}}
+    add_pod(cluster, "p", containers=wanting(cpu="2"), initContainers=[init])
+    cluster.settle()
+    assert refusal(cluster, "p") == (
+        "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu, 2 Insufficient memory. "
+        "preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."
+    )
+
+
+ZONE = "topology.kubernetes.io/zone"
+
+
+def spread(**more: object) -> list[Object]:
+    one = {"maxSkew": 1, "topologyKey": ZONE, "whenUnsatisfiable": "DoNotSchedule"}
+    return [one | {"labelSelector": {"matchLabels": {"app": "a"}}} | more]
+
+
+def test_pods_are_spread_over_zones_as_they_must_be(cluster: Cluster) -> None:
+    add_node(cluster, "a1", labels={ZONE: "a"})
+    add_node(cluster, "a2", labels={ZONE: "a"})
+    add_node(cluster, "b1", labels={ZONE: "b"}, unschedulable=True)
+    add_node(cluster, "none")
+    for number in range(2):
+        add_pod(cluster, f"p{number}", topologySpreadConstraints=spread())
+    cluster.settle()
+    assert [node_of(cluster, f"p{number}") for number in range(2)] == ["a1", None]
+    assert refusal(cluster, "p1").startswith(
+        "0/4 nodes are available: 1 node(s) didn't match pod topology spread constraints (missing required label), "
+        "1 node(s) were unschedulable, 2 node(s) didn't match pod topology spread constraints. "
+    )
+
+
+def test_pods_that_would_rather_be_spread_run_all_the_same(cluster: Cluster) -> None:
+    add_node(cluster, "a1", labels={ZONE: "a"})
+    add_node(cluster, "b1", labels={ZONE: "b"}, unschedulable=True)
+    for number in range(3):
+        add_pod(cluster, f"p{number}", topologySpreadConstraints=spread(whenUnsatisfiable="ScheduleAnyway"))
+    add_pod(cluster, "few", topologySpreadConstraints=spread(maxSkew=4))
+    cluster.settle()
+    assert {node_of(cluster, name) for name in ("p0", "p1", "p2", "few")} == {"a1"}
+
+
+def beside(kind: str, app: str) -> Object:
+    rule = {"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": ZONE}
+    return {kind: {"requiredDuringSchedulingIgnoredDuringExecution": [rule]}}
+
+
+def test_a_pod_goes_where_the_pods_are_that_it_must_be_beside(cluster: Cluster) -> None:
+    for name in ("a1", "a2", "b1"):
+        add_node(cluster, name, labels={ZONE: name[0]})
+    add_pod(cluster, "first", affinity=beside("podAffinity", "a"))
+    add_pod(cluster, "second", affinity=beside("podAffinity", "a"))
+    add_pod(cluster, "lonely", affinity=beside("podAffinity", "nobody"))
+    cluster.settle()
+    assert [node_of(cluster, name) for name in ("first", "second", "lonely")] == ["a1", "a2", None]
+    assert "3 node(s) didn't match pod affinity rules. " in refusal(cluster, "lonely")
+
+
+def test_pods_that_are_there_keep_others_away_as_well(cluster: Cluster) -> None:
+    add_node(cluster, "a1", labels={ZONE: "a"})
+    rule = beside("podAntiAffinity", "a")
+    add_pod(cluster, "shy", affinity=rule)
+    add_pod(cluster, "tramp")
+    cluster.settle()
+    assert node_of(cluster, "tramp") is None
+    assert "1 node(s) didn't satisfy existing pods anti-affinity rules. " in refusal(cluster, "tramp")

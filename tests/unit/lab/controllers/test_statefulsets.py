@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from podfence.lab.controllers.claims import CLAIMS
 from podfence.lab.controllers.pods import PODS, is_ready
 from podfence.lab.controllers.statefulsets import STATEFULSETS, StatefulSetController
 from tests.unit.lab.controllers.cluster import Cluster, images, workload
@@ -83,7 +84,15 @@ def test_a_partition_holds_the_lower_pods_back_even_when_they_are_made_anew(clus
     assert cluster.status(STATEFULSETS, "web")["updatedReplicas"] == 1
 
 
-def test_a_claim_template_becomes_an_empty_directory(cluster: Cluster) -> None:
-    deploy(cluster, replicas=1, volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": {}}])
+def test_each_pod_has_claims_of_its_own_which_its_successor_takes_over(cluster: Cluster) -> None:
+    deploy(cluster, replicas=2, volumeClaimTemplates=[{"metadata": {"name": "data"}, "spec": {}}])
     cluster.settle()
-    assert cluster.store.list(PODS)[0]["spec"]["volumes"] == [{"name": "data", "emptyDir": {}}]
+    volumes = [one["spec"]["volumes"] for one in cluster.store.list(PODS)]
+    assert volumes == [
+        [{"name": "data", "persistentVolumeClaim": {"claimName": f"data-web-{number}"}}] for number in range(2)
+    ]
+    claims = [one["metadata"]["uid"] for one in cluster.store.list(CLAIMS)]
+    cluster.store.delete(PODS, "default", "web-0")
+    cluster.settle()
+    assert [one["metadata"]["uid"] for one in cluster.store.list(CLAIMS)] == claims
+    assert len(cluster.store.list(PODS)) == len(claims) == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from podfence.lab.apiserver.tables import cluster, pods, services, workloads
+from podfence.lab.apiserver.tables import cluster, pods, services, storage, workloads
 from podfence.lab.apiserver.tables.table import TableColumns
 from podfence.lab.interface import Resource
 
@@ -20,6 +20,7 @@ _COLUMNS: Final = {
     Resource("", "events"): cluster.EVENTS,
     Resource("", "configmaps"): cluster.CONFIG_MAPS,
     Resource("", "secrets"): cluster.SECRETS,
+    Resource("", "persistentvolumeclaims"): storage.CLAIMS,
     Resource("", "resourcequotas"): cluster.QUOTAS,
     Resource("", "serviceaccounts"): cluster.SERVICE_ACCOUNTS,
     Resource("", "replicationcontrollers"): workloads.REPLICAS,
