@@ -103,6 +103,8 @@ def test_a_pod_reaches_a_host_once_it_has_looked_it_up_and_no_other_pod_does(who
     assert whole.connect(pod, f"{GOOGLE}:80") == ""
     assert whole.connect("other", f"{GOOGLE}:80") == "TIMEOUT"
     assert whole.connect(pod, "github.com:80") == "TIMEOUT"
+    denied = [line for line in flows(whole).splitlines() if pod in line and "DROP" in line]
+    assert any("github.com (" in line for line in denied), denied
 
 
 def test_the_first_packet_after_the_answer_passes(whole: Whole) -> None:

@@ -90,7 +90,14 @@ async def run_agent(
         await server.start()
         stack.push_async_callback(server.stop)
         stack.enter_context(closing(HealthServer(places.host, places.port, health_app(health, metrics.registry))))
-        pumps = (LogPump(reader, resolver, server, metrics), AnswerPump(answers, passing, reconciler, metrics), ends)
+        answer_pump = AnswerPump(
+            answers,
+            passing,
+            reconciler,
+            metrics,
+            on_answer=lambda answer: resolver.hear(answer.asker, answer.names[0], answer.addresses),
+        )
+        pumps = (LogPump(reader, resolver, server, metrics), answer_pump, ends)
         runs = (parts.cluster.run(), reconciler.run(), forgetting.run(), *(pump.run() for pump in pumps))
         await _until(stop, *runs, _heart(health))
 

@@ -66,13 +66,17 @@ class FlowPort(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defau
 
 
 class FlowEnd(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One end: its address and whose it was: a pod with workload and node, a node, a Service, or nobody known."""
+    """One end: its address and whose it was: a pod with workload and node, a node, a Service, or nobody known.
+
+    ``host`` is the name by which the pod at the other end had looked it up.
+    """
 
     address: str
     pod: Reference | None = None
     workload: Reference | None = None
     node: Reference | None = None
     service: Reference | None = None
+    host: str = ""
 
 
 class Carried(msgspec.Struct, frozen=True, gc=False):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -13,6 +13,7 @@ from podfence.flows.nflog import Logged
 from podfence.flows.owners import Owner, Owners
 from podfence.flows.packet import PROTOCOLS, Packet, parse_packet
 from podfence.flows.record import DecidedBy, Ended, FlowEnd, FlowPort, FlowRecord, FlowVerdict, Ref, Reference, ref_of
+from podfence.flows.told import Told
 from podfence.model.net import Protocol, format_address
 from podfence.model.objects import Node, ObjectRef, Pod, Service
 from podfence.model.policy import Direction
@@ -42,10 +43,17 @@ class Resolver:
         self._node = node
         self._audit = audit
         self._reasons: deque[Mapping[str, Reason]] = deque(maxlen=_COMMITS_REMEMBERED)
+        self._told = Told()
 
     def follow(self, reasons: Mapping[str, Reason]) -> None:
         """Use the reasons of a new commit; those of the last few are still known."""
         self._reasons.appendleft(reasons)
+
+    def hear(self, asker: int, name: str, addresses: Iterable[int]) -> None:
+        """Take in what a resolver told the pod at an address; it counts for all addresses of the pod."""
+        owner = self.owners.owner(asker)
+        if isinstance(owner, Pod):
+            self._told.hear((owner.namespace, owner.name), name, addresses)
 
     def record(self, logged: Logged, now_s: float) -> FlowRecord | None:
         """Make the record of one packet, ``None`` when its bytes are no IP packet.
@@ -59,6 +67,7 @@ class Resolver:
         if self._is_reply(packet, reason, logged.is_reply):
             packet = packet.reversed()
         decided_by, isolated_by, note = _why(reason)
+        source, destination = (self.owners.owner(end) for end in (packet.source, packet.destination))
         return FlowRecord(
             time=datetime.fromtimestamp(now_s if logged.time_s is None else logged.time_s, UTC),
             node=self._node,
@@ -68,8 +77,8 @@ class Resolver:
             decided_by=decided_by,
             isolated_by=isolated_by,
             note=_with_hint(note, packet, reason),
-            source=self._end(packet.source),
-            destination=self._end(packet.destination),
+            source=_end_of(packet.source, source),
+            destination=self._known_by_name(_end_of(packet.destination, destination), packet.destination, source),
             port=_port(packet),
             source_port=packet.source_port,
             count=1,
@@ -95,7 +104,7 @@ class Resolver:
             isolated_by=(),
             note="",
             source=_end_of(packet.source, source),
-            destination=_end_of(packet.destination, destination),
+            destination=self._known_by_name(_end_of(packet.destination, destination), packet.destination, source),
             port=_port(packet),
             source_port=packet.source_port,
             count=1,
@@ -134,8 +143,12 @@ class Resolver:
     def _is_here(self, owner: Owner | None) -> bool:
         return isinstance(owner, Pod) and owner.node == self._node
 
-    def _end(self, address: int) -> FlowEnd:
-        return _end_of(address, self.owners.owner(address))
+    def _known_by_name(self, end: FlowEnd, address: int, source: Owner | None) -> FlowEnd:
+        """Add the name by which the source knows an end that nobody in the cluster is."""
+        if not isinstance(source, Pod) or end.pod or end.node or end.service:
+            return end
+        name = self._told.name((source.namespace, source.name), address)
+        return msgspec.structs.replace(end, host=name) if name else end
 
 
 @lru_cache(maxsize=4096)

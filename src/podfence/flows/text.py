@@ -100,11 +100,13 @@ def why(record: FlowRecord) -> str:
 
 
 def end_name(end: FlowEnd) -> str:
-    """Name an end as people know it: pod, Service, node, or address."""
+    """Name an end as people know it: pod, Service, node, host with its address, or address."""
     if end.pod is not None:
         return str(end.pod.ref)
     if end.service is not None:
         return f"service {end.service.ref}"
+    if end.host:
+        return f"{end.host} ({end.address})"
     return end.address if end.node is None else f"node/{end.node.ref}"
 
 

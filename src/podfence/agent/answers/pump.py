@@ -48,7 +48,7 @@ class Sender(Protocol):
 
 
 class AnswerPump:
-    """Pumps until cancelled; ``steady`` gives seconds that never go back."""
+    """Pumps until cancelled; ``on_answer`` hears all answers, ``steady`` gives seconds that never go back."""
 
     def __init__(
         self,
@@ -57,10 +57,11 @@ class AnswerPump:
         learning: Learning,
         metrics: Metrics,
         *,
+        on_answer: Callable[[Answer], None] = lambda _: None,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader, self._sender, self._learning, self._metrics = reader, sender, learning, metrics
-        self._steady = steady
+        self._on_answer, self._steady = on_answer, steady
         self._streams = Streams()
         self._held: set[tuple[Tuple, int]] = set()
         self._lost = reader.lost
@@ -148,6 +149,7 @@ class AnswerPump:
                 self._count("unreadable")
             else:
                 if answer is not None:
+                    self._on_answer(answer)
                     found.append(answer)
         return found
 
