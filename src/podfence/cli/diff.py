@@ -99,10 +99,10 @@ def _say_uncompared(changes: Difference, found: Iterable[Entry]) -> None:
 
     unsure = uncompared(changes, found)
     if unsure:
-        verb = "policy changes" if len(unsure) == 1 else "policies change"
+        policies, it = ("policy changes", "it") if len(unsure) == 1 else ("policies change", "they")
         print(
-            f"{len(unsure):,} {verb} nothing that was compared; for pods that the input does not hold that is not all: "
-            f"{_some(unsure)}",
+            f"{len(unsure):,} {policies} nothing between the pods of the input, and not all that {it} may mean for "
+            f"others was compared: {_some(unsure)}",
             file=sys.stderr,
         )
 
@@ -172,17 +172,18 @@ def _expected(expect: str, changes: Difference, found: Iterable[Entry], *, quiet
     came = [*(changes.added if more else ()), *(changes.removed if less else ())]
     if shown is None and not came:
         if not quiet:
-            click.echo(f"YES  NEW is {_RELATIONS[expect]} OLD{_reservation(changes)}.")
+            click.echo(f"YES  NEW is {_RELATIONS[expect]} OLD{_reservation(changes, more=more, less=less)}.")
         return 0
     reason = witness(shown, names) if shown is not None else f"{came[0].id} is on one side only"
     click.echo(f"NO  NEW is not {_RELATIONS[expect]} OLD: {reason}.")
     return 1
 
 
-def _reservation(changes: Difference) -> str:
+def _reservation(changes: Difference, *, more: bool, less: bool) -> str:
     """Say for whom the answer holds, if not for everybody: what was not compared for pods outside of the input."""
-    unsure = changes.joint.possible.unsure
-    if not unsure:
+    possible = changes.joint.possible
+    unsure = possible.unsure
+    if not unsure or not ((more and possible.may_open) or (less and possible.may_close)):
         return ""
     return f" for the pods of the input; for others, not all that {_some(unsure)} may mean was compared"
 

@@ -6,7 +6,7 @@ that turned: its rule decided, its isolation denied, or one of its rules accepts
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -19,6 +19,7 @@ from podfence.engine.joint import Side
 from podfence.engine.judge import Domain, Outside, Party, judge
 from podfence.engine.pod_names import NUMBERED
 from podfence.engine.policy_changes import Identity, PolicyChange, changed_policies
+from podfence.engine.possible import POSSIBLE_NODE
 from podfence.model.objects import ObjectRef, Pod
 from podfence.model.policy import Direction, Policy, PortRange
 from podfence.model.snapshot import Snapshot
@@ -167,7 +168,7 @@ class _Version:
                 return Outside(endpoint.ranges)
             case "Domain":
                 return Domain(endpoint.name)
-            case "Node":
+            case kind if kind in {"Node", POSSIBLE_NODE}:
                 return self._nodes[endpoint.name]
             case _:
                 return self._pod(endpoint)

@@ -55,6 +55,12 @@ def label_sets(
     return LabelSets(tuple(found), complete)
 
 
+def overlap(one: Selector, other: Selector) -> bool:
+    """Tell whether some label set matches both of two selectors."""
+    both = Selector((*one.requirements, *other.requirements))
+    return bool(label_sets((both,), wanted=1, most=1).found)
+
+
 def _options(
     key: str, requirements: Sequence[tuple[int, Requirement]], everything: int, *, named: bool, taken: Container[str]
 ) -> dict[int, str | None]:

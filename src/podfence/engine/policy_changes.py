@@ -43,6 +43,17 @@ class ChangedPart(msgspec.Struct, frozen=True):
     refs: tuple[ObjectRef, ...]
 
 
+class PolicyChanges(msgspec.Struct, frozen=True):
+    """What changed in policies, by the names of those that say it.
+
+    Where not ``may_open``, nothing opens for any pods that there could be; likewise for ``may_close``.
+    """
+
+    parts: tuple[ChangedPart, ...] = ()
+    may_open: bool = False
+    may_close: bool = False
+
+
 def changed_policies(before: Snapshot, after: Snapshot) -> Mapping[Identity, PolicyChange]:
     """List the policies that came, went or differ, by identity; where they stand in a text does not matter."""
     old = {policy.ref.identity: policy for policy in before.policies}
@@ -52,11 +63,11 @@ def changed_policies(before: Snapshot, after: Snapshot) -> Mapping[Identity, Pol
     return found | {name: PolicyChange.MODIFIED for name in old if name in new and old[name] != new[name]}
 
 
-def changed_parts(before: Snapshot, after: Snapshot) -> list[ChangedPart]:
-    """List what changed in policies, in order of their names; empty when they differ in their names alone."""
+def policy_changes(before: Snapshot, after: Snapshot) -> PolicyChanges:
+    """Find what changed in policies; there are no parts when they differ in their names alone."""
     changed = changed_policies(before, after)
     if not changed:
-        return []
+        return PolicyChanges()
     old, new = (_Version(side, changed) for side in (before, after))
     found = _Parts()
     for one, other in ((old, new), (new, old)):
@@ -69,7 +80,18 @@ def changed_parts(before: Snapshot, after: Snapshot) -> list[ChangedPart]:
         if old.in_order != new.in_order:
             for policy, direction, peers in one.ordered():
                 found.add(policy, closed_subject(policy), direction, peers)
-    return found.listed()
+    return PolicyChanges(found.listed(), may_open=_may_open(old, new), may_close=_may_open(new, old))
+
+
+def _may_open(old: _Version, new: _Version) -> bool:
+    """Tell whether a change can open anything: more is accepted or fewer are isolated.
+
+    What the NetworkPolicy tier denies no more is allowed, and the other way round, unless the Baseline tier decides
+    for ends that are not isolated any more.
+    """
+    is_isolated_alike = old.isolated == new.isolated
+    unclear = old.in_order != new.in_order or (not is_isolated_alike and (old.has_baseline or new.has_baseline))
+    return unclear or bool(new.accepted - old.accepted) or bool(old.isolated - new.isolated)
 
 
 class _Version:
@@ -81,6 +103,7 @@ class _Version:
         self._ordered = [policy for policy in policies if policy.tier is not Tier.NETWORK_POLICY]
         self.accepted = {said for _, said in self.accepts()}
         self.isolated = {(subject, direction) for _, subject, direction in self.isolations()}
+        self.has_baseline = any(policy.tier is Tier.BASELINE for policy in snapshot.policies)
         self.in_order = _in_order(snapshot.policies) if self._ordered else []
 
     def isolations(self) -> Iterator[tuple[Policy, PodPeer, Direction]]:
@@ -126,11 +149,11 @@ class _Parts:
         self._peers[subject, direction].update(dict.fromkeys(peers))
         self._refs[subject, direction][policy.ref.identity] = policy.ref
 
-    def listed(self) -> list[ChangedPart]:
+    def listed(self) -> tuple[ChangedPart, ...]:
         found = []
         for (subject, direction), peers in self._peers.items():
             named = tuple(peer for peer in peers if peer is not None)
             refs = self._refs[subject, direction]
             ordered = tuple(refs[identity] for identity in sorted(refs, key=str))
             found.append(ChangedPart(subject, direction, None if None in peers else named, ordered))
-        return sorted(found, key=lambda part: (str(part.refs[0].identity), part.direction.value))
+        return tuple(sorted(found, key=lambda part: (str(part.refs[0].identity), part.direction.value)))

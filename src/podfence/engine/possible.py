@@ -11,7 +11,6 @@ from types import MappingProxyType
 import msgspec
 
 from podfence.engine.policy_changes import Identity
-from podfence.model.labels import Labels
 from podfence.model.objects import Namespace, Node, ObjectRef, Pod
 from podfence.model.snapshot import Snapshot
 
@@ -22,9 +21,10 @@ POSSIBLE_NODE = "PossibleNode"
 class Possible(msgspec.Struct, frozen=True):
     """Possible pods and nodes, and the namespaces that they need and that a side lacks.
 
-    ``namespaces`` are possible themselves, ``known`` are of one side. ``plain`` are the pods and nodes with
-    the fewest labels that a changed peer or subject means, by name, with the policies that say so. ``unsure`` are changed policies that may mean more
-    than these pods and nodes can show.
+    ``namespaces`` are possible themselves, ``known`` are of one side. ``plain`` are the pods and nodes with the fewest
+    labels that a changed peer or subject means, by namespace and name, with the policies that say so. ``unsure`` are
+    changed policies that may mean more than these pods and nodes can show, where the change ``may_open`` or
+    ``may_close`` anything at all.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -33,6 +33,8 @@ class Possible(msgspec.Struct, frozen=True):
     nodes: tuple[Node, ...] = ()
     plain: Mapping[tuple[str, str], frozenset[Identity]] = MappingProxyType({})
     unsure: tuple[ObjectRef, ...] = ()
+    may_open: bool = False
+    may_close: bool = False
 
     def added_to(self, snapshot: Snapshot) -> Snapshot:
         """Copy a snapshot with everything that is possible in it."""
@@ -64,8 +66,3 @@ class Possible(msgspec.Struct, frozen=True):
 def is_possible(pod: Pod) -> bool:
     """Tell whether a pod is a possible one."""
     return pod.workload[0] == POSSIBLE_POD
-
-
-def label_text(labels: Labels) -> str:
-    """Name what has some labels: ``(app=web, tier=front)``."""
-    return f"({', '.join(f'{key}={value}' for key, value in labels)})" if labels else "(no labels)"

@@ -94,9 +94,7 @@ class _Links:
     def possible(self, ends: Iterable[Endpoint], difference: Difference) -> dict[int, str]:
         """Name what the input does not hold, by position."""
         return {
-            at: possible_name(end, difference.joint.possible) + NOT_IN_INPUT
-            for end in ends
-            for at in self._places(end)
+            at: possible_name(end, difference.joint.possible) + NOT_IN_INPUT for end in ends for at in self._places(end)
         }
 
     def _places(self, endpoint: Endpoint) -> list[int]:

@@ -44,7 +44,9 @@ def possible_name(endpoint: Endpoint, possible: Possible) -> str:
 def possible_noun(found: Iterable[HasEnds]) -> str:
     """Name what some connections lack in the input: pods, nodes, or both."""
     kinds = {end.kind for entry in found for end in (entry.source, entry.destination) if end.is_possible}
-    nouns = [noun for noun, is_meant in (("pods", kinds - {POSSIBLE_NODE}), ("nodes", POSSIBLE_NODE in kinds)) if is_meant]
+    nouns = [
+        noun for noun, is_meant in (("pods", kinds - {POSSIBLE_NODE}), ("nodes", POSSIBLE_NODE in kinds)) if is_meant
+    ]
     return " and ".join(nouns)
 
 
