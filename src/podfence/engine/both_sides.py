@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import islice, takewhile
 
 import msgspec
 
@@ -32,6 +34,17 @@ class Space(msgspec.Struct, frozen=True):
         selector = peer.namespace_selector or Selector()
         return any(selector.matches(dict(labels)) for labels in self.labels)
 
+    def those_in(self, peers: Sequence[PodPeer]) -> Iterator[PodPeer]:
+        """Give those of some peers that may mean pods of this namespace."""
+        known: dict[tuple[str | None, Selector | None], bool] = {}
+        for peer in peers:
+            scope = (peer.namespace, peer.namespace_selector)
+            is_meant = known.get(scope)
+            if is_meant is None:
+                is_meant = known[scope] = self.is_in(peer)
+            if is_meant:
+                yield peer
+
 
 class Held(msgspec.Struct, frozen=True):
     """Pods of the input that are alike; where there is only one, nothing shows what it does with another like it."""
@@ -42,14 +55,15 @@ class Held(msgspec.Struct, frozen=True):
     """On one side only: told as such, and its connections are not compared."""
 
 
-_Alike = tuple[str, str, str, Labels, bool]
+_Alike = tuple[str, str, Labels, bool]
 
 
-def _alike(snapshot: Snapshot) -> dict[_Alike, Held]:
+def _alike(snapshot: Snapshot, namespace: str) -> dict[_Alike, Held]:
     found: dict[_Alike, Held] = {}
-    for pod in snapshot.pods:
+    first = bisect_left(snapshot.pods, namespace, key=lambda pod: pod.namespace)
+    for pod in takewhile(lambda pod: pod.namespace == namespace, islice(snapshot.pods, first, None)):
         if not pod.host_network:
-            key = (pod.namespace, *pod.workload, pod.labels, bool(pod.addresses))
+            key = (*pod.workload, pod.labels, bool(pod.addresses))
             found[key] = Held(pod, found[key].count + pod.count if key in found else pod.count)
     return found
 
@@ -71,6 +85,7 @@ class BothSides:
             if known.get(policy.ref.identity) != policy:
                 by_namespace[policy.ref.namespace].append(policy)
         self._by_namespace = by_namespace
+        self._held: dict[str, list[Held]] = {}
 
     def policies(self, namespaces: Iterable[str | None], direction: Direction) -> list[Policy]:
         """List the policies in some namespaces that say something about a direction."""
@@ -91,18 +106,16 @@ class BothSides:
 
         A pod that changed its labels is compared as what it was and is, so it shows neither on both sides.
         """
-        return self._held.get(namespace, [])
+        known = self._held.get(namespace)
+        if known is None:
+            known = self._held[namespace] = list(self._find_held(namespace))
+        return known
 
-    @cached_property
-    def _held(self) -> dict[str, list[Held]]:
-        one, other = (_alike(side) for side in (self.before, self.after))
-        workloads = [{key[:3] for key in side} for side in (one, other)]
-        found: dict[str, list[Held]] = defaultdict(list)
+    def _find_held(self, namespace: str) -> Iterator[Held]:
+        one, other = (_alike(side, namespace) for side in (self.before, self.after))
+        there, here = ({key[:2] for key in side} for side in (one, other))
         for key in dict.fromkeys((*one, *other)):
             if key in one and key in other:
-                pod = other[key].pod
-                found[key[0]].append(Held(pod, min(one[key].count, other[key].count)))
-            elif not (key[:3] in workloads[0] and key[:3] in workloads[1]):
-                pod = (one.get(key) or other[key]).pod
-                found[key[0]].append(Held(pod, ENOUGH, is_newcomer=True))
-        return found
+                yield Held(other[key].pod, min(one[key].count, other[key].count))
+            elif not (key[:2] in there and key[:2] in here):
+                yield Held((one.get(key) or other[key]).pod, ENOUGH, is_newcomer=True)

@@ -26,7 +26,7 @@ from podfence.model.snapshot import Snapshot
 
 _MOST_PARTS = 40
 _MOST_SPACES = 64
-_MOST_OF_A_PART = 256
+_MOST_OF_A_PART = 160
 _MOST_KNOWN_SPACES = 12
 
 _PeersOf = Callable[[Policy], Iterator[Peer]]
@@ -149,9 +149,10 @@ class _Part:
     ) -> None:
         """Add a pod for each combination of selectors, in each namespace, with each of some declarations of ports."""
         simplest: dict[PodPeer, list[Pod]] = {}
+        cuts = tuple(dict.fromkeys((*(bases or ()), *cuts)))
         for space in self._spaces(bases, cuts, known):
             here = [base for base in bases or () if space.is_in(base)]
-            selectors = tuple(dict.fromkeys(peer.pod_selector for peer in (*here, *cuts) if space.is_in(peer)))
+            selectors = tuple(dict.fromkeys(peer.pod_selector for peer in space.those_in(cuts)))
             wanted = sum(1 << number for number in {selectors.index(base.pod_selector) for base in here})
             sets = self._choice.label_sets(selectors, wanted)
             self._is_complete = self._is_complete and sets.complete
