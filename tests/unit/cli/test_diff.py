@@ -233,15 +233,13 @@ def test_two_sides_without_objects_are_no_answer(capsys: pytest.CaptureFixture[s
     assert "nothing to compare" in capsys.readouterr().err
 
 
-WEB = """\
-apiVersion: v1
-kind: Namespace
-metadata: {name: shop}
----
+NO_PODS = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
+WEB = f"""\
+{NO_PODS}---
 apiVersion: v1
 kind: Pod
-metadata: {name: web, namespace: shop, labels: {app: web}}
-spec: {containers: [{name: c, image: x}]}
+metadata: {{name: web, namespace: shop, labels: {{app: web}}}}
+spec: {{containers: [{{name: c, image: x}}]}}
 """
 DNS = (
     "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, "
@@ -424,7 +422,7 @@ def test_what_changes_for_possible_pods_is_found(
         ),
     ],
 )
-@pytest.mark.parametrize("objects", [WEB, "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"])
+@pytest.mark.parametrize("objects", [WEB, NO_PODS])
 def test_another_way_of_saying_the_same_is_no_difference_for_any_pod(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, old: str, new: str, objects: str
 ) -> None:
@@ -488,3 +486,61 @@ def test_what_was_not_compared_is_said_and_only_then(capsys: pytest.CaptureFixtu
     )
     found = json.loads(compare(capsys, tmp_path, *covered, "-o", "json")[1])
     assert [ref["name"] for ref in found["uncompared"]] == ["in"]
+
+
+OUT, CLIENT = "podSelector: {}, policyTypes: [Egress]", "{podSelector: {matchLabels: {role: client}}}"
+TO_WEB = "egress: [{to: [{podSelector: {matchLabels: {app: web}}}]}]"
+CLIENTS = "".join(
+    f"---\napiVersion: v1\nkind: Pod\nmetadata: {{name: client{number}, namespace: shop, labels: {{role: client}}}}\n"
+    f"spec: {{containers: [{{name: c, image: x}}]}}\nstatus: {{phase: Running, podIPs: [{{ip: 10.0.0.{number}}}]}}\n"
+    for number in (5, 6)
+)
+BLOCK_OF_CLIENT = "{ipBlock: {cidr: 10.0.0.0/24}}"
+BASELINE = (
+    "---\napiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: closed}\n"
+    "spec: {tier: Baseline, priority: 1, subject: {namespaces: {}}, "
+    "ingress: [{action: Deny, from: [{namespaces: {}}]}]}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "objects"),
+    [
+        pytest.param(
+            ingress(CLIENT),
+            ingress(CLIENT + ", {podSelector: {matchLabels: {app: web}}}"),
+            "OPENS shop/web → a pod with app=web in shop",
+            WEB,
+            id="two pods of which the input has one",
+        ),
+        pytest.param(
+            network_policy(OUT) + ingress(CLIENT),
+            network_policy(f"{OUT}, {TO_WEB}") + ingress(CLIENT),
+            "OPENS a pod with role=client in shop → shop/web",
+            WEB,
+            id="a label that only the other side asks for",
+        ),
+        pytest.param(
+            ingress(BLOCK_OF_CLIENT),
+            ingress(f"{BLOCK_OF_CLIENT}, {CLIENT}"),
+            "OPENS a pod with role=client in shop → shop/web",
+            WEB + CLIENTS,
+            id="a pod that a block lets in by its address",
+        ),
+        pytest.param(
+            BASELINE + ingress(OF_ALL) + network_policy(OUT).replace("shop}", "other}"),
+            BASELINE
+            + ingress(OF_ALL)
+            + network_policy(f"{OUT}, egress: [{{to: [{OF_ALL}]}}]").replace("shop}", "other}"),
+            "OPENS a pod without labels in other → a pod with app=web in shop",
+            NO_PODS,
+            id="a namespace that is open where the others are closed",
+        ),
+    ],
+)
+def test_what_stands_between_possible_pods_and_a_change_is_looked_at(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, old: str, new: str, line: str, objects: str
+) -> None:
+    code, text, _ = compare(capsys, tmp_path, old, new, objects=objects)
+    assert code == 1
+    assert [found for found in text.splitlines() if " ".join(found.split()).startswith(line)]
