@@ -71,18 +71,17 @@ def _alike(snapshot: Snapshot, namespace: str) -> dict[_Alike, Held]:
 class BothSides:
     """What both sides hold, by namespace."""
 
-    def __init__(self, before: Snapshot, after: Snapshot) -> None:
+    def __init__(self, before: Snapshot, after: Snapshot, changed_identities: Iterable[Identity]) -> None:
         self.before, self.after = before, after
         self.spaces: dict[str, list[Namespace]] = defaultdict(list)
         for item in (*before.namespaces, *after.namespaces):
             self.spaces[item.name].append(item)
         by_namespace: dict[str | None, list[Policy]] = defaultdict(list)
-        known: dict[Identity, Policy] = {}
         for policy in before.policies:
             by_namespace[policy.ref.namespace].append(policy)
-            known[policy.ref.identity] = policy
+        changed = set(changed_identities)
         for policy in after.policies:
-            if known.get(policy.ref.identity) != policy:
+            if policy.ref.identity in changed:
                 by_namespace[policy.ref.namespace].append(policy)
         self._by_namespace = by_namespace
         self._held: dict[str, list[Held]] = {}

@@ -26,8 +26,8 @@ from podfence.model.snapshot import Snapshot
 
 _MOST_PARTS = 40
 _MOST_SPACES = 64
-_MOST_OF_A_PART = 160
-_MOST_KNOWN_SPACES = 12
+_MOST_OF_A_PART = 128
+_MOST_KNOWN_SPACES = 6
 
 _PeersOf = Callable[[Policy], Iterator[Peer]]
 
@@ -37,7 +37,7 @@ def possible_ends(before: Snapshot, after: Snapshot) -> Possible:
     changes = policy_changes(before, after)
     if not changes.parts:
         return Possible()
-    choice = Choice(BothSides(before, after))
+    choice = Choice(BothSides(before, after, changes.changed))
     for number, part in enumerate(changes.parts):
         if number >= _MOST_PARTS or choice.is_full:
             choice.unsure.update(dict.fromkeys(part.refs))

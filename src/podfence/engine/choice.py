@@ -12,7 +12,7 @@ from podfence.model.labels import NAMESPACE_NAME_LABEL, Labels, Selector
 from podfence.model.objects import NamedPort, Namespace, Node, ObjectRef, Pod
 
 MOST_LABEL_SETS = 64
-_MOST = 400
+_MOST = 256
 """Pods and nodes of one comparison: a row is read for each of them."""
 
 

@@ -23,7 +23,7 @@ from podfence.engine.endpoints import (
     workload_endpoints,
 )
 from podfence.engine.joint import Joint, Side
-from podfence.engine.possible import is_possible
+from podfence.engine.possible import POSSIBLE_POD
 from podfence.engine.reach import Reach, Row
 from podfence.model.net import union
 from podfence.model.objects import Node
@@ -113,7 +113,7 @@ def difference(joint: Joint, grouping: Grouping = Grouping.WORKLOAD) -> Differen
 
 def _possible(side: Side, nodes: Collection[Node]) -> list[Pair]:
     """Pair what is possible with itself: it is on both sides alike."""
-    pods = ((pod, number) for pod, number in side.pods if is_possible(pod))
+    pods = ((pod, number) for pod, number in side.pods if pod.workload[0] == POSSIBLE_POD)
     found = possible_endpoints(pods, ((node, number) for node, number in side.nodes if node in nodes), side.program)
     return [Pair(endpoint, endpoint) for endpoint in found]
 
@@ -122,8 +122,8 @@ def _inside(side: Side, grouping: Grouping, possible: Collection[Node]) -> list[
     if grouping is Grouping.NAMESPACE:
         raise ValueError("a difference is between pods or workloads")
     make = pod_endpoints if grouping is Grouping.POD else workload_endpoints
-    pods = ((pod, number) for pod, number in side.pods if not is_possible(pod))
-    nodes = ((node, number) for node, number in side.nodes if node not in possible)
+    pods = [item for item in side.pods if item[0].workload[0] != POSSIBLE_POD]
+    nodes = [item for item in side.nodes if item[0] not in possible]
     return [*make(pods, side.program), *node_endpoints(nodes)]
 
 
@@ -193,8 +193,6 @@ class _Comparison:
             groups[pair.classes].append(number)
         for classes, sources in groups.items():
             changes = self._changes(*classes)
-            if self._possible and classes[0] == classes[1]:
-                self._note_unseen(classes[0], self._possible)
             for source in sources:
                 for number, (more, less) in self._of_source(source, changes).items():
                     if more:
@@ -202,7 +200,7 @@ class _Comparison:
                     if less:
                         closed.append(Link(self._pairs[source], self._pairs[number], less))
         for source in bitset.members(self._possible):
-            self._note_unseen(source, self._same | self._possible)
+            self._note_row(source)
         for links in (opened, closed):
             links.sort(key=lambda link: (link.source.after.id, link.destination.after.id))
         return opened, closed
@@ -212,16 +210,20 @@ class _Comparison:
         for (is_open, ports, destinations), sources in self._unseen.items():
             yield Unseen(is_open, ports, sources, destinations)
 
-    def _note_unseen(self, source: int, within: int) -> None:
-        """Note what changed from a class to others, at least one of the two with pods."""
+    def _note_row(self, source: int) -> None:
+        """Note what changed from a possible class to all others."""
         old, new = self._row(0, source).reached, self._row(1, source).reached
-        if old == new:
-            return
+        if old != new:
+            for is_open, one, other in ((True, old, new), (False, new, old)):
+                for ports, destinations in _beyond(one, other, self._same | self._possible):
+                    self._note(source, ports, destinations, opened=is_open)
+
+    def _note(self, source: int, ports: int, destinations: int, *, opened: bool) -> None:
+        """Note a change that possible ends take part in: one of the two ends at least has pods."""
         if not self._with_pods >> source & 1:
-            within &= self._with_pods
-        for is_open, one, other in ((True, old, new), (False, new, old)):
-            for ports, destinations in _beyond(one, other, within):
-                self._unseen[is_open, ports, destinations] |= self._alike.get(source, 1 << source)
+            destinations &= self._with_pods
+        if destinations:
+            self._unseen[opened, ports, destinations] |= self._alike.get(source, 1 << source)
 
     def _of_source(self, source: int, changes: Mapping[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
         """Give the changes of one source, out of those of its classes."""
@@ -263,8 +265,11 @@ class _Comparison:
         closed: dict[int, int] = defaultdict(int)
         if old.reached != new.reached:
             for found, one, other in ((opened, old, new), (closed, new, old)):
-                for ports, classes in _beyond(one.reached, other.reached, self._same):
-                    for number in dict.fromkeys(n for c in bitset.members(classes) for n in self._same_at[c]):
+                for ports, classes in _beyond(one.reached, other.reached, self._same | self._possible):
+                    if before == after:
+                        self._note(before, ports, classes & self._possible, opened=found is opened)
+                    listed = bitset.members(classes & self._same)
+                    for number in dict.fromkeys(n for c in listed for n in self._same_at[c]):
                         found[number] |= ports
         for number in self._moved:
             c, d = self._pairs[number].classes

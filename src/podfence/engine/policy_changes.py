@@ -44,11 +44,12 @@ class ChangedPart(msgspec.Struct, frozen=True):
 
 
 class PolicyChanges(msgspec.Struct, frozen=True):
-    """What changed in policies, by the names of those that say it.
+    """What changed in policies: those that did by identity, and the parts by the names of those that say them.
 
     Where not ``may_open``, nothing opens for any pods that there could be; likewise for ``may_close``.
     """
 
+    changed: Mapping[Identity, PolicyChange]
     parts: tuple[ChangedPart, ...] = ()
     may_open: bool = False
     may_close: bool = False
@@ -57,17 +58,22 @@ class PolicyChanges(msgspec.Struct, frozen=True):
 def changed_policies(before: Snapshot, after: Snapshot) -> Mapping[Identity, PolicyChange]:
     """List the policies that came, went or differ, by identity; where they stand in a text does not matter."""
     old = {policy.ref.identity: policy for policy in before.policies}
-    new = {policy.ref.identity: policy for policy in after.policies}
-    found = {name: PolicyChange.ADDED for name in new if name not in old}
-    found |= {name: PolicyChange.REMOVED for name in old if name not in new}
-    return found | {name: PolicyChange.MODIFIED for name in old if name in new and old[name] != new[name]}
+    found: dict[Identity, PolicyChange] = {}
+    for policy in after.policies:
+        identity = policy.ref.identity
+        was = old.pop(identity, None)
+        if was is None:
+            found[identity] = PolicyChange.ADDED
+        elif was != policy:
+            found[identity] = PolicyChange.MODIFIED
+    return found | dict.fromkeys(old, PolicyChange.REMOVED)
 
 
 def policy_changes(before: Snapshot, after: Snapshot) -> PolicyChanges:
     """Find what changed in policies; there are no parts when they differ in their names alone."""
     changed = changed_policies(before, after)
     if not changed:
-        return PolicyChanges()
+        return PolicyChanges(changed)
     old, new = (_Version(side, changed) for side in (before, after))
     found = _Parts()
     for one, other in ((old, new), (new, old)):
@@ -80,7 +86,7 @@ def policy_changes(before: Snapshot, after: Snapshot) -> PolicyChanges:
         if old.in_order != new.in_order:
             for policy, direction, peers in one.ordered():
                 found.add(policy, closed_subject(policy), direction, peers)
-    return PolicyChanges(found.listed(), may_open=_may_open(old, new), may_close=_may_open(new, old))
+    return PolicyChanges(changed, found.listed(), may_open=_may_open(old, new), may_close=_may_open(new, old))
 
 
 def _may_open(old: _Version, new: _Version) -> bool:

@@ -5,14 +5,18 @@ They are added to both sides alike. Their names say what they are and can be no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import insort
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeVar
 
 import msgspec
 
 from podfence.engine.policy_changes import Identity
 from podfence.model.objects import Namespace, Node, ObjectRef, Pod
 from podfence.model.snapshot import Snapshot
+
+Item = TypeVar("Item", Pod, Node)
 
 POSSIBLE_POD = "PossiblePod"
 POSSIBLE_NODE = "PossibleNode"
@@ -45,8 +49,8 @@ class Possible(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(
             snapshot,
             namespaces=tuple(sorted((*snapshot.namespaces, *more), key=lambda item: item.name)),
-            pods=tuple(sorted((*snapshot.pods, *self.pods), key=lambda pod: (pod.namespace, pod.name))),
-            nodes=tuple(sorted((*snapshot.nodes, *self.nodes), key=lambda node: node.name)),
+            pods=_inserted(snapshot.pods, self.pods, lambda pod: (pod.namespace, pod.name)),
+            nodes=_inserted(snapshot.nodes, self.nodes, lambda node: (node.name,)),
         )
 
     def only(self, wanted: Iterable[tuple[str, str]]) -> Possible:
@@ -63,6 +67,11 @@ class Possible(msgspec.Struct, frozen=True):
         )
 
 
-def is_possible(pod: Pod) -> bool:
-    """Tell whether a pod is a possible one."""
-    return pod.workload[0] == POSSIBLE_POD
+def _inserted(
+    known: Sequence[Item], more: Iterable[Item], order: Callable[[Item], tuple[str, ...]]
+) -> tuple[Item, ...]:
+    """Put a few into a long list in order, without looking at each of it."""
+    found = list(known)
+    for item in more:
+        insort(found, item, key=order)
+    return tuple(found)

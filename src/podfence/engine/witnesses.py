@@ -6,18 +6,21 @@ the input shows, one for each peer that it means, with an end of the input at th
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import chain
 
 import msgspec
 
 from podfence.engine import bitset
 from podfence.engine.causes import Cause, Causes
 from podfence.engine.difference import Difference, Link, Pair, Unseen
-from podfence.engine.endpoints import outside_endpoints
+from podfence.engine.endpoints import Endpoint, outside_endpoints
 from podfence.engine.policy_changes import Identity
 
-_MOST_JUDGED = 120
+_MOST_JUDGED = 500
+_MOST_OF_A_POLICY = 12
 _MOST_OF_A_CAUSE = 8
 
 Plain = Mapping[tuple[str, str], frozenset[Identity]]
@@ -53,7 +56,7 @@ def witnesses(
     for opened in (True, False):
         told = {cause for some in shown.get(opened, ()) for cause in some}
         groups: dict[tuple[Cause, ...], list[_Candidate]] = defaultdict(list)
-        for candidate in listing.candidates(opened=opened)[:_MOST_JUDGED]:
+        for candidate in _some(listing.candidates(opened=opened), difference.joint.possible.plain):
             why = causes.opened(candidate.link) if opened else causes.closed(candidate.link)
             if not (told.issuperset(why) if why else () in shown.get(opened, ())):
                 groups[why].append(candidate)
@@ -61,6 +64,18 @@ def witnesses(
         for why, candidates in groups.items():
             found += [Witness(opened, item.link, why) for item in _simplest(candidates, why, plain)]
     return found
+
+
+def _some(candidates: Iterable[_Candidate], plain: Plain) -> Iterator[_Candidate]:
+    """Leave as many as can be judged, the first of each policy that they are plain for."""
+    judged: Counter[frozenset[Identity]] = Counter()
+    for candidate in candidates:
+        policies = frozenset(chain.from_iterable(plain.get(_name(end), ()) for end in candidate.ends))
+        judged[policies] += 1
+        if judged[policies] <= _MOST_OF_A_POLICY:
+            yield candidate
+        if judged.total() > _MOST_JUDGED:
+            return
 
 
 def _simplest(candidates: Iterable[_Candidate], why: tuple[Cause, ...], plain: Plain) -> Iterator[_Candidate]:
@@ -107,7 +122,7 @@ class _Listing:
                 of_kind.setdefault(pair.classes[0], pair)
         self._outside.sort(key=lambda item: (-item[0], item[2].after.id))
         self._classes = {kind: bitset.make(found) for kind, found in self._first.items()}
-        self._partners: dict[int, list[Pair]] = {}
+        self._partners: dict[tuple[int, bool], list[Pair]] = {}
 
     def candidates(self, *, opened: bool) -> list[_Candidate]:
         """List what may be a witness, the simplest first."""
@@ -138,15 +153,19 @@ class _Listing:
 
     def _partners_in(self, classes: int, end: Pair) -> list[Pair]:
         """Give an end of each kind among some classes; a possible one only where there is no other."""
-        if classes not in self._partners:
-            self._partners[classes] = list(self._known_partners(classes))
-        found = [pair for pair in self._partners[classes] if end.after.has_pods or pair.after.has_pods]
-        if found:
-            return found
+        key = (classes, end.after.has_pods)
+        found = self._partners.get(key)
+        if found is None:
+            known = (pair for pair in self._known_partners(classes) if end.after.has_pods or pair.after.has_pods)
+            found = self._partners[key] = list(known) or self._possible_partner(classes, end)
+        return found
+
+    def _possible_partner(self, classes: int, end: Pair) -> list[Pair]:
         listed = bitset.members(classes & self._possible_classes)
         possible = (pair for number in listed for pair in self._possible[number])
-        with_pods = [pair for pair in possible if end.after.has_pods or pair.after.has_pods]
-        return sorted(with_pods, key=self._order)[:1]
+        with_pods = (pair for pair in possible if end.after.has_pods or pair.after.has_pods)
+        simplest = min(with_pods, key=self._order, default=None)
+        return [] if simplest is None else [simplest]
 
     def _known_partners(self, classes: int) -> Iterator[Pair]:
         pods = [self._first["pod"][number] for number in bitset.members(classes & self._classes["pod"])]
@@ -163,17 +182,18 @@ class _Listing:
         """Give the addresses of some classes where those that are told as one are not among them as a whole."""
         if not any(held & classes for _, held, _ in self._outside):
             return None
-        joint = self._difference.joint
-        held = [
-            endpoint
-            for endpoint in outside_endpoints(joint.frame.snapshot, joint.after.program)
-            if endpoint.kind == "External" and not bitset.make(endpoint.classes) & ~classes
-        ]
+        held = [endpoint for endpoint in self._blocks if not bitset.make(endpoint.classes) & ~classes]
         if not held:
             return None
         largest = max(held, key=lambda endpoint: sum(piece.last - piece.first + 1 for piece in endpoint.ranges))
         endpoint = msgspec.structs.replace(largest, id=f"external/{','.join(map(str, largest.ranges))}")
         return Pair(endpoint, endpoint)
+
+    @cached_property
+    def _blocks(self) -> list[Endpoint]:
+        joint = self._difference.joint
+        listed = outside_endpoints(joint.frame.snapshot, joint.after.program)
+        return [endpoint for endpoint in listed if endpoint.kind == "External"]
 
     def _order(self, pair: Pair) -> tuple[bool, int, str]:
         return (not self._is_plain(pair), len(pair.after.labels), pair.after.id)
