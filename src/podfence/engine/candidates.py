@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 
+from podfence.engine import bitset
 from podfence.engine.both_sides import ENOUGH, BothSides, Held, Space
 from podfence.engine.choice import MOST_LABEL_SETS, Choice
 from podfence.engine.fail_closed import closed_rules, closed_subject
@@ -19,7 +20,7 @@ from podfence.engine.label_sets import label_sets
 from podfence.engine.policy_changes import ChangedPart, policy_changes
 from podfence.engine.port_declarations import NOTHING, Declared, declarations
 from podfence.engine.possible import Possible
-from podfence.model.labels import NAMESPACE_NAME_LABEL, Selector
+from podfence.model.labels import NAMESPACE_NAME_LABEL, Labels, Selector
 from podfence.model.objects import Node, Pod
 from podfence.model.policy import AddressPeer, Direction, NodePeer, Peer, PodPeer, Policy, Tier
 from podfence.model.snapshot import Snapshot
@@ -153,34 +154,40 @@ class _Part:
         for space in self._spaces(bases, cuts, known):
             here = [base for base in bases or () if space.is_in(base)]
             selectors = tuple(dict.fromkeys(peer.pod_selector for peer in space.those_in(cuts)))
-            wanted = sum(1 << number for number in {selectors.index(base.pod_selector) for base in here})
-            sets = self._choice.label_sets(selectors, wanted)
-            self._is_complete = self._is_complete and sets.complete
-            held = self._held(space, selectors)
-            for labels, matched in sets.found:
-                there = held.get(matched)
-                if there is not None and there.count >= ENOUGH:
-                    continue
-                declared = declarations if there is None else (there.pod.named_ports,)
-                if self._left < len(declared):
-                    self._is_complete = False
-                    break
-                self._left -= len(declared)
-                meant = labels if there is None else there.pod.labels
-                pods = [self._choice.add_pod(space, meant, ports) for ports in declared]
-                for base in here:
-                    if matched >> selectors.index(base.pod_selector) & 1:
+            numbers = {base: selectors.index(base.pod_selector) for base in here}
+            wanted = sum(1 << number for number in set(numbers.values()))
+            for pods, matched in self._missing(space, selectors, wanted, declarations):
+                for base, number in numbers.items():
+                    if matched >> number & 1:
                         simplest.setdefault(base, pods[:2])
         for pod in chain.from_iterable(simplest.values()):
             self._choice.mark_plain(pod, self._part)
+
+    def _missing(
+        self, space: Space, selectors: tuple[Selector, ...], wanted: int, declarations: Sequence[Declared]
+    ) -> Iterator[tuple[list[Pod], int]]:
+        """Add the pods of a namespace that the input does not show, with the selectors that they match."""
+        sets = self._choice.label_sets(selectors, wanted)
+        self._is_complete = self._is_complete and sets.complete
+        held = self._held(space, selectors)
+        for labels, matched in sets.found:
+            there = held.get(matched)
+            if there is not None and there.count >= ENOUGH:
+                continue
+            declared = declarations if there is None else (_of_names(there.pod.named_ports, declarations),)
+            if self._left < len(declared):
+                self._is_complete = False
+                return
+            self._left -= len(declared)
+            meant = labels if there is None else there.pod.labels
+            yield [self._choice.add_pod(space, meant, ports) for ports in declared], matched
 
     def _held(self, space: Space, selectors: Sequence[Selector]) -> dict[int, Held]:
         """Give the pods of the input by the selectors that they match; with blocks, those of unknown address alone."""
         found: dict[int, Held] = {}
         for held in self._sides.held(space.name) if space.is_known else ():
             if not (held.pod.addresses and self._has_blocks):
-                labels = dict(held.pod.labels)
-                matched = sum(1 << number for number, selector in enumerate(selectors) if selector.matches(labels))
+                matched = _matched(selectors, held.pod.labels)
                 known = found.get(matched)
                 found[matched] = Held(held.pod, held.count + (0 if known is None else known.count))
         return found
@@ -198,10 +205,7 @@ class _Part:
         if not selectors:
             return
         held = [
-            {
-                sum(1 << number for number, selector in enumerate(selectors) if selector.matches(dict(node.labels)))
-                for node in side.nodes
-            }
+            {_matched(selectors, node.labels) for node in side.nodes}
             for side in (self._sides.before, self._sides.after)
         ]
         sets = label_sets(selectors, 0, MOST_LABEL_SETS)
@@ -210,9 +214,8 @@ class _Part:
         for labels, matched in sets.found:
             if matched not in held[0] & held[1]:
                 node = self._choice.add_node(labels)
-                for number, selector in enumerate(selectors):
-                    if matched >> number & 1:
-                        simplest.setdefault(selector, node)
+                for number in bitset.members(matched):
+                    simplest.setdefault(selectors[number], node)
         for node in simplest.values():
             self._choice.mark_plain(node, self._part)
 
@@ -226,6 +229,18 @@ class _Part:
         found = declarations(port for rule in rules for port in rule.ports or ())
         self._is_complete = self._is_complete and found.complete
         return found.listed
+
+
+def _matched(selectors: Sequence[Selector], labels: Labels) -> int:
+    """Give the selectors that a label set matches, as a bitset."""
+    known = dict(labels)
+    return sum(1 << number for number, selector in enumerate(selectors) if selector.matches(known))
+
+
+def _of_names(declared: Declared, declarations: Sequence[Declared]) -> Declared:
+    """Keep the ports that have a say."""
+    names = {port.name for port in chain.from_iterable(declarations)}
+    return tuple(port for port in declared if port.name in names)
 
 
 def _peers(direction: Direction) -> _PeersOf:

@@ -264,10 +264,10 @@ class _Comparison:
         opened: dict[int, int] = defaultdict(int)
         closed: dict[int, int] = defaultdict(int)
         if old.reached != new.reached:
-            for found, one, other in ((opened, old, new), (closed, new, old)):
+            for is_open, found, one, other in ((True, opened, old, new), (False, closed, new, old)):
                 for ports, classes in _beyond(one.reached, other.reached, self._same | self._possible):
                     if before == after:
-                        self._note(before, ports, classes & self._possible, opened=found is opened)
+                        self._note(before, ports, classes & self._possible, opened=is_open)
                     listed = bitset.members(classes & self._same)
                     for number in dict.fromkeys(n for c in listed for n in self._same_at[c]):
                         found[number] |= ports
