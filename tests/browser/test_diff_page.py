@@ -61,3 +61,23 @@ def test_a_changed_connection_tells_its_cause_among_the_details(browser: Chromiu
     told = texts(browser, "aside")[0]
     assert "opens TCP 8080 shop/admin" in told.replace("\n", " ")
     assert "Entering shop/admin" in told
+
+
+def test_what_the_input_does_not_hold_is_drawn_and_marked(browser: Chromium, tmp_path: Path) -> None:
+    pod = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: shop}\nspec: {containers: [{name: c, image: x}]}\n"
+    )
+    policy = (
+        "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: in, namespace: shop}\n"
+        "spec: {podSelector: {}, ingress: [{from: [{podSelector: {}}PEER]}]}\n"
+    )
+    for name, peer in (("before", ""), ("after", ", {podSelector: {}, namespaceSelector: {matchLabels: {team: x}}}")):
+        (tmp_path / f"{name}.yaml").write_text(pod + policy.replace("PEER", peer), "utf-8")
+    path = tmp_path / "diff.html"
+    main(["diff", "-q", str(tmp_path / "before.yaml"), str(tmp_path / "after.yaml"), "-o", f"html={path}"])
+    browser.open(path.as_uri())
+    (row,) = [" ".join(text.split()) for text in texts(browser, "li.change")]
+    assert row.startswith("opens (team=x)/pod without labels (not in the input) all shop/web")
+    browser.open(f"{path.as_uri()}#view=map")
+    assert browser.run("document.querySelectorAll('.curve.opened').length") == 1
+    assert browser.errors == []

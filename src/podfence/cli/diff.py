@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from podfence.engine.endpoints import Grouping
     from podfence.manifests.inputs import Reading
     from podfence.manifests.loaded import Loaded
+    from podfence.model.objects import ObjectRef
     from podfence.report.diff_entries import Entry
 
 FORMATS = ("text", "json", "md", "sarif", "github", "html")
@@ -62,8 +63,8 @@ def command(
 
     OLD and NEW are files, folders, - for standard input, git:REVISION:PATH, live[:CONTEXT] or lab[:NAME]. What counts
     is what policies mean: another name, order or spelling is no difference. Connections of endpoints that are on one
-    side only are left out; those endpoints are named. Pods that neither side holds are not compared: give all that a
-    policy may be about. Exit codes: 0 no difference, 1 a difference, 2 no answer.
+    side only are left out; those endpoints are named. What a changed policy means for pods that neither side holds is
+    a difference, too, and shown by examples. Exit codes: 0 no difference, 1 a difference, 2 no answer.
     """
     from podfence.cli.memory import memory_limit
     from podfence.engine.difference import difference
@@ -85,25 +86,29 @@ def command(
         progress.step("finding causes")
         found = entries(changes)
     if not quiet:
-        _say_without_effect(changes, found)
+        _say_uncompared(changes, found)
     if expect is not None:
         return _expected(expect, changes, found, quiet=quiet)
     _write(changes, found, outputs, color, Grouping(by))
     return 0 if changes.is_empty else 1
 
 
-def _say_without_effect(changes: Difference, found: Iterable[Entry]) -> None:
-    """Say which changed policies show in no connection: what they mean for pods not in the input is not known."""
-    from podfence.report.diff_entries import without_effect
+def _say_uncompared(changes: Difference, found: Iterable[Entry]) -> None:
+    """Say which changed policies nothing shows although not everything that they may mean was compared."""
+    from podfence.report.diff_entries import uncompared
 
-    silent = without_effect(changes, found)
-    if silent:
-        names = ", ".join(map(str, silent[:_MOST_NAMED])) + (" …" if len(silent) > _MOST_NAMED else "")
-        verb = "policy changes" if len(silent) == 1 else "policies change"
+    unsure = uncompared(changes, found)
+    if unsure:
+        policies, it = ("policy changes", "it") if len(unsure) == 1 else ("policies change", "they")
         print(
-            f"{len(silent):,} {verb} nothing between the pods of the input (no others are compared): {names}",
+            f"{len(unsure):,} {policies} nothing between the pods of the input, and not all that {it} may mean for "
+            f"others was compared: {_some(unsure)}",
             file=sys.stderr,
         )
+
+
+def _some(refs: Sequence[ObjectRef]) -> str:
+    return ", ".join(map(str, refs[:_MOST_NAMED])) + (" …" if len(refs) > _MOST_NAMED else "")
 
 
 class _Reader:
@@ -159,18 +164,28 @@ class _Reader:
 def _expected(expect: str, changes: Difference, found: Iterable[Entry], *, quiet: bool) -> int:
     """Answer ``--expect``: 0 and a sentence, or 1 and a connection that shows why not."""
     from podfence.report.diff_entries import Names, witness
+    from podfence.report.possible import NOT_IN_INPUT
 
     more, less = expect != "wider", expect != "narrower"
-    names = Names(pair.after for pair in changes.pairs)
+    names = Names(changes, NOT_IN_INPUT)
     shown = next((entry for entry in found if (entry.opened and more) or (not entry.opened and less)), None)
     came = [*(changes.added if more else ()), *(changes.removed if less else ())]
     if shown is None and not came:
         if not quiet:
-            click.echo(f"YES  NEW is {_RELATIONS[expect]} OLD, for the pods of the input.")
+            click.echo(f"YES  NEW is {_RELATIONS[expect]} OLD{_reservation(changes, more=more, less=less)}.")
         return 0
     reason = witness(shown, names) if shown is not None else f"{came[0].id} is on one side only"
     click.echo(f"NO  NEW is not {_RELATIONS[expect]} OLD: {reason}.")
     return 1
+
+
+def _reservation(changes: Difference, *, more: bool, less: bool) -> str:
+    """Say for whom the answer holds, if not for everybody: what was not compared for pods outside of the input."""
+    possible = changes.joint.possible
+    unsure = possible.unsure
+    if not unsure or not ((more and possible.may_open) or (less and possible.may_close)):
+        return ""
+    return f" for the pods of the input; for others, not all that {_some(unsure)} may mean was compared"
 
 
 _MOST_NAMED = 5

@@ -6,8 +6,7 @@ that turned: its rule decided, its isolation denied, or one of its rules accepts
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -19,6 +18,8 @@ from podfence.engine.fail_closed import closed_rules
 from podfence.engine.joint import Side
 from podfence.engine.judge import Domain, Outside, Party, judge
 from podfence.engine.pod_names import NUMBERED
+from podfence.engine.policy_changes import Identity, PolicyChange, changed_policies
+from podfence.engine.possible import POSSIBLE_NODE
 from podfence.model.objects import ObjectRef, Pod
 from podfence.model.policy import Direction, Policy, PortRange
 from podfence.model.snapshot import Snapshot
@@ -26,16 +27,6 @@ from podfence.model.verdict import DecidedIn, SideVerdict, Verdict
 
 _MOST_PORTS = 8
 """Ranges of one link that are judged; what changes more ranges at once has the same causes on the others."""
-
-Identity = tuple[str, str | None, str]
-
-
-class PolicyChange(enum.StrEnum):
-    """What became of a policy."""
-
-    ADDED = "added"
-    REMOVED = "removed"
-    MODIFIED = "modified"
 
 
 class Cause(msgspec.Struct, frozen=True, gc=False):
@@ -99,15 +90,6 @@ class Causes:
                 yield Cause(policy.ref, change, path)
 
 
-def changed_policies(before: Snapshot, after: Snapshot) -> Mapping[Identity, PolicyChange]:
-    """List the policies that came, went or differ, by identity; where they stand in a text does not matter."""
-    old = {policy.ref.identity: policy for policy in before.policies}
-    new = {policy.ref.identity: policy for policy in after.policies}
-    found = {name: PolicyChange.ADDED for name in new if name not in old}
-    found |= {name: PolicyChange.REMOVED for name in old if name not in new}
-    return found | {name: PolicyChange.MODIFIED for name in old if name in new and old[name] != new[name]}
-
-
 def _deciding(side: SideVerdict) -> Iterator[tuple[Policy, str]]:
     if side.policy is not None:
         yield side.policy, side.rule.path if side.rule is not None else ""
@@ -147,7 +129,7 @@ class _Version:
     """Judges connections of one side by a pod of each endpoint."""
 
     def __init__(self, side: Side) -> None:
-        self._directory = Directory(side.snapshot)
+        self._directory = Directory(side.whole)
         # By the identity of pods and policies, which live as long as the snapshot does.
         self._known: dict[tuple[int, int], Snapshot] = {}
         self._selections: dict[tuple[int, Direction], frozenset[int]] = {}
@@ -186,7 +168,7 @@ class _Version:
                 return Outside(endpoint.ranges)
             case "Domain":
                 return Domain(endpoint.name)
-            case "Node":
+            case kind if kind in {"Node", POSSIBLE_NODE}:
                 return self._nodes[endpoint.name]
             case _:
                 return self._pod(endpoint)

@@ -2,12 +2,13 @@
 
 Rows of both programs are compared bit by bit, so that what did not change costs one comparison for each class. An
 endpoint whose class changed (its labels, its ports) is looked up by the class that it had and the one that it has.
+What changes for possible pods and nodes is kept class by class: they stand for many (``witnesses``).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -18,11 +19,14 @@ from podfence.engine.endpoints import (
     node_endpoints,
     outside_endpoints,
     pod_endpoints,
+    possible_endpoints,
     workload_endpoints,
 )
 from podfence.engine.joint import Joint, Side
+from podfence.engine.possible import POSSIBLE_POD
 from podfence.engine.reach import Reach, Row
 from podfence.model.net import union
+from podfence.model.objects import Node
 from podfence.model.policy import PortRange
 
 
@@ -46,8 +50,24 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     ports: int
 
 
+class Unseen(msgspec.Struct, frozen=True, gc=False):
+    """Connections that opened or closed and of which one end at least is possible: class by class, on some ports.
+
+    Each of ``sources`` with each of ``destinations`` (bitsets of classes) is such a connection, but for those of which
+    both ends are of the input.
+    """
+
+    opened: bool
+    ports: int
+    sources: int
+    destinations: int
+
+
 class Difference(msgspec.Struct, frozen=True):
-    """What opened and closed between ``pairs``, and the endpoints that came and went."""
+    """What opened and closed between ``pairs``, and the endpoints that came and went.
+
+    ``possible`` are pairs that are not in the input, ``unseen`` what opened and closed for them.
+    """
 
     joint: Joint
     pairs: tuple[Pair, ...]
@@ -55,11 +75,13 @@ class Difference(msgspec.Struct, frozen=True):
     closed: tuple[Link, ...]
     added: tuple[Endpoint, ...]
     removed: tuple[Endpoint, ...]
+    possible: tuple[Pair, ...] = ()
+    unseen: tuple[Unseen, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Tell whether nothing opened, closed, came or went."""
-        return not (self.opened or self.closed or self.added or self.removed)
+        return not (self.opened or self.closed or self.added or self.removed or self.unseen)
 
     def ports(self, link: Link) -> tuple[PortRange, ...] | None:
         """Write the ports of a link as ranges; ``None`` is all traffic of every protocol."""
@@ -69,11 +91,13 @@ class Difference(msgspec.Struct, frozen=True):
 
 def difference(joint: Joint, grouping: Grouping = Grouping.WORKLOAD) -> Difference:
     """Compare two sides; ``grouping`` is by pod or by workload."""
-    old, new = _inside(joint.before, grouping), _inside(joint.after, grouping)
+    old, new = (_inside(side, grouping, joint.possible.nodes) for side in (joint.before, joint.after))
     pairs, added, removed = _match(old, new)
     outside = [Pair(endpoint, endpoint) for endpoint in outside_endpoints(joint.frame.snapshot, joint.after.program)]
     everyone = sorted((*pairs, *outside), key=lambda pair: pair.after.id)
-    opened, closed = _Comparison(joint, everyone).run()
+    possible = _possible(joint.after, joint.possible.nodes)
+    comparison = _Comparison(joint, everyone, possible)
+    opened, closed = comparison.run()
     together = _Together(opened, closed)
     return Difference(
         joint=joint,
@@ -82,14 +106,25 @@ def difference(joint: Joint, grouping: Grouping = Grouping.WORKLOAD) -> Differen
         closed=tuple(together.links(closed)),
         added=tuple(sorted(added, key=lambda endpoint: endpoint.id)),
         removed=tuple(sorted(removed, key=lambda endpoint: endpoint.id)),
+        possible=tuple(possible),
+        unseen=tuple(comparison.unseen()),
     )
 
 
-def _inside(side: Side, grouping: Grouping) -> list[Endpoint]:
+def _possible(side: Side, nodes: Collection[Node]) -> list[Pair]:
+    """Pair what is possible with itself: it is on both sides alike."""
+    pods = ((pod, number) for pod, number in side.pods if pod.workload[0] == POSSIBLE_POD)
+    found = possible_endpoints(pods, ((node, number) for node, number in side.nodes if node in nodes), side.program)
+    return [Pair(endpoint, endpoint) for endpoint in found]
+
+
+def _inside(side: Side, grouping: Grouping, possible: Collection[Node]) -> list[Endpoint]:
     if grouping is Grouping.NAMESPACE:
         raise ValueError("a difference is between pods or workloads")
     make = pod_endpoints if grouping is Grouping.POD else workload_endpoints
-    return [*make(side.pods, side.program), *node_endpoints(side.nodes)]
+    pods = [item for item in side.pods if item[0].workload[0] != POSSIBLE_POD]
+    nodes = [item for item in side.nodes if item[0] not in possible]
+    return [*make(pods, side.program), *node_endpoints(nodes)]
 
 
 def _match(old: Iterable[Endpoint], new: Iterable[Endpoint]) -> tuple[list[Pair], list[Endpoint], list[Endpoint]]:
@@ -126,8 +161,13 @@ def _by_name(endpoints: Iterable[Endpoint]) -> dict[tuple[str, str | None, str],
 class _Comparison:
     """Compares the rows of every source."""
 
-    def __init__(self, joint: Joint, pairs: Sequence[Pair]) -> None:
+    def __init__(self, joint: Joint, pairs: Sequence[Pair], possible: Sequence[Pair]) -> None:
         self._pairs = pairs
+        self._possible = bitset.make({found for pair in possible for found in pair.after.classes})
+        self._with_pods = bitset.make({c for pair in (*pairs, *possible) if pair.after.has_pods for c in pair.classes})
+        # A row is read for the first class of an endpoint outside; its others are alike.
+        self._alike = {pair.classes[0]: bitset.make(pair.after.classes) for pair in pairs if pair.after.is_outside}
+        self._unseen: dict[tuple[bool, int, int], int] = defaultdict(int)
         self._reach = Reach(joint.before.program), Reach(joint.after.program)
         self._rows: tuple[dict[int, Row], dict[int, Row]] = ({}, {})
         self._all_ports = joint.frame.ports.everything
@@ -159,9 +199,31 @@ class _Comparison:
                         opened.append(Link(self._pairs[source], self._pairs[number], more))
                     if less:
                         closed.append(Link(self._pairs[source], self._pairs[number], less))
+        for source in bitset.members(self._possible):
+            self._note_row(source)
         for links in (opened, closed):
             links.sort(key=lambda link: (link.source.after.id, link.destination.after.id))
         return opened, closed
+
+    def unseen(self) -> Iterator[Unseen]:
+        """Give what opened and closed for possible ends, once everything has been compared."""
+        for (is_open, ports, destinations), sources in self._unseen.items():
+            yield Unseen(is_open, ports, sources, destinations)
+
+    def _note_row(self, source: int) -> None:
+        """Note what changed from a possible class to all others."""
+        old, new = self._row(0, source).reached, self._row(1, source).reached
+        if old != new:
+            for is_open, one, other in ((True, old, new), (False, new, old)):
+                for ports, destinations in _beyond(one, other, self._same | self._possible):
+                    self._note(source, ports, destinations, opened=is_open)
+
+    def _note(self, source: int, ports: int, destinations: int, *, opened: bool) -> None:
+        """Note a change that possible ends take part in: one of the two ends at least has pods."""
+        if not self._with_pods >> source & 1:
+            destinations &= self._with_pods
+        if destinations:
+            self._unseen[opened, ports, destinations] |= self._alike.get(source, 1 << source)
 
     def _of_source(self, source: int, changes: Mapping[int, tuple[int, int]]) -> dict[int, tuple[int, int]]:
         """Give the changes of one source, out of those of its classes."""
@@ -202,9 +264,12 @@ class _Comparison:
         opened: dict[int, int] = defaultdict(int)
         closed: dict[int, int] = defaultdict(int)
         if old.reached != new.reached:
-            for found, one, other in ((opened, old, new), (closed, new, old)):
-                for ports, classes in _beyond(one.reached, other.reached, self._same):
-                    for number in dict.fromkeys(n for c in bitset.members(classes) for n in self._same_at[c]):
+            for is_open, found, one, other in ((True, opened, old, new), (False, closed, new, old)):
+                for ports, classes in _beyond(one.reached, other.reached, self._same | self._possible):
+                    if before == after:
+                        self._note(before, ports, classes & self._possible, opened=is_open)
+                    listed = bitset.members(classes & self._same)
+                    for number in dict.fromkeys(n for c in listed for n in self._same_at[c]):
                         found[number] |= ports
         for number in self._moved:
             c, d = self._pairs[number].classes

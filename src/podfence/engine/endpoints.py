@@ -14,6 +14,7 @@ import msgspec
 
 from podfence.engine.compile import Program
 from podfence.engine.pod_names import names_of_all
+from podfence.engine.possible import POSSIBLE_NODE, POSSIBLE_POD
 from podfence.model.labels import Labels
 from podfence.model.net import AddressRange, subtract, union
 from podfence.model.objects import Node, Pod
@@ -54,7 +55,12 @@ class Endpoint(msgspec.Struct, frozen=True, gc=False):
     @property
     def has_pods(self) -> bool:
         """Tell whether this endpoint is made of pods."""
-        return self.kind not in ("Node", "External", "Domain")
+        return self.kind not in ("Node", POSSIBLE_NODE, "External", "Domain")
+
+    @property
+    def is_possible(self) -> bool:
+        """Tell whether nothing in the input is this endpoint (``possible``)."""
+        return self.kind in (POSSIBLE_POD, POSSIBLE_NODE)
 
     @property
     def is_outside(self) -> bool:
@@ -157,6 +163,16 @@ def node_endpoints(classed: Iterable[tuple[Node, int]]) -> Iterator[Endpoint]:
             labels=node.labels,
             host_nodes=(node.name,),
         )
+
+
+def possible_endpoints(
+    pods: Iterable[tuple[Pod, int]], nodes: Iterable[tuple[Node, int]], program: Program
+) -> Iterator[Endpoint]:
+    """Give an endpoint for each possible pod and node; no pod of the input is in any."""
+    for endpoint in workload_endpoints(pods, program):
+        yield msgspec.structs.replace(endpoint, pods=0)
+    for endpoint in node_endpoints(nodes):
+        yield msgspec.structs.replace(endpoint, kind=POSSIBLE_NODE)
 
 
 def _address_endpoints(snapshot: Snapshot, program: Program) -> Iterator[Endpoint]:

@@ -1,7 +1,8 @@
 """Two snapshots in one frame, so that the programs of both can be held against each other class by class.
 
 What is the same on both sides is there once. A namespace or node that only changed its labels is there twice: the
-one from before under a name that no object can have, in the pods and policies of its side as well.
+one from before under a name that no object can have, in the pods and policies of its side as well. Where policies
+changed, possible pods and nodes are on both sides alike.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from typing import TypeVar
 
 import msgspec
 
+from podfence.engine.candidates import possible_ends
 from podfence.engine.compile import Program
 from podfence.engine.frame import Frame
+from podfence.engine.possible import Possible
 from podfence.model.objects import Namespace, Node, Pod
 from podfence.model.policy import Peer, PodPeer, Policy, Rule
 from podfence.model.snapshot import Snapshot
@@ -26,9 +29,13 @@ _BEFORE = "\0before"
 
 
 class Side(msgspec.Struct, frozen=True):
-    """One of the two snapshots as it is, with the class of each of its pods and nodes, and its policies' program."""
+    """One of the two snapshots as it is, with its policies' program.
+
+    ``whole`` is the snapshot with what is possible, ``pods`` and ``nodes`` are those of the whole with their classes.
+    """
 
     snapshot: Snapshot
+    whole: Snapshot
     program: Program
     pods: tuple[tuple[Pod, int], ...]
     nodes: tuple[tuple[Node, int], ...]
@@ -40,33 +47,37 @@ class Joint(msgspec.Struct, frozen=True):
     frame: Frame
     before: Side
     after: Side
+    possible: Possible
 
 
 def join(before: Snapshot, after: Snapshot, limit: int | None = None) -> Joint:
     """Write two snapshots in one frame; raises ``TooLargeError`` when it would take more than ``limit`` bytes."""
-    renamed = _renamed(before, after)
-    pods = _both(after.pods, renamed.pods)
-    nodes = _both(after.nodes, renamed.nodes)
-    whole = Snapshot(
-        namespaces=tuple(sorted(_both(after.namespaces, renamed.namespaces), key=lambda item: item.name)),
+    possible = possible_ends(before, after)
+    old, new = possible.added_to(before), possible.added_to(after)
+    renamed = _renamed(old, new)
+    pods = _both(new.pods, renamed.pods)
+    nodes = _both(new.nodes, renamed.nodes)
+    joined = Snapshot(
+        namespaces=tuple(sorted(_both(new.namespaces, renamed.namespaces), key=lambda item: item.name)),
         pods=tuple(sorted(pods, key=lambda pod: (pod.namespace, pod.name))),
         nodes=tuple(sorted(nodes, key=lambda node: node.name)),
         policies=after.policies,
         pod_ranges=after.pod_ranges,
     )
-    frame = Frame(whole, renamed.policies, limit)
-    class_of_pod = dict(zip(whole.pods, frame.classes.of_pod, strict=True))
-    class_of_node = dict(zip(whole.nodes, frame.classes.of_node, strict=True))
+    frame = Frame(joined, renamed.policies, limit)
+    class_of_pod = dict(zip(joined.pods, frame.classes.of_pod, strict=True))
+    class_of_node = dict(zip(joined.nodes, frame.classes.of_node, strict=True))
 
-    def side(original: Snapshot, written: Snapshot) -> Side:
+    def side(original: Snapshot, whole: Snapshot, written: Snapshot) -> Side:
         return Side(
             snapshot=original,
+            whole=whole,
             program=Program(frame, written.policies),
-            pods=tuple((a, class_of_pod[b]) for a, b in zip(original.pods, written.pods, strict=True)),
-            nodes=tuple((a, class_of_node[b]) for a, b in zip(original.nodes, written.nodes, strict=True)),
+            pods=tuple((a, class_of_pod[b]) for a, b in zip(whole.pods, written.pods, strict=True)),
+            nodes=tuple((a, class_of_node[b]) for a, b in zip(whole.nodes, written.nodes, strict=True)),
         )
 
-    return Joint(frame, side(before, renamed), side(after, after))
+    return Joint(frame, side(before, old, renamed), side(after, new, new), possible)
 
 
 def _both(after: Iterable[Item], before: Iterable[Item]) -> list[Item]:

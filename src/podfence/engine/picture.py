@@ -7,7 +7,7 @@ Two rules stand outside the rows, as they do in ``connectivity``: whatever runs 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -15,7 +15,7 @@ from podfence.engine import bitset
 from podfence.engine.compile import Program
 from podfence.engine.connectivity import Connectivity, disjoint
 from podfence.engine.difference import Difference
-from podfence.engine.endpoints import Grouping
+from podfence.engine.endpoints import Endpoint, Grouping
 from podfence.engine.excerpt import Excerpt
 from podfence.engine.frame import Frame
 
@@ -175,8 +175,12 @@ def _by_class(reached: dict[int, int]) -> list[tuple[int, int]]:
     return [(ports, bitset.make(numbers)) for ports, numbers in found.items()]
 
 
-def picture_after(difference: Difference, grouping: Grouping) -> Picture:
-    """Give the picture of what is allowed after a change, cut as finely as both sides ask for."""
-    after = difference.joint.after.snapshot
-    frame = Frame(after, difference.joint.before.snapshot.policies)
+def picture_after(difference: Difference, grouping: Grouping, ends: Iterable[Endpoint] = ()) -> Picture:
+    """Give the picture of what is allowed after a change, cut as finely as both sides ask for.
+
+    Of what is possible only ``ends`` are in it.
+    """
+    joint = difference.joint
+    after = joint.possible.only((end.namespace or "", end.name) for end in ends).added_to(joint.after.snapshot)
+    frame = Frame(after, joint.before.snapshot.policies)
     return Picture(Excerpt(Connectivity(after, grouping, Program(frame))))

@@ -13,6 +13,7 @@ from podfence.report.diff_entries import Entry, Names, cause_position, cause_tex
 from podfence.report.diff_text import sources_text
 from podfence.report.github import annotation
 from podfence.report.ports import ports_text
+from podfence.report.possible import NOT_IN_INPUT
 from podfence.report.sarif import Result, RuleText, sarif
 
 OPENED: Final = RuleText(
@@ -56,10 +57,11 @@ def diff_github(difference: Difference, found: Sequence[Entry]) -> Iterator[str]
 
 def _annotated(difference: Difference, found: Sequence[Entry]) -> Iterator[Annotated]:
     """Join entries with one destination, ports and causes; the place is that of the first cause."""
-    names = Names(pair.after for pair in difference.pairs)
+    names = Names(difference, NOT_IN_INPUT)
     groups: dict[tuple[object, ...], list[Entry]] = {}
     for entry in found:
-        groups.setdefault((entry.opened, entry.destination.id, entry.ports, entry.causes), []).append(entry)
+        key = (entry.opened, entry.is_possible, entry.destination.id, entry.ports, entry.causes)
+        groups.setdefault(key, []).append(entry)
     for group in groups.values():
         first = group[0]
         sources = sources_text([entry.source for entry in group], names)

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from podfence.engine.causes import Cause, Causes, changed_policies
+from podfence.engine.causes import Cause, Causes
 from podfence.engine.difference import Difference, Link
 from podfence.engine.endpoints import Endpoint
+from podfence.engine.witnesses import witnesses
 from podfence.model.net import ALL_ADDRESSES, subtract
 from podfence.model.objects import ObjectRef
 from podfence.model.policy import PortRange
 from podfence.model.source import Position
 from podfence.report.addresses import ranges_text
 from podfence.report.ports import ports_text
+from podfence.report.possible import possible_noun, possible_text
 
 _MOST_OWNED = 1 << 16
 """Addresses that pods and nodes take out of a family which is still called anywhere."""
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """Connections that opened or closed; endpoints as they are now. ``ports`` ``None`` is all traffic."""
+    """Connections that opened or closed; endpoints as they are now. ``ports`` ``None`` is all traffic.
+
+    With a possible end it is an example: the change means alike pods and nodes, too.
+    """
 
     opened: bool
     source: Endpoint
@@ -36,47 +41,63 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         return self.source.is_outside
 
     @property
-    def risk(self) -> tuple[bool, bool, bool, str, str]:
-        """Sort key: opened before closed, from outside first, then to outside, then by id."""
+    def is_possible(self) -> bool:
+        """Tell whether one of the ends is not in the input."""
+        return self.source.is_possible or self.destination.is_possible
+
+    @property
+    def risk(self) -> tuple[bool, bool, bool, bool, str, str]:
+        """Sort key: what the input holds, opened before closed, from outside first, then to outside, then by id."""
         outside = self.source.is_outside, self.destination.is_outside
-        return (not self.opened, not outside[0], not outside[1], self.destination.id, self.source.id)
+        ids = self.destination.id, self.source.id
+        return (self.is_possible, not self.opened, not outside[0], not outside[1], *ids)
 
 
 def entries(difference: Difference) -> list[Entry]:
-    """List all that opened and closed with its causes, the riskiest first."""
+    """List all that opened and closed with its causes, the riskiest first, and examples of what the input lacks."""
     causes = Causes(difference)
 
-    def entry(link: Link, *, opened: bool) -> Entry:
-        why = causes.opened(link) if opened else causes.closed(link)
+    def entry(link: Link, why: tuple[Cause, ...], *, opened: bool) -> Entry:
         return Entry(opened, link.source.after, link.destination.after, difference.ports(link), why)
 
-    found = [entry(link, opened=True) for link in difference.opened]
-    found += [entry(link, opened=False) for link in difference.closed]
+    found = [entry(link, causes.opened(link), opened=True) for link in difference.opened]
+    found += [entry(link, causes.closed(link), opened=False) for link in difference.closed]
+    shown = {opened: {item.causes for item in found if item.opened is opened} for opened in (True, False)}
+    found += [entry(item.link, item.causes, opened=item.opened) for item in witnesses(difference, causes, shown)]
     return sorted(found, key=lambda item: item.risk)
 
 
-def without_effect(difference: Difference, found: Iterable[Entry]) -> list[ObjectRef]:
-    """List the policies that changed and caused nothing of what was found, in order of their names.
+def of_input(found: Iterable[Entry]) -> list[Entry]:
+    """List the entries of which both ends are in the input."""
+    return [entry for entry in found if not entry.is_possible]
 
-    They may be the same in other words, or speak of pods that neither side holds: those are not compared.
-    """
-    before, after = difference.joint.before.snapshot, difference.joint.after.snapshot
-    changed = changed_policies(before, after)
+
+def examples(found: Iterable[Entry]) -> list[Entry]:
+    """List the entries of which one end is not in the input."""
+    return [entry for entry in found if entry.is_possible]
+
+
+def uncompared(difference: Difference, found: Iterable[Entry]) -> list[ObjectRef]:
+    """List the changed policies that nothing found shows and that were not compared for all possible pods."""
     blamed = {cause.ref.identity for entry in found for cause in entry.causes}
-    refs = {policy.ref.identity: policy.ref for policy in (*before.policies, *after.policies)}
-    return [refs[identity] for identity in sorted(changed.keys() - blamed, key=str)]
+    return [ref for ref in difference.joint.possible.unsure if ref.identity not in blamed]
 
 
 class Names:
     """Names endpoints of a difference for people: the kind only where the name alone is not enough."""
 
-    def __init__(self, endpoints: Iterable[Endpoint]) -> None:
+    def __init__(self, difference: Difference, mark: str = "") -> None:
+        """``mark`` is said behind each end that the input does not hold."""
+        self._mark = mark
         self._kinds: dict[tuple[str | None, str], set[str]] = defaultdict(set)
-        for endpoint in endpoints:
-            self._kinds[endpoint.namespace, endpoint.name].add(endpoint.kind)
+        for pair in difference.pairs:
+            self._kinds[pair.after.namespace, pair.after.name].add(pair.after.kind)
+        self._possible = difference.joint.possible
 
     def __call__(self, endpoint: Endpoint) -> str:
         """Name one endpoint."""
+        if endpoint.is_possible:
+            return possible_text(endpoint, self._possible) + self._mark
         if endpoint.kind == "External":
             return "outside (anywhere)" if _is_all(endpoint) else f"outside {ranges_text(endpoint.ranges)}"
         if endpoint.namespace is None:
@@ -103,20 +124,38 @@ def cause_text(cause: Cause) -> str:
 
 
 def summary(difference: Difference, found: Sequence[Entry]) -> str:
-    """Say in a sentence or two what changed."""
+    """Say in a few sentences what changed."""
     if difference.is_empty:
         return "No difference: the same connections are allowed before and after."
+    return " ".join([*_of_input(difference, of_input(found)), *_of_others(examples(found))])
+
+
+def _of_input(difference: Difference, found: Sequence[Entry]) -> Iterator[str]:
     opened = sum(entry.opened for entry in found)
-    closed = len(found) - opened
-    sentences = [_counts(opened, closed)]
+    yield _counts(opened, len(found) - opened)
     outside = sum(entry.opened and entry.from_outside for entry in found)
     if outside:
-        sentences.append(f"{_are(outside, 'of those that open')} from outside the cluster.")
+        yield f"{_are(outside, 'of those that open')} from outside the cluster."
     for endpoints, what in ((difference.added, "new"), (difference.removed, "gone")):
         if endpoints:
             noun = "endpoint" if len(endpoints) == 1 else "endpoints"
-            sentences.append(f"{_are(len(endpoints), noun)} {what}.")
-    return " ".join(sentences)
+            yield f"{_are(len(endpoints), noun)} {what}."
+
+
+def _of_others(found: Sequence[Entry]) -> Iterator[str]:
+    """Say what happens for what the input does not hold; no number, since these are examples."""
+    if found:
+        verbs = [verb for verb, opened in (("some open", True), ("some close", False)) if _any(found, opened=opened)]
+        yield f"For {possible_noun(found)} that the input does not hold, {' and '.join(verbs)}."
+
+
+def _any(found: Iterable[Entry], *, opened: bool) -> bool:
+    return any(entry.opened is opened for entry in found)
+
+
+def examples_title(found: Iterable[Entry]) -> str:
+    """Say what follows: connections of what the input does not hold."""
+    return f"With {possible_noun(found)} that the input does not hold, for example:"
 
 
 def _counts(opened: int, closed: int) -> str:

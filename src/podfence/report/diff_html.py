@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -12,11 +12,13 @@ from podfence.engine.causes import Cause
 from podfence.engine.difference import Difference
 from podfence.engine.endpoints import Endpoint, Grouping
 from podfence.engine.picture import Picture, picture_after
+from podfence.engine.possible import POSSIBLE_POD
 from podfence.model.net import intersect
 from podfence.model.policy import PortRange
 from podfence.report.diff_entries import Entry, summary
 from podfence.report.html_page import html_page
 from podfence.report.picture_json import Files, PortSets, picture_json, runs
+from podfence.report.possible import NOT_IN_INPUT, possible_name
 from podfence.report.words import NOUNS
 
 TITLE = "What the change opens and closes"
@@ -24,7 +26,8 @@ TITLE = "What the change opens and closes"
 
 def diff_html(difference: Difference, found: Sequence[Entry], grouping: Grouping) -> Iterator[str]:
     """Write a difference in chunks; ``found`` are its entries, the riskiest first."""
-    picture = picture_after(difference, grouping)
+    ends = {end.id: end for entry in found for end in (entry.source, entry.destination) if end.is_possible}
+    picture = picture_after(difference, grouping, ends.values())
     ports, files = PortSets(picture.connectivity), Files()
     links = _Links(picture, ports, files)
     written = links.of(found)
@@ -40,7 +43,7 @@ def diff_html(difference: Difference, found: Sequence[Entry], grouping: Grouping
                 "added": [endpoint.id for endpoint in difference.added],
                 "removed": [endpoint.id for endpoint in difference.removed],
             },
-            "picture": picture_json(picture, ports, files),
+            "picture": picture_json(picture, ports, files, links.possible(ends.values(), difference)),
         },
     )
 
@@ -88,9 +91,18 @@ class _Links:
             for key, numbers in sources.items()
         ]
 
+    def possible(self, ends: Iterable[Endpoint], difference: Difference) -> dict[int, str]:
+        """Name what the input does not hold, by position."""
+        return {
+            at: possible_name(end, difference.joint.possible) + NOT_IN_INPUT for end in ends for at in self._places(end)
+        }
+
     def _places(self, endpoint: Endpoint) -> list[int]:
         if endpoint.kind == "External":
             return [at for at, other in self._addresses if intersect(other.ranges, endpoint.ranges)]
+        if endpoint.kind == POSSIBLE_POD and endpoint.id not in self._positions:
+            # By pod, each pod is an endpoint of that kind.
+            return [self._positions[f"{endpoint.namespace}/Pod/{endpoint.name}"]]
         found = self._positions.get(endpoint.id, self._positions.get(endpoint.id.partition("#")[0]))
         return [] if found is None else [found]
 

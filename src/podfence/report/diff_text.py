@@ -8,7 +8,7 @@ import msgspec
 
 from podfence.engine.difference import Difference
 from podfence.engine.endpoints import Endpoint
-from podfence.report.diff_entries import Entry, Names, cause_text, summary
+from podfence.report.diff_entries import Entry, Names, cause_text, examples, examples_title, of_input, summary
 from podfence.report.ports import ports_text
 from podfence.report.term import Terminal
 
@@ -28,9 +28,21 @@ class Line(msgspec.Struct, frozen=True):
 
 def diff_text(difference: Difference, found: Sequence[Entry], terminal: Terminal) -> Iterator[str]:
     """Write a difference as lines of text."""
-    names = Names(pair.after for pair in difference.pairs)
+    names = Names(difference)
     yield terminal.line(terminal.paint(summary(difference, found), "name"))
-    lines = together(found)
+    yield from _lines(together(of_input(found)), names, terminal)
+    for endpoints, word in ((difference.added, "NEW"), (difference.removed, "GONE")):
+        if endpoints:
+            yield terminal.line("")
+            yield from (terminal.line(f"{word:<6}  {endpoint.id}") for endpoint in endpoints)
+    more = examples(found)
+    if more:
+        yield terminal.line("")
+        yield terminal.line(examples_title(more))
+        yield from _lines(together(more), names, terminal)
+
+
+def _lines(lines: Sequence[Line], names: Names, terminal: Terminal) -> Iterator[str]:
     if lines:
         yield ""
     texts = [(line, sources_text(line.sources, names), names(line.destination)) for line in lines]
@@ -41,10 +53,6 @@ def diff_text(difference: Difference, found: Sequence[Entry], terminal: Terminal
         word = terminal.paint("OPENS ", "denied") if line.opened else terminal.paint("CLOSES", "allowed")
         written = f"{word}  {source:<{first}} → {target:<{second}}  {line.ports:<{third}}"
         yield terminal.line(f"{written}  {terminal.paint(line.causes, 'context')}".rstrip())
-    for endpoints, word in ((difference.added, "NEW"), (difference.removed, "GONE")):
-        if endpoints:
-            yield ""
-            yield from (terminal.line(f"{word:<6}  {endpoint.id}") for endpoint in endpoints)
 
 
 def together(found: Sequence[Entry]) -> list[Line]:

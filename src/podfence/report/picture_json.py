@@ -6,7 +6,8 @@ grows with what differs. ``html/data.js`` is the reader of this.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from podfence.engine import bitset
@@ -118,10 +119,16 @@ class Files:
         return [self._known.setdefault(position.file, len(self._known)), position.line]
 
 
-def picture_json(picture: Picture, ports: PortSets | None = None, files: Files | None = None) -> dict[str, Any]:
+def picture_json(
+    picture: Picture,
+    ports: PortSets | None = None,
+    files: Files | None = None,
+    possible: Mapping[int, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Write a picture; endpoints, sets and ports are named by their position in their list.
 
-    ``ports`` and ``files`` may hold some that something else than the picture names as well.
+    ``ports`` and ``files`` may hold some that something else than the picture names as well. ``possible`` are what
+    endpoints are called, by their position, that the input does not hold.
     """
     dense = {group: number for number, group in enumerate(sorted(picture.members))}
     sets, ports, files = Sets(dense), ports or PortSets(picture.connectivity), files or Files()
@@ -136,7 +143,10 @@ def picture_json(picture: Picture, ports: PortSets | None = None, files: Files |
     sides = Attribution(connectivity.program).sides(connectivity.snapshot.policies)
     policies = _policies(picture, sides, sets, ports, files)
     return {
-        "endpoints": [endpoint_row(endpoint, places) for endpoint in endpoints],
+        "endpoints": [
+            endpoint_row(endpoint, places) | ({"name": possible[at], "possible": 1} if at in possible else {})
+            for at, endpoint in enumerate(endpoints)
+        ],
         "groups": [[position[number] for number in picture.members[group]] for group in dense],
         "rows": rows,
         "near": [[position[source], [position[number] for number in found]] for source, found in picture.near()],

@@ -233,28 +233,314 @@ def test_two_sides_without_objects_are_no_answer(capsys: pytest.CaptureFixture[s
     assert "nothing to compare" in capsys.readouterr().err
 
 
-def test_a_change_that_only_pods_outside_of_the_input_could_show_is_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    rule = "egress: [{to: [{namespaceSelector: {matchLabels: {team: x}}}]}]"
-    text = """\
-apiVersion: networking.k8s.io/v1
-kind: NetworkPolicy
-metadata: {name: out, namespace: shop}
-spec: {podSelector: {}, policyTypes: [Egress], RULE}
----
+NO_PODS = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n"
+WEB = f"""\
+{NO_PODS}---
 apiVersion: v1
 kind: Pod
-metadata: {name: web, namespace: shop}
-spec: {containers: [{name: c, image: x}]}
+metadata: {{name: web, namespace: shop, labels: {{app: web}}}}
+spec: {{containers: [{{name: c, image: x}}]}}
 """
-    for name, rules in (("old", "egress: []"), ("new", rule)):
-        (tmp_path / f"{name}.yaml").write_text(text.replace("RULE", rules), "utf-8")
-    sides = [str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml")]
-    assert main(["diff", *sides]) == 0
-    told = capsys.readouterr().err
-    assert told == "1 policy changes nothing between the pods of the input (no others are compared): shop/out\n"
-    assert main(["diff", *sides, "--expect", "equal"]) == 0
-    assert capsys.readouterr().out == "YES  NEW is equal to OLD, for the pods of the input.\n"
-    assert main(["diff", sides[0], sides[0]]) == 0
-    assert capsys.readouterr().err == ""
+DNS = (
+    "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, "
+    "podSelector: {matchLabels: {k8s-app: kube-dns}}}"
+)
+TO_DNS = f"egress: [{{to: [{DNS}], ports: [{{port: 53, protocol: UDP}}]}}]"
+
+
+def network_policy(spec: str, name: str = "out") -> str:
+    """Write a NetworkPolicy of namespace shop by the fields of its spec."""
+    return (
+        "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n"
+        f"metadata: {{name: {name}, namespace: shop}}\nspec: {{{spec}}}\n"
+    )
+
+
+def compare(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, old: str, new: str, *options: str, objects: str = WEB
+) -> tuple[int, str, str]:
+    """Compare two sides that hold the same objects and some policies; gives the exit code and both outputs."""
+    for side, policies in (("old", old), ("new", new)):
+        (tmp_path / f"{side}.yaml").write_text(objects + policies, encoding="utf-8")
+    code = main(["diff", str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml"), *options])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+CLOSED = network_policy("podSelector: {}, policyTypes: [Egress]")
+OPEN_TO_DNS = network_policy(f"podSelector: {{}}, policyTypes: [Egress], {TO_DNS}")
+
+
+def test_a_rule_for_pods_that_nobody_holds_is_shown_by_an_example(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, text, told = compare(capsys, tmp_path, CLOSED, OPEN_TO_DNS)
+    first, _, title, _, *lines = text.splitlines()
+    assert (code, told) == (1, "")
+    assert first == "No connection opens or closes. For pods that the input does not hold, some open."
+    assert title == "With pods that the input does not hold, for example:"
+    place = f"out modified ({tmp_path / 'new.yaml'}:13)"
+    assert lines == [f"OPENS   shop/web → a pod with k8s-app=kube-dns in kube-system  UDP 53  {place}"]
+
+
+@pytest.mark.parametrize(("expect", "code"), [("equal", 1), ("narrower", 1), ("wider", 0)])
+def test_expect_counts_pods_that_nobody_holds(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, expect: str, code: int
+) -> None:
+    found, text, told = compare(capsys, tmp_path, CLOSED, OPEN_TO_DNS, "--expect", expect)
+    assert (found, told) == (code, "")
+    if code:
+        assert "shop/web → a pod with k8s-app=kube-dns in kube-system (not in the input) UDP 53 opens" in text
+    else:
+        assert text == "YES  NEW is equal to or wider than OLD.\n"
+
+
+def test_the_json_marks_examples_and_their_ends(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    found = json.loads(compare(capsys, tmp_path, CLOSED, OPEN_TO_DNS, "-o", "json")[1])
+    (link,) = found["opened"]
+    (end,) = (item for item in found["endpoints"] if item["kind"] == "PossiblePod")
+    assert (link["source"], link["destination"], link["example"]) == ("shop/Pod/web", end["id"], True)
+    assert (end["namespace"], end["labels"], end["pods"]) == ("kube-system", {"k8s-app": "kube-dns"}, 0)
+    assert end["namespaceLabels"] == {"kubernetes.io/metadata.name": "kube-system"}
+    assert "uncompared" not in found
+
+
+@pytest.mark.parametrize("output", ["md", "sarif", "github", "html"])
+def test_every_output_holds_the_example_and_says_what_it_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, output: str
+) -> None:
+    text = compare(capsys, tmp_path, CLOSED, OPEN_TO_DNS, "-o", output)[1]
+    assert "pod with k8s-app=kube-dns" in text
+    assert ("that the input does not hold" if output == "md" else "(not in the input)") in text
+
+
+@pytest.mark.parametrize("by", ["pod", "workload"])
+def test_the_page_draws_the_example(capsys: pytest.CaptureFixture[str], tmp_path: Path, by: str) -> None:
+    text = compare(capsys, tmp_path, CLOSED, OPEN_TO_DNS, "--by", by, "-o", "html")[1]
+    facts = json.loads(text.partition('<script type="application/json" id="data">')[2].partition("</script>")[0])
+    ((opened, destination, _, _, sources),) = facts["changes"]["links"]
+    endpoints = facts["picture"]["endpoints"]
+    assert endpoints[destination]["name"] == "pod with k8s-app=kube-dns (not in the input)"
+    assert (opened, endpoints[destination]["possible"]) == (1, 1)
+    assert [endpoints[number]["name"] for number in range(sources[0], sources[0] + sources[1])] == ["web"]
+
+
+def ingress(peer: str, name: str = "in") -> str:
+    """Write a NetworkPolicy that lets a peer into web."""
+    return network_policy(f"podSelector: {{matchLabels: {{app: web}}}}, ingress: [{{from: [{peer}]}}]", name)
+
+
+OF_SHOP, OF_ALL = "{podSelector: {}}", "{namespaceSelector: {}}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        pytest.param(
+            ingress(OF_SHOP),
+            ingress(OF_ALL),
+            "OPENS   a pod without labels in another namespace → shop/web",
+            id="all namespaces, where the input has one",
+        ),
+        pytest.param(
+            "",
+            network_policy("podSelector: {matchLabels: {app: later}}, policyTypes: [Ingress]"),
+            "CLOSES  outside (anywhere) → a pod with app=later in shop",
+            id="a subject that nobody is yet",
+        ),
+        pytest.param(
+            ingress("{podSelector: {matchExpressions: [{key: tier, operator: In, values: [a, b]}]}}"),
+            ingress("{podSelector: {matchExpressions: [{key: tier, operator: In, values: [a]}]}}"),
+            "CLOSES  a pod with tier=b in shop → shop/web",
+            id="one value less",
+        ),
+        pytest.param(
+            ingress("{podSelector: {matchExpressions: [{key: tier, operator: Exists}]}}"),
+            ingress("{podSelector: {matchExpressions: [{key: tier, operator: In, values: [a]}]}}"),
+            "CLOSES  a pod with tier=(other) in shop → shop/web",
+            id="any value against one",
+        ),
+        pytest.param(
+            ingress("{podSelector: {matchExpressions: [{key: tier, operator: NotIn, values: [a]}]}}"),
+            ingress("{podSelector: {matchExpressions: [{key: tier, operator: DoesNotExist}]}}"),
+            "CLOSES  a pod with tier=(other) in shop → shop/web",
+            id="no such value against no such key",
+        ),
+        pytest.param(
+            ingress("{podSelector: {matchLabels: {a: x}}}, {podSelector: {matchLabels: {b: x}}}"),
+            ingress("{podSelector: {matchLabels: {a: x, b: x}}}"),
+            "CLOSES  a pod with a=x in shop, a pod with b=x in shop → shop/web",
+            id="the dash",
+        ),
+        pytest.param(
+            network_policy("podSelector: {matchLabels: {app: new}}, ingress: [{ports: [{port: 80}]}]"),
+            network_policy("podSelector: {matchLabels: {app: new}}, ingress: [{ports: [{port: http}]}]"),
+            "OPENS   outside (anywhere) → a pod with app=new and port http (TCP 8080) in shop",
+            id="a named port",
+        ),
+    ],
+)
+def test_what_changes_for_possible_pods_is_found(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, old: str, new: str, line: str
+) -> None:
+    code, text, _ = compare(capsys, tmp_path, old, new)
+    assert code == 1
+    assert [found for found in text.splitlines() if " ".join(found.split()).startswith(" ".join(line.split()))]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(ingress(DNS), ingress(DNS, "renamed"), id="another name"),
+        pytest.param(ingress(f"{DNS}, {OF_SHOP}"), ingress(f"{OF_SHOP}, {DNS}"), id="another order"),
+        pytest.param(ingress(f"{DNS}, {OF_SHOP}"), ingress(DNS) + ingress(OF_SHOP, "other"), id="split in two"),
+        pytest.param(
+            ingress("{podSelector: {matchLabels: {tier: a}}}"),
+            ingress("{podSelector: {matchExpressions: [{key: tier, operator: In, values: [a]}]}}"),
+            id="In with one value",
+        ),
+        pytest.param(
+            ingress("{podSelector: {matchExpressions: [{key: tier, operator: In, values: [a, b]}]}}"),
+            ingress("{podSelector: {matchLabels: {tier: a}}}, {podSelector: {matchLabels: {tier: b}}}"),
+            id="the values one by one",
+        ),
+        pytest.param(ingress(OF_ALL), ingress(f"{OF_ALL}, {DNS}"), id="a peer that another covers"),
+        pytest.param(ingress(OF_ALL), ingress(OF_ALL) + ingress(DNS, "more"), id="a policy that another covers"),
+        pytest.param(
+            ingress("{podSelector: {matchExpressions: [{key: tier, operator: Exists}]}}"),
+            ingress(
+                "{podSelector: {matchExpressions: [{key: tier, operator: In, values: [a]}]}}, "
+                "{podSelector: {matchExpressions: [{key: tier, operator: Exists}, "
+                "{key: tier, operator: NotIn, values: [a]}]}}"
+            ),
+            id="a value and all others",
+        ),
+        pytest.param(
+            ingress("{ipBlock: {cidr: 198.51.100.0/24}}"),
+            ingress("{ipBlock: {cidr: 198.51.100.0/25}}, {ipBlock: {cidr: 198.51.100.128/25}}"),
+            id="halves of a block",
+        ),
+    ],
+)
+@pytest.mark.parametrize("objects", [WEB, NO_PODS])
+def test_another_way_of_saying_the_same_is_no_difference_for_any_pod(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, old: str, new: str, objects: str
+) -> None:
+    assert compare(capsys, tmp_path, old, new, objects=objects) == (
+        0,
+        "No difference: the same connections are allowed before and after.\n",
+        "",
+    )
+    assert compare(capsys, tmp_path, old, new, "--expect", "equal", objects=objects) == (
+        0,
+        "YES  NEW is equal to OLD.\n",
+        "",
+    )
+
+
+def test_what_pods_of_the_input_show_is_not_told_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = compare(capsys, tmp_path, "", network_policy("podSelector: {}, policyTypes: [Ingress]"))[1]
+    assert text.startswith("1 connection closes.\n\nCLOSES  outside (anywhere) → shop/web  all  ")
+    assert "not hold" not in text
+
+
+def test_a_new_workload_with_its_policy_is_told_as_new(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "old.yaml").write_text(WEB + ingress("{podSelector: {matchLabels: {role: client}}}"), encoding="utf-8")
+    new = WEB.replace("web", "new") + ingress(OF_SHOP, "new").replace("app: web", "app: new")
+    text = (tmp_path / "old.yaml").read_text("utf-8") + "---\n" + new
+    (tmp_path / "new.yaml").write_text(text, encoding="utf-8")
+    assert main(["diff", str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml")]) == 1
+    assert capsys.readouterr().out == "No connection opens or closes. 1 endpoint is new.\n\nNEW     shop/Pod/new\n"
+
+
+def test_a_rule_for_nodes_that_nobody_holds_is_shown_by_an_example(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    policy = (
+        "---\napiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: nodes}\n"
+        "spec: {tier: Admin, priority: 1, subject: {namespaces: {}}, "
+        "egress: [{action: Deny, to: [{nodes: {matchLabels: {pool: db}}}]}]}\n"
+    )
+    code, text, _ = compare(capsys, tmp_path, "", policy)
+    assert code == 1
+    assert text.startswith("No connection opens or closes. For nodes that the input does not hold, some close.")
+    assert "CLOSES  shop/web → a node with pool=db  all" in text
+
+
+def test_what_was_not_compared_is_said_and_only_then(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    keys = [f"{{key: k{number}, operator: In, values: [a, b, c]}}" for number in range(12)]
+    same = "".join(f", {{podSelector: {{matchExpressions: [{key}]}}}}" for key in keys)
+    known = ", {namespaceSelector: {}, podSelector: {matchLabels: {app: web}}}"
+    old, new = (ingress(f"{OF_SHOP}{same}{more}") for more in ("", known))
+    code, text, told = compare(capsys, tmp_path, old, new, "--expect", "wider")
+    assert (code, text, told) == (0, "YES  NEW is equal to or wider than OLD.\n", "")
+    covered = ingress(f"{OF_ALL}{same}"), ingress(f"{OF_ALL}{same}{known}")
+    code, text, told = compare(capsys, tmp_path, *covered, "--expect", "equal")
+    assert code == 0
+    assert text == (
+        "YES  NEW is equal to OLD for the pods of the input; for others, not all that shop/in may mean was compared.\n"
+    )
+    assert told == (
+        "1 policy changes nothing between the pods of the input, and not all that it may mean for others was compared: "
+        "shop/in\n"
+    )
+    found = json.loads(compare(capsys, tmp_path, *covered, "-o", "json")[1])
+    assert [ref["name"] for ref in found["uncompared"]] == ["in"]
+
+
+OUT, CLIENT = "podSelector: {}, policyTypes: [Egress]", "{podSelector: {matchLabels: {role: client}}}"
+TO_WEB = "egress: [{to: [{podSelector: {matchLabels: {app: web}}}]}]"
+CLIENTS = "".join(
+    f"---\napiVersion: v1\nkind: Pod\nmetadata: {{name: client{number}, namespace: shop, labels: {{role: client}}}}\n"
+    f"spec: {{containers: [{{name: c, image: x}}]}}\nstatus: {{phase: Running, podIPs: [{{ip: 10.0.0.{number}}}]}}\n"
+    for number in (5, 6)
+)
+BLOCK_OF_CLIENT = "{ipBlock: {cidr: 10.0.0.0/24}}"
+BASELINE = (
+    "---\napiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: closed}\n"
+    "spec: {tier: Baseline, priority: 1, subject: {namespaces: {}}, "
+    "ingress: [{action: Deny, from: [{namespaces: {}}]}]}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "objects"),
+    [
+        pytest.param(
+            ingress(CLIENT),
+            ingress(CLIENT + ", {podSelector: {matchLabels: {app: web}}}"),
+            "OPENS shop/web → a pod with app=web in shop",
+            WEB,
+            id="two pods of which the input has one",
+        ),
+        pytest.param(
+            network_policy(OUT) + ingress(CLIENT),
+            network_policy(f"{OUT}, {TO_WEB}") + ingress(CLIENT),
+            "OPENS a pod with role=client in shop → shop/web",
+            WEB,
+            id="a label that only the other side asks for",
+        ),
+        pytest.param(
+            ingress(BLOCK_OF_CLIENT),
+            ingress(f"{BLOCK_OF_CLIENT}, {CLIENT}"),
+            "OPENS a pod with role=client in shop → shop/web",
+            WEB + CLIENTS,
+            id="a pod that a block lets in by its address",
+        ),
+        pytest.param(
+            BASELINE + ingress(OF_ALL) + network_policy(OUT).replace("shop}", "other}"),
+            BASELINE
+            + ingress(OF_ALL)
+            + network_policy(f"{OUT}, egress: [{{to: [{OF_ALL}]}}]").replace("shop}", "other}"),
+            "OPENS a pod without labels in other → a pod with app=web in shop",
+            NO_PODS,
+            id="a namespace that is open where the others are closed",
+        ),
+    ],
+)
+def test_what_stands_between_possible_pods_and_a_change_is_looked_at(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, old: str, new: str, line: str, objects: str
+) -> None:
+    code, text, _ = compare(capsys, tmp_path, old, new, objects=objects)
+    assert code == 1
+    assert [found for found in text.splitlines() if " ".join(found.split()).startswith(line)]
