@@ -179,7 +179,7 @@ def test_what_cannot_be_read_fails_closed(world: World) -> None:
 def test_a_host_is_reached_by_the_pod_that_was_told_of_it_and_by_no_other(world: World) -> None:
     allowed = cluster_policy("dns", None, egress=[Allow((DomainPeer(("example.com",)),)), deny()])
     lookups = Lookups()
-    told = Answer(address("web", Family.IPV4), ("example.com",), tuple(address("outside", f) for f in FAMILIES), 60)
+    told = Answer(address("web", Family.IPV4), "example.com", tuple(address("outside", f) for f in FAMILIES), 60)
 
     def enforce(*more: Policy) -> None:
         compiler = Compiler(cluster(allowed, *more), Settings(NODE), lookups)

@@ -17,6 +17,7 @@ from tests.lab.whole import Whole, lab
 pytestmark = pytest.mark.lab
 
 NUMBERS = count(1)
+DOCKER = "34.96.108.209"
 GOOGLE, GOOGLE_6 = "142.250.72.196", "[2607:f8b0:4004:800::2004]"
 
 PODS = "".join(
@@ -48,6 +49,35 @@ with socket.create_connection(("10.96.0.10", 53), 5) as stream:
 """
 
 
+FORGE = """\
+import re, socket, struct, subprocess, sys, time
+resolver, own, host, port = sys.argv[1], sys.argv[2], sys.argv[3], 41000
+def checksum(data):
+    return 0xFFFF - (int.from_bytes(data + bytes(len(data) % 2), "big") % 0xFFFF or 0xFFFF)
+def name(text):
+    return b"".join(bytes([len(part)]) + part for part in text.encode().split(b".")) + b"\\0"
+asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asker.bind((own, port))
+asker.settimeout(2)
+question = name("kubernetes.io") + struct.pack("!HH", 1, 1)
+asker.sendto(struct.pack("!HHHHHH", 7, 256, 1, 0, 0, 0) + question, ("10.96.0.10", 53))
+asker.recvfrom(4096)
+question = name("www.example.com") + struct.pack("!HH", 1, 1)
+answer = struct.pack("!HHHHHH", 7, 0x8180, 1, 1, 0, 0) + question + struct.pack("!HHHIH", 0xC00C, 1, 1, 60, 4)
+answer += socket.inet_aton(host)
+udp = struct.pack("!HHHH", 53, port, 8 + len(answer), 0) + answer
+head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, *map(socket.inet_aton, (resolver, own)))
+head = head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+routes = open("/proc/net/arp").read()
+gateway = bytes.fromhex(re.search(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", routes)[0].replace(":", ""))
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+    wire.bind(("eth0", 0))
+    wire.send(gateway + wire.getsockname()[4] + b"\\x08\\x00" + head + udp)
+try:
+    print("told by", asker.recvfrom(4096)[1][0])
+except TimeoutError:
+    print("told nothing")
+"""
 ON_THE_NODE = """\
 apiVersion: v1
 kind: Pod
@@ -83,10 +113,10 @@ def whole() -> Iterator[Whole]:
         yield found
 
 
-def fresh(whole: Whole) -> str:
+def fresh(whole: Whole, node: str = "node-1") -> str:
     """Make a pod that has not been told anything."""
     name = f"new-{next(NUMBERS)}"
-    whole.apply_text(PODS.partition("---")[0].replace("name: one", f"name: {name}"))
+    whole.apply_text(PODS.partition("---")[0].replace("name: one", f"name: {name}").replace("node-1", node))
     whole.ready()
     return name
 
@@ -157,6 +187,45 @@ def test_an_answer_of_anybody_else_opens_nothing(whole: Whole) -> None:
     whole.ready()
 
 
+def test_a_pod_cannot_forge_an_answer_of_a_resolver_on_another_node(whole: Whole) -> None:
+    dns = ("get", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns", "-o")
+    address, node = whole.kubectl(*dns, "jsonpath={.items[0]['status.podIP','spec.nodeName']}").split()
+    liar = fresh(whole, "node-2" if node == "node-1" else "node-1")
+    own = whole.kubectl("get", "pod", liar, "-o", "jsonpath={.status.podIP}")
+    assert whole.connect(liar, f"{DOCKER}:80") == "TIMEOUT"
+    said = run(whole, liar, "python3", "-c", FORGE, address, own, DOCKER)
+    assert said in {"told nothing\n", f"told by {address}\n", "told by 10.96.0.10\n"}
+    assert whole.connect(liar, f"{DOCKER}:80") == "TIMEOUT"
+
+
+INNER = """\
+apiVersion: v1
+kind: Service
+metadata: {name: inner}
+spec: {clusterIP: None, ports: [{port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: inner-1, labels: {kubernetes.io/service-name: inner}}
+addressType: IPv4
+ports: [{port: 80}]
+endpoints: [{addresses: [172.18.0.2]}, {addresses: [172.18.0.3]}]
+---
+"""
+
+
+def test_a_name_that_leads_to_nodes_opens_no_node(whole: Whole) -> None:
+    names = NAMES.replace("www.google.com,", "www.google.com, inner.default.svc.cluster.local,")
+    whole.apply_text(INNER + names)
+    whole.ready()
+    pod = fresh(whole)
+    assert "172.18.0.3" in run(whole, pod, "nslookup", "inner.default.svc.cluster.local")
+    for node in ("172.18.0.2", "172.18.0.3"):
+        assert whole.connect(pod, f"{node}:80") == "TIMEOUT"
+    whole.apply_text(NAMES)
+    whole.ready()
+
+
 def test_what_pods_were_told_outlives_the_agent_and_a_change_of_the_policy(whole: Whole) -> None:
     pod = fresh(whole)
     assert whole.connect(pod, "www.google.com:80") == ""
@@ -179,4 +248,4 @@ def agent(whole: Whole) -> int:
 def test_all_packets_do_as_the_policies_say(whole: Whole) -> None:
     cells = compare(whole.folder, 1.0)
     assert [cell for cell in cells if not cell.agrees] == []
-    assert {cell.question.host for cell in cells} >= {"www.google.com", "www.example.com"}
+    assert {name for cell in cells for name in cell.question.hosts} >= {"www.google.com", "www.example.com"}

@@ -95,7 +95,8 @@ async def run_agent(
             passing,
             reconciler,
             metrics,
-            on_answer=lambda answer: resolver.hear(answer.asker, answer.names[0], answer.addresses),
+            on_answer=lambda answer: resolver.hear(answer.asker, answer.name, answer.addresses),
+            only_listens=options.audit,
         )
         pumps = (LogPump(reader, resolver, server, metrics), answer_pump, ends)
         runs = (parts.cluster.run(), reconciler.run(), forgetting.run(), *(pump.run() for pump in pumps))

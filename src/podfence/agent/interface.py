@@ -6,18 +6,15 @@ Only these shapes cross over; ``agent.parts`` puts the real ones behind them, te
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
-from podfence.dataplane.lookups import Answer
+from podfence.dataplane.lookups import Answer, Need
 from podfence.model.change import Change
-from podfence.model.net import AddressRange, parse_address
+from podfence.model.net import AddressRange
 from podfence.model.reason import Reason
 from podfence.model.snapshot import Snapshot
-
-NODE_LOCAL_DNS: Final = parse_address("169.254.20.10")
-"""Where NodeLocal DNSCache answers on each node; nobody else can have this address of one link."""
 
 
 class AgentOptions(msgspec.Struct, frozen=True):
@@ -33,7 +30,7 @@ class AgentOptions(msgspec.Struct, frozen=True):
     cuts_off: bool = True
     drops_unready: bool = True
     pod_ranges: tuple[AddressRange, ...] = ()
-    resolvers: tuple[int, ...] = (NODE_LOCAL_DNS,)
+    resolvers: tuple[int, ...] = ()
 
 
 class Cluster(Protocol):
@@ -63,8 +60,8 @@ class Applied(msgspec.Struct, frozen=True):
 
     ``kind`` is full when all content was replaced, nothing when what changed matters to no rule of this node.
     ``reasons`` tells what each verdict id stands for that the kernel may now log as a prefix; nobody changes it
-    afterwards. ``domain_names`` are the names, and patterns of names, by which pods of the node may reach hosts;
-    ``hosts`` is how many addresses of them are known, ``hosts_evicted`` how many had to go early for want of room.
+    afterwards. ``hosts`` is how many addresses of names pods were told and may reach, ``hosts_evicted`` how many had
+    to go early for want of room.
     """
 
     kind: Literal["full", "delta", "nothing"]
@@ -73,7 +70,6 @@ class Applied(msgspec.Struct, frozen=True):
     classes: int = 0
     sets: int = 0
     elements: int = 0
-    domain_names: frozenset[str] = frozenset()
     hosts: int = 0
     hosts_evicted: int = 0
 
@@ -92,6 +88,9 @@ class Dataplane(Protocol):
 
     def change(self, changes: Sequence[Change]) -> Applied | None:
         """Make the kernel follow what changed since, in one transaction; ``None`` when that takes a ``load``."""
+
+    def need(self, answer: Answer) -> Need:
+        """Tell what an answer is to the pod that asked; unlike the others it does not block."""
 
     def learn(self, answers: Sequence[Answer]) -> None:
         """Take in what resolvers told pods; the next ``load`` or ``change`` has it enforced."""

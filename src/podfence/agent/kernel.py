@@ -11,7 +11,7 @@ from podfence.agent.interface import AgentOptions, Applied
 from podfence.dataplane.compiler import Compiler
 from podfence.dataplane.conntrack import clear_marks, living_pairs
 from podfence.dataplane.enforcer import Enforcer
-from podfence.dataplane.lookups import Answer, Lookups
+from podfence.dataplane.lookups import Answer, Lookups, Need
 from podfence.dataplane.members import ATTENDED
 from podfence.dataplane.naming import without_prefix
 from podfence.dataplane.resolvers import ATTENDED_S
@@ -85,6 +85,10 @@ class Kernel:
         self._compiler = compiler
         return self._applied(changed=not found.is_empty)
 
+    def need(self, answer: Answer) -> Need:
+        """Tell what an answer is to the pod that asked; not while another method runs."""
+        return Need.NEW if self._compiler is None else self._compiler.need(answer, self._clock())
+
     def learn(self, answers: Sequence[Answer]) -> None:
         """Take in what resolvers told pods; the next ``load`` or ``change`` has it enforced."""
         self._answers += answers
@@ -92,7 +96,7 @@ class Kernel:
     def wait_s(self) -> float:
         """Tell after how long ``change`` must be called, if it is not before; infinity for never."""
         due_s = max(self._lookups.next_due_s, self._expire_next_s)
-        if self._compiler is not None and self._compiler.domain_names:
+        if self._compiler is not None and self._compiler.holds_answers:
             due_s = min(due_s, self._attend_next_s)
         return max(0.0, due_s - self._clock())
 
@@ -139,7 +143,6 @@ class Kernel:
             classes=figures.classes,
             sets=figures.sets,
             elements=figures.elements,
-            domain_names=compiler.domain_names,
             hosts=len(self._lookups),
             hosts_evicted=self._lookups.evicted,
         )

@@ -17,8 +17,7 @@ from podfence.agent.health import Health
 from podfence.agent.interface import Applied, Parts
 from podfence.agent.metrics import Metrics
 from podfence.agent.pacing import DRIFT_CHECK_S, retry_s, settle_s
-from podfence.dataplane.lookups import Answer
-from podfence.engine.decide import name_covers
+from podfence.dataplane.lookups import Answer, Need
 from podfence.flows.owners import Owners
 from podfence.model.change import Change
 from podfence.model.error import PodfenceError
@@ -61,7 +60,7 @@ class Reconciler:
         self._answered = asyncio.Event()
         self._answers: list[tuple[Answer, Callable[[], None]]] = []
         self._released: list[Callable[[], None]] = []
-        self._domain_names: frozenset[str] = frozenset()
+        self._evicted = 0
         self._batch = _Batch()
         self._must_reload = True
         self._failures = 0
@@ -76,11 +75,11 @@ class Reconciler:
             self._log_allowed = wanted
             self._asked.set()
 
-    def wants(self, names: Collection[str]) -> bool:
-        """Tell whether a policy may speak of one of some names."""
+    def need(self, answer: Answer) -> Need:
+        """Tell what an answer is to the pod that asked; while that changes, it is to be learnt."""
         if self._is_committing or self._last_commit_s is None:
-            return True
-        return any(name_covers(pattern, name) for pattern in self._domain_names for name in names)
+            return Need.NEW
+        return self._parts.dataplane.need(answer)
 
     def learn(self, answer: Answer, release: Callable[[], None]) -> None:
         """Have what a resolver told a pod enforced, and call ``release`` when it is."""
@@ -96,7 +95,8 @@ class Reconciler:
         await self._commit()
         while True:
             if await self._work_comes():
-                await asyncio.sleep(settle_s(_now_s(), self._last_commit_s))
+                if not self._answered.is_set():  # a program waits for what its resolver answered
+                    await asyncio.sleep(settle_s(_now_s(), self._last_commit_s))
                 await self._commit()
             if _now_s() >= self._next_drift_check_s:
                 await self._check_drift()
@@ -189,7 +189,9 @@ class Reconciler:
         self._must_reload, self._failures, self._last_commit_s = False, 0, now_s
         if first:
             self._next_drift_check_s = now_s + DRIFT_CHECK_S
-        self._domain_names = applied.domain_names
+        if applied.hosts_evicted > self._evicted:
+            self._evicted = applied.hosts_evicted
+            self._log.warning("pods were told more addresses of names than can be kept", forgotten=self._evicted)
         for release in self._released:
             release()
         self._released.clear()

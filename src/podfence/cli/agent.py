@@ -89,7 +89,7 @@ def command(
     question could not be answered.
     """
     del all_namespaces  # a node has pods of any namespace
-    from podfence.agent.interface import NODE_LOCAL_DNS, AgentOptions
+    from podfence.agent.interface import AgentOptions
 
     options = AgentOptions(
         node=_node(node, uninstalls=paths == (UNINSTALL,) and not render),
@@ -97,7 +97,7 @@ def command(
         cuts_off=cutoff == "all",
         drops_unready=unready == "drop",
         pod_ranges=_ranges(pod_cidrs),
-        resolvers=(NODE_LOCAL_DNS, *_addresses(resolvers)),
+        resolvers=_addresses(resolvers),
     )
     if render:
         return _render(options, paths, namespace, pod_cidrs, strict=strict, quiet=quiet, verbose=verbose)

@@ -7,7 +7,7 @@ is dropped to and from every pod that policies judge.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -22,6 +22,7 @@ from podfence.dataplane.members import (
     ITSELF,
     READY,
     RESOLVERS,
+    RESOLVERS_HERE,
     member_name,
 )
 from podfence.dataplane.objects import Element
@@ -66,6 +67,7 @@ class Owner(msgspec.Struct, frozen=True, eq=False):
     node: str | None = None
     is_local: bool = False
     is_resolver: bool = False
+    is_here: bool = False
 
     @property
     def identity(self) -> object:
@@ -102,7 +104,7 @@ def places(address: int, owners: Mapping[object, Owner], active: Active) -> dict
     if len(owners) > 1 and len({owner.identity for owner in owners.values()}) > 1:
         return _contested(family, text, element, local=local)
     profile = _only(owners).profile
-    trusted = {(RESOLVERS[family], text): element} if any(owner.is_resolver for owner in owners.values()) else {}
+    trusted = {(found, text): element for found in _resolver_sets(owners.values(), family)}
     if profile is None:
         return trusted | {(found, text): element for found in _node_sets(_only(owners).node, family, active)}
     found = trusted | {(member_name(peer, family), text): element for peer in profile.peers}
@@ -125,6 +127,13 @@ def _told(peers: tuple[DomainPeer, ...], pod: str, own: int, active: Active) -> 
             if covering and family_of(host) is family and host not in active.owned:
                 key = f"{text} . {format_address(host)}"
                 yield from (((member_name(peer, family), key), element) for peer in covering)
+
+
+def _resolver_sets(owners: Iterable[Owner], family: Family) -> set[str]:
+    """Name the sets of resolvers in which an address is; one of a node counts on that node alone."""
+    resolvers = [owner for owner in owners if owner.is_resolver]
+    pods = {RESOLVERS[family] for owner in resolvers if owner.profile is not None}
+    return pods | {RESOLVERS_HERE[family] for owner in resolvers if owner.profile is None and owner.is_here}
 
 
 def _only(owners: Mapping[object, Owner]) -> Owner:

@@ -87,15 +87,18 @@ def contested_match(direction: Direction, family: Family) -> AddressMatch:
     return _in_set(direction, family, CONTESTED[family])
 
 
-def host_match(name: str, family: Family) -> AddressMatch:
-    """Match a host that the pod was told of when it asked for a name: a set of pairs."""
-    word = WORD[family]
-    return AddressMatch(f"ct original {word} saddr . ct reply {word} saddr @{name}", family, name)
-
-
 def itself_match(family: Family) -> AddressMatch:
     """Match a pod that talks to itself through a Service."""
-    return host_match(ITSELF[family], family)
+    return AddressMatch(_pair_in(ITSELF[family], family), family, ITSELF[family])
+
+
+def _host_match(name: str, family: Family) -> AddressMatch:
+    """Match a host that the pod was told of when it asked for a name; this node is none, whatever its addresses."""
+    return AddressMatch(f"fib daddr type != local {_pair_in(name, family)}", family, name)
+
+
+def _pair_in(name: str, family: Family) -> str:
+    return f"ct original {WORD[family]} saddr . ct reply {WORD[family]} saddr @{name}"
 
 
 def clauses_of(rule: Rule, tier: Tier, direction: Direction, numbers: Numbers, needs: Needs) -> Iterator[Clause]:
@@ -120,7 +123,7 @@ def _peers(rule: Rule, direction: Direction, needs: Needs, *, unsure: bool) -> I
     names = dict.fromkeys(name for peer in rule.peers for name in _sets_of_peer(peer, needs, unsure=unsure))
     yield from (_in_set(direction, needs.family, name) for name in names)
     hosts = dict.fromkeys(needs.member(peer) for peer in rule.peers if isinstance(peer, DomainPeer))
-    yield from (host_match(name, needs.family) for name in hosts)
+    yield from (_host_match(name, needs.family) for name in hosts)
     blocks = [peer for peer in rule.peers if isinstance(peer, AddressPeer)]
     pieces = union(piece for peer in blocks for piece in peer.ranges)
     ranges = tuple(piece for piece in pieces if family_of(piece.first) is needs.family)

@@ -16,12 +16,12 @@ from podfence.dataplane.classes import ClassKey, CompiledClass, compile_class, n
 from podfence.dataplane.content import Content
 from podfence.dataplane.difference import Desired, Difference
 from podfence.dataplane.logs import Logs
-from podfence.dataplane.lookups import Answer, Key, Lookups
+from podfence.dataplane.lookups import Answer, Key, Lookups, Need
 from podfence.dataplane.members import ATTENDED, FAMILIES, Member
 from podfence.dataplane.objects import Element
 from podfence.dataplane.peer_index import PeerIndex
 from podfence.dataplane.population import Population
-from podfence.dataplane.resolvers import ANSWERS, answers_chain, attended_elements
+from podfence.dataplane.resolvers import answers_chains, attended_elements
 from podfence.dataplane.settings import Settings
 from podfence.dataplane.subjects import Subjects
 from podfence.engine.decide import name_covers
@@ -64,7 +64,8 @@ class Compiler:
         self._lookups = Lookups() if lookups is None else lookups
         self._active = Active(self._lookups, self._population.owners)
         self._attended = 0
-        self._content.use_chain(ANSWERS, answers_chain(settings, holds=False))
+        for name, chain in answers_chains(settings, holds=False).items():
+            self._content.use_chain(name, chain)
         parts: tuple[Iterable[Changing], ...] = (
             snapshot.namespaces,
             snapshot.nodes,
@@ -72,9 +73,9 @@ class Compiler:
             snapshot.pods,
         )
         self.apply(Change(None, item) for part in parts for item in part)
-        for pod in self._lookups.pods():
-            if not self._population.addresses_of(pod):
-                self._lookups.forget(pod)
+        for pod in self._lookups.settle(self._population.addresses_of):
+            self._population.mark_pod(pod)
+        self.apply(())
 
     @property
     def desired(self) -> Desired:
@@ -82,21 +83,34 @@ class Compiler:
         return self._content.desired
 
     @property
-    def domain_names(self) -> frozenset[str]:
-        """Give the names, and patterns of names, by which pods of this node may reach hosts."""
-        peers = (peer for found in self._active.domains.values() for peer in found)
-        return frozenset(name for peer in peers for name in peer.names)
+    def holds_answers(self) -> bool:
+        """Tell whether pods of this node may reach hosts by name, so that what resolvers answer is held."""
+        return bool(self._active.domains)
+
+    def need(self, answer: Answer, now_s: float) -> Need:
+        """Tell what an answer is to the pod that asked."""
+        asker = self._asker(answer)
+        if asker is None:
+            return Need.NONE
+        return Need.KNOWN if self._lookups.knows(asker, answer, now_s) else Need.NEW
 
     def learn(self, answer: Answer, now_s: float) -> None:
-        """Take in what a pod was told, as far as a policy speaks of it; the next ``apply`` writes it."""
+        """Take in what a pod was told, if a policy speaks of it; the next ``apply`` writes it."""
+        asker = self._asker(answer)
+        if asker is not None:
+            self._lookups.learn(asker, answer, now_s)
+            self._population.mark_pod(asker)
+            for pod in self._lookups.take_crowded():
+                self._population.mark_pod(pod)
+
+    def _asker(self, answer: Answer) -> str | None:
+        """Find the pod that asked, if it may reach a host by this name."""
         asker = self._population.pod_at(answer.asker)
         if asker is None:
-            return
-        peers = dict.fromkeys(peer for f in FAMILIES for peer in self._active.names_of(asker.profile, f))
-        names = tuple(n for n in answer.names if any(name_covers(p, n) for peer in peers for p in peer.names))
-        if names:
-            self._lookups.learn(asker.name, msgspec.structs.replace(answer, names=names), now_s)
-            self._population.mark_pod(asker.name)
+            return None
+        peers = (peer for family in FAMILIES for peer in self._active.names_of(asker.profile, family))
+        is_meant = any(name_covers(pattern, answer.name) for peer in peers for pattern in peer.names)
+        return asker.name if is_meant else None
 
     def expire(self, now_s: float, alive: Callable[[Collection[tuple[int, int]]], Collection[tuple[int, int]]]) -> None:
         """Let go of what pods were told too long ago; the next ``apply`` writes it.
@@ -245,7 +259,8 @@ class Compiler:
             domains.pop(known.name, None)
         if compiled is not None and (peers := tuple(p for p in compiled.needs.members if isinstance(p, DomainPeer))):
             domains[compiled.name] = peers
-        self._content.put_chain(ANSWERS, answers_chain(self._settings, holds=bool(domains)))
+        for name, chain in answers_chains(self._settings, holds=bool(domains)).items():
+            self._content.put_chain(name, chain)
         self._put_attended()
 
     def _put_attended(self) -> None:

@@ -6,8 +6,10 @@ elements end by themselves some time after, so that nothing stays open when nobo
 
 from __future__ import annotations
 
+import enum
+import heapq
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import msgspec
 
@@ -29,12 +31,20 @@ Key = tuple[str, str, int]
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the resolver told the pod at ``asker``: each of ``names`` has each of ``addresses``, for so many seconds."""
+    """What the resolver told the pod at ``asker``: a name has each of ``addresses``, for so many seconds."""
 
     asker: int
-    names: tuple[str, ...]
+    name: str
     addresses: tuple[int, ...]
     ttl_s: int
+
+
+class Need(enum.Enum):
+    """What an answer is to a pod: nothing to its policies, known already, or to be learnt before it has it."""
+
+    NONE = "none"
+    KNOWN = "known"
+    NEW = "new"
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -55,15 +65,17 @@ class _Known(msgspec.Struct):
 class Lookups:
     """What is known of each pod; times are seconds of any clock that never goes back.
 
-    ``evicted`` counts what had to go early for want of room, the soonest to end first.
+    ``evicted`` counts what had to go early for want of room: of the pod that has most, the soonest to end first.
     """
 
     def __init__(self) -> None:
         self.evicted = 0
+        self._crowded: set[str] = set()
         self._hosts: dict[str, dict[str, dict[int, _Known]]] = {}
         self._sizes: dict[str, int] = {}
         self._told: dict[int, Counter[str]] = {}
         self._next_due_s = float("inf")
+        self._restored: dict[str, set[int]] = {}
 
     def __len__(self) -> int:
         return sum(self._sizes.values())
@@ -87,22 +99,51 @@ class Lookups:
         return self._told.get(address, {})
 
     def learn(self, pod: str, answer: Answer, now_s: float) -> None:
-        """Take an answer in; all of its names count."""
-        lifetime_s = min(max(float(answer.ttl_s), SHORTEST_S), LONGEST_S)
-        for name in answer.names:
-            for address in answer.addresses:
-                self._put(pod, name, address, now_s, now_s + lifetime_s)
-        self._make_room(pod)
+        """Take an answer in; it stays, whatever has to go for it."""
+        lifetime_s = _lifetime_s(answer)
+        for address in answer.addresses:
+            self._put(pod, answer.name, address, now_s, now_s + lifetime_s)
+        kept = frozenset((pod, answer.name, address) for address in answer.addresses)
+        self._make_room(pod, self._sizes[pod] - MOST_OF_POD, kept)
+        if (excess := len(self) - MOST_IN_ALL) > 0:
+            self._make_room(max(self._sizes, key=self._sizes.__getitem__), excess, kept)
+
+    def knows(self, pod: str, answer: Answer, now_s: float) -> bool:
+        """Tell whether all of an answer counts already, for half of its time at least."""
+        known = self._hosts.get(pod, {}).get(answer.name, {})
+        until_s = now_s + _lifetime_s(answer) / 2
+        found = (known.get(address) for address in answer.addresses)
+        return all(one is not None and one.expires_s >= until_s for one in found)
 
     def restore(self, left: Iterable[Left], now_s: float) -> None:
         """Take back what an earlier agent knew, as far as its elements tell."""
         for element in left:
             pod, _, name = element.comment.partition(" ")
-            _, _, address = element.key.partition(" . ")
+            own, _, address = element.key.partition(" . ")
             lifetime_s = element.expires_s - OVERTIME_S
             # A comment that was cut to fit ends in dots, and no name does.
             if name and lifetime_s > 0 and not name.endswith("..."):
                 self._put(pod, name, parse_address(address), now_s, now_s + lifetime_s)
+                self._restored.setdefault(pod, set()).add(parse_address(own))
+
+    def take_crowded(self) -> Collection[str]:
+        """Give the pods of which something had to go since the last call."""
+        found, self._crowded = self._crowded, set()
+        return found
+
+    def settle(self, addresses_of: Callable[[str], Collection[int]]) -> list[str]:
+        """Forget pods that are gone, and what was restored of one that has other addresses: that is another pod.
+
+        Gives those that were forgotten.
+        """
+        forgotten = []
+        for pod in list(self._hosts):
+            own, restored = addresses_of(pod), self._restored.get(pod)
+            if not own or (restored is not None and restored.isdisjoint(own)):
+                forgotten.append(pod)
+                self.forget(pod)
+        self._restored.clear()
+        return forgotten
 
     def expired(self, now_s: float) -> list[Key]:
         """List what counts no longer unless it is kept; what is listed is due until it is kept or dropped."""
@@ -141,10 +182,6 @@ class Lookups:
                 self._unnote(pod, address)
         self._sizes.pop(pod, None)
 
-    def pods(self) -> list[str]:
-        """Name the pods that know anything."""
-        return list(self._hosts)
-
     def _put(self, pod: str, name: str, address: int, now_s: float, expires_s: float) -> None:
         hosts = self._hosts.setdefault(pod, {}).setdefault(name, {})
         known = hosts.get(address)
@@ -168,12 +205,20 @@ class Lookups:
         if not told:
             del self._told[address]
 
-    def _make_room(self, pod: str) -> None:
-        while pod in self._hosts and (self._sizes[pod] > MOST_OF_POD or len(self) > MOST_IN_ALL):
-            hosts = self._hosts[pod]
-            key = min(
-                ((pod, name, address) for name in hosts for address in hosts[name]),
-                key=lambda item: hosts[item[1]][item[2]].expires_s,
-            )
+    def _make_room(self, pod: str, excess: int, kept: Collection[Key]) -> None:
+        if excess <= 0:
+            return
+        found = (
+            (known.expires_s, (pod, name, address))
+            for name, hosts in self._hosts[pod].items()
+            for address, known in hosts.items()
+            if (pod, name, address) not in kept
+        )
+        for _, key in heapq.nsmallest(excess, found):
             self.drop(key)
             self.evicted += 1
+            self._crowded.add(pod)
+
+
+def _lifetime_s(answer: Answer) -> float:
+    return min(max(float(answer.ttl_s), SHORTEST_S), LONGEST_S)

@@ -23,6 +23,7 @@ HOSTS = {family: f"hosts{family.value}" for family in FAMILIES}
 ITSELF = {family: f"itself{family.value}" for family in FAMILIES}
 ASKING = {family: f"asking{family.value}" for family in FAMILIES}
 RESOLVERS = {family: f"resolvers{family.value}" for family in FAMILIES}
+RESOLVERS_HERE = {family: f"resolvers-here{family.value}" for family in FAMILIES}
 ATTENDED = "attended"
 POD_CIDRS = {family: f"podcidr{family.value}" for family in FAMILIES}
 EGRESS = {family: f"egress{family.value}" for family in FAMILIES}
@@ -70,6 +71,7 @@ def static_sets() -> dict[str, NamedSet]:
         found[ITSELF[family]] = NamedSet(f"{kind} . {kind}", "a pod of this node and itself, through a Service")
         found[ASKING[family]] = NamedSet(kind, "pods of this node that may reach hosts by their names")
         found[RESOLVERS[family]] = NamedSet(kind, "whose answers tell the addresses of names")
+        found[RESOLVERS_HERE[family]] = NamedSet(kind, "resolvers on the network of this node")
         found[POD_CIDRS[family]] = NamedSet(kind, "where the pods of this node live", flags="interval")
         found[EGRESS[family]] = NamedSet(kind, "what leaves a pod: the chain that judges it", is_map=True)
         found[INGRESS[family]] = NamedSet(kind, "what enters a pod: the chain that judges it", is_map=True)

@@ -11,7 +11,7 @@ import msgspec
 
 from podfence.dataplane.addresses import Owner, Profile
 from podfence.dataplane.members import FAMILIES
-from podfence.dataplane.resolvers import is_resolver
+from podfence.dataplane.resolvers import is_openshift, is_resolver
 from podfence.engine.decide import selects
 from podfence.model.net import family_of
 from podfence.model.objects import Namespace, Node, Pod
@@ -133,6 +133,10 @@ class Population:
         """Have the addresses of a pod looked at again."""
         self.dirty_addresses.update(dict.fromkeys(self.addresses_of(pod)))
 
+    @property
+    def _on_openshift(self) -> bool:
+        return any(map(is_openshift, self._nodes.values()))
+
     def _add_pod(self, key: PodKey, pod: Pod) -> None:
         if pod.host_network:
             self._hosts_on.setdefault(pod.node, {})[key] = None
@@ -145,12 +149,15 @@ class Population:
             self._count_local(profile, pod, 1)
         for address in pod.addresses:
             profile.addresses[address] = profile.addresses.get(address, 0) + 1
-        owner = Owner(f"{pod.namespace}/{pod.name}", profile, is_local=is_local, is_resolver=is_resolver(pod))
+        trusted = is_resolver(pod, on_openshift=self._on_openshift)
+        owner = Owner(f"{pod.namespace}/{pod.name}", profile, is_local=is_local, is_resolver=trusted)
         self._own(pod.addresses, ("pod", *key), owner)
 
     def _own_host(self, key: PodKey, pod: Pod) -> None:
         node = pod.node if pod.node in self._nodes else None
-        owner = Owner(f"{pod.namespace}/{pod.name}", node=node, is_resolver=is_resolver(pod))
+        trusted = is_resolver(pod, on_openshift=self._on_openshift)
+        here = pod.node == self._node
+        owner = Owner(f"{pod.namespace}/{pod.name}", node=node, is_resolver=trusted, is_here=here)
         self._own(pod.addresses, ("pod", *key), owner)
 
     def _remove_pod(self, key: PodKey, pod: Pod) -> None:

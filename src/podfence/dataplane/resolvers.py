@@ -1,7 +1,9 @@
 """Whose answers tell the addresses of names, and the rules that hold such answers until the kernel knows them.
 
 Only an answer of a resolver that the cluster itself runs, or that a person named, counts: a pod may ask anybody on
-port 53, and whoever it asks could make any address the address of any name.
+port 53, and whoever it asks could make any address the address of any name. It counts only where the node's own routes
+lead to the resolver, for a pod can write any address into what it sends. A resolver on the network of nodes counts on
+its own node alone: elsewhere the address of a node stands for whoever is behind its ports.
 
 An answer is logged whole and dropped; the agent learns it and sends the same on to the pod. So no program can connect
 before the kernel lets it, and no kernel needs more than what logs drops anyway (a queue is a module that many do not
@@ -10,58 +12,77 @@ have). The agent says every few seconds that it is there; when it does not, answ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from podfence.dataplane.clauses import WORD
-from podfence.dataplane.members import ASKING, ATTENDED, FAMILIES, RESOLVERS
+from podfence.dataplane.members import ASKING, ATTENDED, FAMILIES, RESOLVERS, RESOLVERS_HERE
 from podfence.dataplane.naming import sealed
 from podfence.dataplane.objects import Chain, Element
 from podfence.dataplane.settings import Settings
-from podfence.model.net import family_of, format_address
-from podfence.model.objects import Pod
+from podfence.model.net import family_of, format_address, parse_address
+from podfence.model.objects import Node, Pod
 
-ANSWERS: Final = "answers"
+ANSWERS: Final = {"prerouting": "answers-in", "output": "answers-out"}
+"""The chains through which all replies go, by the hook."""
 DNS_PORT: Final = 53
 
 PRIORITY: Final = "7:53"
 """The packet priority (a class of traffic control that nobody has) by which the agent's own packets are known."""
 PRIORITY_NUMBER: Final = 0x0007_0053
 
-ATTENDED_S: Final = 30
+ATTENDED_S: Final = 12
 """So long answers are held for an agent that says nothing more."""
+
+NODE_LOCAL_DNS: Final = parse_address("169.254.20.10")
+"""Where NodeLocal DNSCache answers on each node."""
 
 _COMMENT = "what resolvers answer to pods that may reach hosts by name; the agent passes it on"
 
-_PODS: Final = (
-    ("kube-system", "k8s-app", "kube-dns"),
-    ("kube-system", "k8s-app", "coredns"),
-    ("kube-system", "k8s-app", "node-local-dns"),
-    ("openshift-dns", "dns.operator.openshift.io/daemonset-dns", "default"),
-)
+_PODS: Final = (("k8s-app", "kube-dns"), ("k8s-app", "coredns"), ("k8s-app", "node-local-dns"))
+_NAMESPACE: Final = "kube-system"
+_OPENSHIFT_NAMESPACE: Final = "openshift-dns"
+_OPENSHIFT_POD: Final = ("dns.operator.openshift.io/daemonset-dns", "default")
+_OPENSHIFT_NODE: Final = "node.openshift.io/"
 
 
-def is_resolver(pod: Pod) -> bool:
-    """Tell whether a pod is cluster DNS, by where it is and by the label that those who install it give it."""
-    return any(pod.namespace == namespace and (key, value) in pod.labels for namespace, key, value in _PODS)
+def is_resolver(pod: Pod, *, on_openshift: bool = False) -> bool:
+    """Tell whether a pod is cluster DNS, by where it is and by the label that those who install it give it.
+
+    The namespace of OpenShift counts in OpenShift alone: elsewhere anybody might have made one of that name.
+    """
+    if on_openshift and pod.namespace == _OPENSHIFT_NAMESPACE:
+        return _OPENSHIFT_POD in pod.labels
+    return pod.namespace == _NAMESPACE and any(label in pod.labels for label in _PODS)
 
 
-def answers_chain(settings: Settings, *, holds: bool) -> Chain:
-    """Make the chain through which all replies go; it holds answers only where pods may reach hosts by name."""
-    return Chain(_COMMENT, sealed(tuple(_rules(settings))) if holds else ())
+def is_openshift(node: Node) -> bool:
+    """Tell whether a node is one of OpenShift; nobody but the cluster itself labels nodes."""
+    return any(key.startswith(_OPENSHIFT_NODE) for key, _ in node.labels)
 
 
-def _rules(settings: Settings) -> list[str]:
-    found = [f"meta l4proto != @{ATTENDED} return"]
-    log = f"log group {settings.answer_group} queue-threshold 1 drop"
+def answers_chains(settings: Settings, *, holds: bool) -> dict[str, Chain]:
+    """Make the chains through which all replies go; they hold answers only where pods may reach hosts by name."""
+    return {
+        name: Chain(_COMMENT, sealed(tuple(_rules(settings, hook))) if holds else ()) for hook, name in ANSWERS.items()
+    }
+
+
+def _rules(settings: Settings, hook: str) -> Iterator[str]:
+    yield f"meta l4proto != @{ATTENDED} return"
+    log = f"log group {settings.answer_group} queue-threshold 1{'' if settings.audit else ' drop'}"
+    is_here = hook == "output"
+    route = "" if is_here else " fib saddr . iif oif exists"
+    fixed = sorted({*settings.resolvers, *([NODE_LOCAL_DNS] if is_here else [])})
     for family in FAMILIES:
         word = WORD[family]
-        fixed = [format_address(one) for one in settings.resolvers if family_of(one) is family]
-        whose = [f"@{RESOLVERS[family]}", *([f"{{ {', '.join(fixed)} }}"] if fixed else [])]
+        sets = [RESOLVERS[family], *([RESOLVERS_HERE[family]] if is_here else [])]
+        texts = [format_address(one) for one in fixed if family_of(one) is family]
+        whose = [*(f"@{name}" for name in sets), *([f"{{ {', '.join(texts)} }}"] if texts else [])]
         for protocol in ("udp", "tcp"):
             asked = f"meta l4proto {protocol} ct original proto-dst {DNS_PORT}"
             ends = [f"ct original {word} saddr @{ASKING[family]} ct reply {word} saddr {one}" for one in whose]
-            found += [f"{asked} {end} {log}" for end in ends]
-    return found
+            yield from (f"{asked} {end}{route} {log}" for end in ends)
 
 
 def attended_elements(renewal: int) -> dict[str, Element]:

@@ -34,8 +34,6 @@ GENERATION_CHAINS = (ESTABLISHED, STAMP)
 # The hop limit of what a router has forwarded is below 255: no pod can send its data as neighbour discovery (RFC 4861).
 NEIGHBOURS = 'icmpv6 type { 133, 134, 135, 136, 137 } ip6 hoplimit 255 accept comment "neighbour discovery of one link"'
 
-_ANSWERS = f"ct direction reply jump {ANSWERS}"
-
 FORGED = "the source address belongs to a pod of this node that did not send it, or to this node"
 NOT_READY = "the policies of this pod are not in force yet"
 UNTRACKED = "connection tracking does not know the packet, so that no policy can judge it"
@@ -67,12 +65,12 @@ def skeleton_chains(settings: Settings) -> dict[str, Chain]:
         ),
         "reply-pre": Chain(
             "what comes back to pods, as it is before any translation",
-            (_ANSWERS,),
+            (f"ct direction reply jump {ANSWERS['prerouting']}",),
             hook="type filter hook prerouting priority mangle; policy accept;",
         ),
         "reply-out": Chain(
             "what comes back to pods from this node",
-            (_ANSWERS,),
+            (f"ct direction reply jump {ANSWERS['output']}",),
             hook="type filter hook output priority mangle; policy accept;",
         ),
         "raw-out": Chain(

@@ -20,7 +20,7 @@ from podfence.manifests.convert.pods import PodRecord
 from podfence.model.change import Change
 from podfence.model.net import PRIVATE_IPV4, AddressRange
 from podfence.model.objects import EndpointSlice, Namespace, Node, Pod, Service
-from podfence.model.policy import NodePeer, Policy
+from podfence.model.policy import DomainPeer, NodePeer, Policy
 from podfence.model.snapshot import Snapshot
 
 
@@ -63,7 +63,7 @@ class Contents:
 
     @property
     def needs_all_nodes(self) -> bool:
-        """Tell whether a policy names nodes by label, so that other nodes than one's own matter."""
+        """Tell whether a policy speaks of nodes, or of hosts by name, which no node is: then all nodes matter."""
         return bool(self._with_node_peers)
 
     def count(self, kind: Kind) -> int:
@@ -201,7 +201,7 @@ class Contents:
 
 def _has_node_peer(policy: Policy) -> bool:
     return any(
-        isinstance(peer, NodePeer)
+        isinstance(peer, NodePeer | DomainPeer)
         for rule in (*(policy.ingress or ()), *(policy.egress or ()))
         for peer in rule.peers or ()
     )

@@ -165,7 +165,7 @@ def _question(source: Spot, target: Spot, port: Port, *, expected: bool) -> Ques
         port=port[1],
         expected=expected,
         from_address=format_address(source.address) if source.place == OUTSIDE else "",
-        host=target.party.name if isinstance(target.party, Domain) and isinstance(source.party, Pod) else "",
+        hosts=(target.party.name,) if isinstance(target.party, Domain) and isinstance(source.party, Pod) else (),
     )
 
 

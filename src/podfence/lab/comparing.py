@@ -71,5 +71,5 @@ def try_questions(folder: LabFolder, asked: Sequence[Question], timeout_s: float
     return [found[n] for n in range(len(asked))]
 
 
-def _target(question: Question) -> tuple[str, str, int, str]:
-    return question.protocol.value, question.address, question.port, question.host
+def _target(question: Question) -> tuple[str, str, int, tuple[str, ...]]:
+    return question.protocol.value, question.address, question.port, question.hosts

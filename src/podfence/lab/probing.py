@@ -20,14 +20,14 @@ _COMMAND: Final = f"{FOLDER}prober"
 
 
 class Attempts(msgspec.Struct, frozen=True):
-    """What to try from one place of the lab's network; a target is protocol, address, port, and a name or nothing.
+    """What to try from one place of the lab's network; a target is protocol, address, port, and names of the host.
 
-    With a name cluster DNS is asked for it before the address is tried.
+    Cluster DNS is asked for all names before any address is tried.
     ``address`` is that to send from, where a place has several.
     """
 
     place: str
-    targets: tuple[tuple[str, str, int, str], ...]
+    targets: tuple[tuple[str, str, int, tuple[str, ...]], ...]
     address: str = ""
 
 

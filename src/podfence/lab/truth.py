@@ -12,10 +12,10 @@ import msgspec
 from podfence.dataplane.resolvers import is_resolver
 from podfence.engine.decide import decide, name_covers
 from podfence.engine.directory import Directory
-from podfence.engine.judge import Party, judge
+from podfence.engine.judge import Party
 from podfence.engine.vocabulary import Vocabulary
 from podfence.lab.outside import HOSTS
-from podfence.model.net import Protocol, family_of, format_address, parse_address
+from podfence.model.net import Family, Protocol, family_of, format_address, parse_address
 from podfence.model.objects import Node, Pod
 from podfence.model.snapshot import Snapshot
 from podfence.model.verdict import End, Flow
@@ -38,8 +38,8 @@ _SERVED = re.compile(r"SERVE_(?:(TCP|UDP|SCTP)_)?PORT_([0-9]+)\Z")
 class Question(msgspec.Struct, frozen=True):
     """One connection: from a place of the lab's network to an address and port, and whether it is to arrive.
 
-    ``from_address`` chooses among the addresses of a place that stands for many. ``host`` is the name by which the
-    destination is known, if it is to be looked up before.
+    ``from_address`` chooses among the addresses of a place that stands for many. ``hosts`` are the names by which
+    the destination may be known, to be looked up before.
     """
 
     place: str
@@ -50,12 +50,12 @@ class Question(msgspec.Struct, frozen=True):
     port: int
     expected: bool
     from_address: str = ""
-    host: str = ""
+    hosts: tuple[str, ...] = ()
 
     @property
-    def connection(self) -> tuple[str, str, str, Protocol, int, str]:
+    def connection(self) -> tuple[str, str, str, Protocol, int, tuple[str, ...]]:
         """Tell the connection from all others, whatever is expected of it."""
-        return self.place, self.from_address, self.address, self.protocol, self.port, self.host
+        return self.place, self.from_address, self.address, self.protocol, self.port, self.hosts
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -115,11 +115,11 @@ class Place(msgspec.Struct, frozen=True, eq=False):
     ports: tuple[Port, ...]
     pod: Pod | None = None
     node: Node | None = None
-    domain: str | None = None
+    domains: tuple[str, ...] = ()
 
     def end(self, address: int) -> End:
         """Give the end of a connection at one of its addresses."""
-        return End(pod=self.pod, node=self.node, domain=self.domain, address=address)
+        return End(pod=self.pod, node=self.node, address=address)
 
     @property
     def namespace(self) -> str | None:
@@ -143,7 +143,7 @@ def questions(ends: Ends) -> Iterator[Question]:
             key = (source.namespace, destination.namespace)
             if key not in near:
                 near[key] = _around(directory, key)
-            resolves = destination.domain is None or _resolves(directory, source, resolvers)
+            resolves = bool(destination.domains) and _resolves(directory, source, resolvers)
             yield from _asked(near[key], source, destination, resolves=resolves)
 
 
@@ -160,14 +160,15 @@ def _nodes(ends: Ends) -> Iterator[Place]:
 
 
 def _outside(snapshot: Snapshot) -> Iterator[Place]:
-    """List hosts to try; one that a policy speaks of by name is known by that name, and looked up before."""
+    """List hosts to try; those that a policy speaks of by name are known by it, and looked up before."""
     patterns = Vocabulary(snapshot.policies).domains
     for host in HOSTS:
-        named = next((name for name in host.names if any(name_covers(pattern, name) for pattern in patterns)), None)
-        if named is not None or host.names[0] in _HOSTS_TRIED:
+        named = tuple(name for name in host.names if any(name_covers(pattern, name) for pattern in patterns))
+        if named or host.names[0] in _HOSTS_TRIED:
             ports = ((Protocol.TCP, 80), *([(Protocol.UDP, 53)] if host.serves_dns else []))
             families = {family_of(one): one for one in reversed([*map(parse_address, host.addresses)])}
-            yield Place(named or host.names[0], OUTSIDE, tuple(families.values()), ports, domain=named)
+            name = (*named, *host.names)[0]
+            yield Place(name, OUTSIDE, tuple(families.values()), ports, domains=named)
 
 
 def _around(directory: Directory, namespaces: tuple[str | None, str | None]) -> Snapshot:
@@ -182,7 +183,19 @@ def _resolves(directory: Directory, source: Place, resolvers: Sequence[Pod]) -> 
     if source.pod is None:
         return True
     around = _around(directory, (source.namespace, "kube-system"))
-    return all(judge(around, source.pod, resolver, Protocol.UDP, _DNS_PORT).allowed for resolver in resolvers)
+    flows = (_to_resolver(source, resolver) for resolver in resolvers)
+    return all(flow is not None and decide(around, flow).allowed for flow in flows)
+
+
+def _to_resolver(source: Place, resolver: Pod) -> Flow | None:
+    """Give the question to a resolver: in a lab pods are told the IPv4 address of DNS."""
+    own, its = (
+        next((one for one in addresses if family_of(one) is Family.IPV4), None)
+        for addresses in (source.addresses, resolver.addresses)
+    )
+    if own is None or its is None:
+        return None
+    return Flow(source.end(own), End(pod=resolver, address=its), Protocol.UDP, _DNS_PORT)
 
 
 def _asked(near: Snapshot, source: Place, destination: Place, *, resolves: bool) -> Iterator[Question]:
@@ -192,8 +205,9 @@ def _asked(near: Snapshot, source: Place, destination: Place, *, resolves: bool)
             continue
         for protocol, port in destination.ports:
             flow = Flow(source.end(own), destination.end(address), protocol, port)
-            nameless = msgspec.structs.replace(flow, destination=End(address=address))
-            allowed = decide(near, flow).allowed and (resolves or decide(near, nameless).allowed)
+            known_as = [End(domain=name, address=address) for name in destination.domains] if resolves else []
+            named = (msgspec.structs.replace(flow, destination=end) for end in known_as)
+            allowed = any(decide(near, one).allowed for one in (flow, *named))
             yield Question(
                 place=source.network,
                 source=source.name,
@@ -203,7 +217,7 @@ def _asked(near: Snapshot, source: Place, destination: Place, *, resolves: bool)
                 port=port,
                 expected=allowed,
                 from_address=format_address(own) if source.network == OUTSIDE else "",
-                host=(destination.domain or "") if source.pod is not None else "",
+                hosts=destination.domains if source.pod is not None else (),
             )
 
 

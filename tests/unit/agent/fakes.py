@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from podfence.agent.interface import Applied, Parts
-from podfence.dataplane.lookups import Answer
+from podfence.dataplane.lookups import Answer, Need
 from podfence.model.change import Change, Changing
 from podfence.model.error import PodfenceError
 from podfence.model.labels import Selector
@@ -128,7 +128,7 @@ class FakeDataplane:
         self.drifted = False
         self.learnt: list[Answer] = []
         self.due_in_s = float("inf")
-        self.domain_names: frozenset[str] = frozenset()
+        self.needs = Need.NONE
         self._names: set[str] = set()
         self._log_allowed = False
 
@@ -159,7 +159,10 @@ class FakeDataplane:
             raise PodfenceError("nft: no")
         state = Names(frozenset(self._names), self._log_allowed)
         self.kernel.commit(state)
-        return Applied(kind, len(self.kernel.history), state.reasons, len(self._names), domain_names=self.domain_names)
+        return Applied(kind, len(self.kernel.history), state.reasons, len(self._names))
+
+    def need(self, answer: Answer) -> Need:
+        return self.needs
 
     def learn(self, answers: Sequence[Answer]) -> None:
         self.learnt += answers

@@ -12,7 +12,7 @@ from podfence.agent.health import Health
 from podfence.agent.metrics import Metrics
 from podfence.agent.pacing import DRIFT_CHECK_S, SHARED_TRANSACTION_S
 from podfence.agent.reconcile import Reconciler
-from podfence.dataplane.lookups import Answer
+from podfence.dataplane.lookups import Answer, Need
 from podfence.flows.owners import Owners
 from podfence.model.reason import Reason
 from tests.unit.agent.fakes import FakeCluster, FakeDataplane, FakeKernel, parts, pod, policy
@@ -327,14 +327,14 @@ async def test_a_new_agent_leaves_what_it_finds_until_it_knows_better() -> None:
 
 
 def told() -> Answer:
-    return Answer(1, ("www.example.com",), (2,), 60)
+    return Answer(1, "www.example.com", (2,), 60)
 
 
 @story
 async def test_an_answer_is_released_when_it_is_enforced_and_not_before() -> None:
     bench = Bench(pod("web"))
     released: list[int] = []
-    assert bench.reconciler.wants(["www.example.com"])
+    assert bench.reconciler.need(told()) is Need.NEW
     bench.reconciler.learn(told(), lambda: released.append(len(bench.kernel.history)))
     bench.dataplane.failures = 2
     await bench.begin_synced()
@@ -346,12 +346,25 @@ async def test_an_answer_is_released_when_it_is_enforced_and_not_before() -> Non
 
 
 @story
-async def test_only_names_that_a_policy_speaks_of_are_wanted_once_it_is_known_which() -> None:
+async def test_what_an_answer_is_to_a_pod_the_dataplane_says_once_it_is_loaded() -> None:
     bench = Bench(pod("web"))
-    bench.dataplane.domain_names = frozenset(("*.example.com",))
+    bench.dataplane.needs = Need.KNOWN
+    assert bench.reconciler.need(told()) is Need.NEW
     await bench.begin_synced()
-    assert bench.reconciler.wants(["www.google.com", "www.example.com"])
-    assert not bench.reconciler.wants(["www.google.com", "example.com"])
+    assert bench.reconciler.need(told()) is Need.KNOWN
+
+
+@story
+async def test_an_answer_does_not_wait_for_what_comes_with_it() -> None:
+    bench = Bench(pod("web"))
+    await bench.begin_synced()
+    released: list[float] = []
+    clock = asyncio.get_running_loop().time
+    for _ in range(3):
+        began = clock()
+        bench.reconciler.learn(told(), lambda: released.append(clock() - began))  # noqa: B023 (called at once)
+        await asyncio.sleep(SHARED_TRANSACTION_S / 4)
+    assert released == [0.0, 0.0, 0.0]
 
 
 @story

@@ -13,8 +13,8 @@ HOST, OTHER = parse_address("203.0.113.9"), parse_address("2001:db8::9")
 POD, NAME = "shop/web", "www.example.com"
 
 
-def answer(*addresses: int, ttl_s: int = 300, names: tuple[str, ...] = (NAME,)) -> Answer:
-    return Answer(parse_address("10.9.0.1"), names, addresses, ttl_s)
+def answer(*addresses: int, ttl_s: int = 300, name: str = NAME) -> Answer:
+    return Answer(parse_address("10.9.0.1"), name, addresses, ttl_s)
 
 
 def known(found: Lookups, pod: str = POD) -> set[tuple[str, int]]:
@@ -64,7 +64,8 @@ def test_what_is_kept_counts_a_while_more_and_what_is_dropped_no_longer() -> Non
 
 def test_who_was_told_of_an_address_is_known_until_nobody_is() -> None:
     found = Lookups()
-    found.learn(POD, answer(HOST, names=("a.example.com", "b.example.com")), 0.0)
+    found.learn(POD, answer(HOST, name="a.example.com"), 0.0)
+    found.learn(POD, answer(HOST, name="b.example.com"), 0.0)
     found.learn("shop/api", answer(HOST), 0.0)
     assert set(found.told_of(HOST)) == {POD, "shop/api"}
     found.drop((POD, "a.example.com", HOST))
@@ -73,7 +74,7 @@ def test_who_was_told_of_an_address_is_known_until_nobody_is() -> None:
     found.forget("shop/api")
     assert set(found.told_of(HOST)) == set()
     assert len(found) == 0
-    assert found.pods() == []
+    assert not found.names_of(POD)
 
 
 def test_of_too_much_for_a_pod_what_ends_first_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,14 +89,46 @@ def test_of_too_much_for_a_pod_what_ends_first_goes_first(monkeypatch: pytest.Mo
     assert found.evicted == 1
 
 
-def test_too_much_in_all_is_at_the_cost_of_the_pod_that_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookups, "MOST_IN_ALL", 2)
+def test_what_was_told_last_stays_however_soon_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookups, "MOST_OF_POD", 2)
     found = Lookups()
-    found.learn("shop/api", answer(1, 2), 0.0)
-    found.learn(POD, answer(3, 4), 0.0)
-    assert known(found, "shop/api") == {(NAME, 1), (NAME, 2)}
-    assert known(found) == set()
+    found.learn(POD, answer(1, 2, ttl_s=900), 0.0)
+    found.learn(POD, answer(3, ttl_s=0), 0.0)
+    assert (NAME, 3) in known(found)
     assert len(found) == 2
+    assert set(found.take_crowded()) == {POD}
+    assert not found.take_crowded()
+
+
+def test_too_much_in_all_is_at_the_cost_of_the_pod_that_has_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookups, "MOST_IN_ALL", 3)
+    found = Lookups()
+    found.learn("shop/api", answer(1, 2, 3), 0.0)
+    found.learn(POD, answer(4), 0.0)
+    assert known(found) == {(NAME, 4)}
+    assert len(known(found, "shop/api")) == 2
+    assert set(found.take_crowded()) == {"shop/api"}
+
+
+def test_an_answer_is_known_as_long_as_it_counts_for_half_of_its_time() -> None:
+    found = Lookups()
+    assert not found.knows(POD, answer(HOST), 0.0)
+    found.learn(POD, answer(HOST, ttl_s=100), 0.0)
+    assert found.knows(POD, answer(HOST, ttl_s=100), 50.0)
+    assert not found.knows(POD, answer(HOST, ttl_s=100), 51.0)
+    assert not found.knows(POD, answer(HOST, OTHER, ttl_s=100), 0.0)
+    assert not found.knows(POD, answer(HOST, ttl_s=100, name="other.example.com"), 0.0)
+
+
+def test_what_was_restored_of_another_pod_of_the_same_name_is_forgotten() -> None:
+    found = Lookups()
+    found.restore([Left("10.9.0.1 . 203.0.113.9", f"{POD} {NAME}", 500)], 0.0)
+    found.restore([Left("10.9.0.2 . 203.0.113.9", f"shop/api {NAME}", 500)], 0.0)
+    found.learn("shop/db", answer(HOST), 0.0)
+    now = {POD: [parse_address("10.9.0.1"), OTHER], "shop/api": [parse_address("10.9.0.7")]}
+    assert sorted(found.settle(lambda pod: now.get(pod, ()))) == ["shop/api", "shop/db"]
+    assert known(found) == {(NAME, HOST)}
+    assert found.settle(lambda _: [OTHER]) == []
 
 
 def test_what_is_in_the_kernel_tells_the_next_agent_what_was_known() -> None:

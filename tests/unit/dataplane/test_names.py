@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+
 from podfence.dataplane.compiler import Compiler
 from podfence.dataplane.difference import Desired
-from podfence.dataplane.lookups import Answer, Lookups
-from podfence.dataplane.members import ASKING, ATTENDED, RESOLVERS
+from podfence.dataplane.lookups import Answer, Lookups, Need
+from podfence.dataplane.members import ASKING, ATTENDED, RESOLVERS, RESOLVERS_HERE
+from podfence.dataplane.resolvers import ANSWERS, answers_chains
 from podfence.dataplane.settings import Settings
 from podfence.model.change import Change
 from podfence.model.labels import label_set
 from podfence.model.net import Family, parse_address
+from podfence.model.objects import Node
 from podfence.model.policy import DomainPeer, Policy
 from tests.small_cluster import NODE, POD_CIDRS, Allow, address, cluster, cluster_policy, deny, pod
 
@@ -21,8 +26,8 @@ def by_name(*names: str, about: str | None = None) -> Policy:
     return cluster_policy("names", about, egress=[Allow((DomainPeer(names),)), deny()])
 
 
-def told(who: str = "web", *hosts: str, names: tuple[str, ...] = ("www.example.com",)) -> Answer:
-    return Answer(address(who), names, tuple(map(parse_address, hosts or HOSTS)), 300)
+def told(who: str = "web", *hosts: str, name: str = "www.example.com") -> Answer:
+    return Answer(address(who), name, tuple(map(parse_address, hosts or HOSTS)), 300)
 
 
 def compiler(*policies: Policy, answers: tuple[Answer, ...] = (), lookups: Lookups | None = None) -> Compiler:
@@ -43,7 +48,7 @@ def test_a_pod_is_let_out_to_what_it_was_told_and_no_other_pod_is() -> None:
 
 
 def test_names_that_no_policy_speaks_of_open_nothing() -> None:
-    found = compiler(by_name("*.example.com"), answers=(told(names=("example.com", "www.example.org")),)).desired
+    found = compiler(by_name("*.example.com"), answers=(told(name="example.com"), told(name="www.example.org"))).desired
     assert pairs(found) == set()
 
 
@@ -105,11 +110,11 @@ def test_answers_are_held_only_for_pods_that_may_reach_hosts_by_name_and_while_t
     found = compiler(policy)
     assert found.desired.elements[ASKING[Family.IPV4]].keys() == {"10.9.0.1"}
     assert found.desired.elements[ATTENDED].keys() == {"tcp", "udp"}
-    assert found.desired.chains["answers"].rules
+    assert all(found.desired.chains[name].rules for name in ANSWERS.values())
     found.apply([Change(policy, None)])
     assert not found.desired.elements[ASKING[Family.IPV4]]
     assert not found.desired.elements[ATTENDED]
-    assert not found.desired.chains["answers"].rules
+    assert not any(found.desired.chains[name].rules for name in ANSWERS.values())
 
 
 def test_each_time_the_agent_says_that_it_is_there_the_elements_are_others() -> None:
@@ -120,12 +125,50 @@ def test_each_time_the_agent_says_that_it_is_there_the_elements_are_others() -> 
     assert not first.shrinks
 
 
+def test_an_answer_is_new_known_or_nothing_to_the_pod_that_asked() -> None:
+    found = compiler(by_name("*.example.com", about="web"), by_name_of_api(), answers=(told(),))
+    assert found.need(told(), 1.0) is Need.KNOWN
+    assert found.need(told(name="api.example.com"), 1.0) is Need.NEW
+    assert found.need(told("api"), 1.0) is Need.NONE
+    assert found.need(told("late"), 1.0) is Need.NONE
+
+
+def by_name_of_api() -> Policy:
+    return cluster_policy("of-api", "api", egress=[Allow((DomainPeer(("www.example.org",)),)), deny()])
+
+
+DNS = label_set({"k8s-app": "kube-dns"})
+
+
 def test_cluster_dns_is_trusted_and_who_only_bears_its_label_elsewhere_is_not() -> None:
-    labels = label_set({"k8s-app": "kube-dns"})
     pods = [
-        pod("web", namespace="kube-system", labels=labels),
-        pod("api", namespace="shop", labels=labels),
-        pod("db", namespace="kube-system", labels=labels, host_network=True),
+        pod("web", namespace="kube-system", labels=DNS),
+        pod("api", namespace="shop", labels=DNS),
+        pod("db", namespace="kube-system", labels=DNS, host_network=True),
+        pod("late", namespace="kube-system", labels=DNS, host_network=True, node="elsewhere"),
     ]
-    found = Compiler(cluster(pods=pods), SETTINGS).desired
-    assert found.elements[RESOLVERS[Family.IPV4]].keys() == {"10.9.0.1", "10.9.0.3"}
+    found = Compiler(cluster(pods=pods), SETTINGS).desired.elements
+    assert found[RESOLVERS[Family.IPV4]].keys() == {"10.9.0.1"}
+    assert found[RESOLVERS_HERE[Family.IPV4]].keys() == {"10.9.0.3"}
+
+
+@pytest.mark.parametrize(("label", "trusted"), [("node.openshift.io/os_id", True), ("openshift.io/os_id", False)])
+def test_the_namespace_of_openshift_counts_in_openshift_alone(label: str, *, trusted: bool) -> None:
+    labels = label_set({"dns.operator.openshift.io/daemonset-dns": "default"})
+    node = Node(NODE, labels=label_set({label: "rhel"}))
+    snapshot = msgspec.structs.replace(
+        cluster(pods=[pod("web", namespace="openshift-dns", labels=labels)]), nodes=(node,)
+    )
+    found = Compiler(snapshot, SETTINGS).desired.elements
+    assert bool(found[RESOLVERS[Family.IPV4]]) is trusted
+
+
+def test_an_answer_counts_only_from_where_the_routes_of_the_node_lead_and_in_audit_is_not_held() -> None:
+    settings = msgspec.structs.replace(SETTINGS, resolvers=(parse_address("198.51.100.1"),))
+    inward, outward = (answers_chains(settings, holds=True)[name].rules for name in ("answers-in", "answers-out"))
+    assert all("fib saddr . iif oif exists" in rule for rule in inward[1:])
+    assert not any("169.254.20.10" in rule or "resolvers-here" in rule for rule in inward)
+    assert any("169.254.20.10, 198.51.100.1" in rule for rule in outward)
+    audit = answers_chains(msgspec.structs.replace(settings, audit=True), holds=True)
+    assert all(" drop" in rule for rule in (*inward[1:], *outward[1:]))
+    assert not any(" drop" in rule for chain in audit.values() for rule in chain.rules)

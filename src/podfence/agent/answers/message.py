@@ -20,6 +20,10 @@ from podfence.model.net import parse_address
 _HEADER_BYTES = 12
 _MOST_NAMES = 16
 """Names in a row that lead from one to the next; resolvers follow no more themselves."""
+MOST_ADDRESSES = 512
+"""Addresses of one answer that count; NPEP-133 asks for 100 of each name."""
+_UNWRITABLE = frozenset(b'.\\ *"')
+"""Octets that may stand in a label and would make its text another name's."""
 _ADDRESSES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
@@ -30,8 +34,8 @@ class UnreadableError(Exception):
 def read_answer(data: bytes, asker: int) -> Answer | None:
     """Read a message; ``None`` when it tells no address. Raises ``UnreadableError``.
 
-    Counted are the addresses to which the name that was asked for leads, over CNAMEs of the same message; so every
-    name on the way has them (facts: semantics 3.5). What else the message holds nobody has asked for.
+    Counted are the addresses to which the name that was asked for leads, over CNAMEs of the same message (facts:
+    semantics 3.5). Names on the way are not: whoever owns the first could have said that it leads to any of them.
     """
     if len(data) >= _HEADER_BYTES and not int.from_bytes(data[6:8], "big"):
         return None
@@ -51,8 +55,9 @@ def _answer(message: dns.message.Message, asker: int) -> Answer | None:
         for rrset in message.answer
         if rrset.rdtype == dns.rdatatype.CNAME and rrset.rdclass == dns.rdataclass.IN
     }
-    name, ttl_s = message.question[0].name, (1 << 31) - 1
+    asked = name = message.question[0].name
     names: list[dns.name.Name] = []
+    ttl_s = (1 << 31) - 1
     while name not in names and len(names) < _MOST_NAMES:
         names.append(name)
         if name not in aliases:
@@ -61,15 +66,17 @@ def _answer(message: dns.message.Message, asker: int) -> Answer | None:
         ttl_s = min(ttl_s, ttl)
     found = [r for r in message.answer if r.name == names[-1] and r.rdtype in _ADDRESSES]
     found = [rrset for rrset in found if rrset.rdclass == dns.rdataclass.IN]
-    addresses = tuple(rdata.address for rrset in found for rdata in rrset)
-    addresses = tuple(parse_address(text) for text in addresses if _is_host(ipaddress.ip_address(text)))
-    if not addresses:
+    texts = [rdata.address for rrset in found for rdata in rrset]
+    addresses = tuple(parse_address(text) for text in texts if _is_host(ipaddress.ip_address(text)))
+    if not addresses or any(_UNWRITABLE.intersection(label) for label in asked.labels):
         return None
-    return Answer(asker, tuple(map(_text, names)), addresses, min(ttl_s, *(rrset.ttl for rrset in found)))
+    return Answer(asker, _text(asked), addresses[:MOST_ADDRESSES], min(ttl_s, *(rrset.ttl for rrset in found)))
 
 
 def _is_host(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Tell whether somebody elsewhere can have an address: no answer opens loopback, or the metadata of a cloud."""
+    if isinstance(address, ipaddress.IPv4Address) and address.is_reserved:
+        return False
     return not (address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified)
 
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 
 from podfence.agent.answers.message import UnreadableError, read_answer
-from podfence.agent.answers.segment import Segment, read_segment
-from podfence.agent.answers.stream import Streams
+from podfence.agent.answers.segment import Segment, read_segment, reset
+from podfence.agent.answers.stream import Streams, UnknownStreamError
 from podfence.agent.log_pump import LogReader
 from podfence.agent.metrics import Metrics
 from podfence.dataplane.conntrack import Tuple
-from podfence.dataplane.lookups import Answer
+from podfence.dataplane.lookups import Answer, Need
 from podfence.flows.packet import TCP
 from podfence.model.error import PodfenceError
 
@@ -30,8 +30,8 @@ MOST_HELD = 1_024
 class Learning(Protocol):
     """Who has answers enforced (``agent.reconcile``)."""
 
-    def wants(self, names: Collection[str]) -> bool:
-        """Tell whether a policy may speak of one of some names."""
+    def need(self, answer: Answer) -> Need:
+        """Tell what an answer is to the pod that asked."""
 
     def learn(self, answer: Answer, release: Callable[[], None]) -> None:
         """Have an answer enforced, and call ``release`` when it is."""
@@ -48,7 +48,10 @@ class Sender(Protocol):
 
 
 class AnswerPump:
-    """Pumps until cancelled; ``on_answer`` hears all answers, ``steady`` gives seconds that never go back."""
+    """Pumps until cancelled; ``on_answer`` hears all answers, ``steady`` gives seconds that never go back.
+
+    With ``only_listens`` answers are on their way already: they are learnt, and nothing is sent.
+    """
 
     def __init__(
         self,
@@ -58,10 +61,11 @@ class AnswerPump:
         metrics: Metrics,
         *,
         on_answer: Callable[[Answer], None] = lambda _: None,
+        only_listens: bool = False,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader, self._sender, self._learning, self._metrics = reader, sender, learning, metrics
-        self._on_answer, self._steady = on_answer, steady
+        self._on_answer, self._only_listens, self._steady = on_answer, only_listens, steady
         self._streams = Streams()
         self._held: set[tuple[Tuple, int]] = set()
         self._lost = reader.lost
@@ -109,7 +113,16 @@ class AnswerPump:
         if asked is None:
             self._count("unasked")
             return
-        answers = [answer for answer in self._answers(segment, asked) if self._learning.wants(answer.names)]
+        try:
+            needed = [(answer, self._learning.need(answer)) for answer in self._answers(segment, asked)]
+        except UnknownStreamError:
+            # Passed on it would open nothing, and nobody would know why: its client begins anew, and is understood.
+            self._count("reset")
+            self._send(reset(segment), asked)
+            return
+        for answer in (answer for answer, need in needed if need is Need.KNOWN):
+            self._learning.learn(answer, _nothing)
+        answers = [answer for answer, need in needed if need is Need.NEW]
         if not answers:
             self._count("passed")
             self._send(segment, asked)
@@ -161,6 +174,8 @@ class AnswerPump:
             return None
 
     def _send(self, segment: Segment, asked: Tuple) -> None:
+        if self._only_listens:
+            return
         try:
             self._sender.send(segment, asked)
         except OSError as error:
@@ -169,3 +184,7 @@ class AnswerPump:
 
     def _count(self, result: str, times: int = 1) -> None:
         self._metrics.fqdn_answers.labels(result).inc(times)
+
+
+def _nothing() -> None:
+    """Do nothing: the pod has its answer already."""

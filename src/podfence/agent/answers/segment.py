@@ -15,7 +15,7 @@ from podfence.model.net import Family, family_of, from_line
 
 _UDP_HEADER = struct.Struct("!HHHH")
 _TCP_HEADER_BYTES = 20
-_FIN_OR_RST, _SYN = 0x05, 0x02
+_FIN_OR_RST, _SYN, _RST_AND_ACK = 0x05, 0x02, 0x14
 _CHECKSUM_AT = {UDP: 6, TCP: 16}
 
 
@@ -79,6 +79,13 @@ def written(segment: Segment, asked: Tuple) -> bytes:
         found = 0xFFFF  # 0 would say that there is none (RFC 768)
     raw[at : at + 2] = found.to_bytes(2, "big")
     return bytes(raw)
+
+
+def reset(segment: Segment) -> Segment:
+    """Make the segment of TCP that ends the stream in the place of this one."""
+    header = bytearray(segment.header[:_TCP_HEADER_BYTES])
+    header[12:14] = bytes((_TCP_HEADER_BYTES // 4 << 4, _RST_AND_ACK))
+    return msgspec.structs.replace(segment, header=bytes(header), data=b"", is_last=True)
 
 
 def checksum(data: bytes | bytearray) -> int:

@@ -1,7 +1,7 @@
 """DNS messages out of TCP: each follows its length, and may be spread over several segments (RFC 7766).
 
-Only what comes in order, from the start of the connection on, is put together. What follows a gap is not understood any
-more, and opens nothing: a pod could have had anything written to where a message seems to begin.
+Only what comes in order, from the start of the connection on, is put together. What follows a gap cannot be
+understood: a pod could have had anything written to where a message seems to begin.
 """
 
 from __future__ import annotations
@@ -13,9 +13,14 @@ import msgspec
 from podfence.agent.answers.segment import Segment
 from podfence.dataplane.conntrack import Tuple
 
-MOST_STREAMS = 256
+MOST_STREAMS = 4_096
+MOST_BUFFERED_BYTES = 4 << 20
 _SEQUENCE = 1 << 32
 _LENGTH_BYTES = 2
+
+
+class UnknownStreamError(Exception):
+    """Nobody can tell where in this stream a message begins."""
 
 
 class _Stream(msgspec.Struct):
@@ -24,29 +29,50 @@ class _Stream(msgspec.Struct):
 
 
 class Streams:
-    """The streams that are under way, the longest unused of too many forgotten."""
+    """The streams that are under way; of too many, or too much of them, the longest unused are forgotten."""
 
     def __init__(self) -> None:
         self._streams: OrderedDict[Tuple, _Stream] = OrderedDict()
+        self._buffered_bytes = 0
 
     def feed(self, segment: Segment) -> list[bytes]:
-        """Take a segment in, and give the messages that it completes."""
-        stream = self._streams.pop(segment.ends, None)
+        """Take a segment in, and give the messages that it completes.
+
+        Raises ``UnknownStreamError`` for data of a stream whose start was not seen, or behind a gap.
+        """
+        stream = self._take(segment.ends)
         if segment.is_first:
             stream = _Stream((segment.sequence + 1) % _SEQUENCE, bytearray())
         elif stream is not None:
             late = (stream.next_sequence - segment.sequence) % _SEQUENCE
-            if late >= _SEQUENCE // 2:
-                return []  # a gap
-            stream.buffer += segment.data[late:]
-            stream.next_sequence = (stream.next_sequence + max(0, len(segment.data) - late)) % _SEQUENCE
+            stream = None if late >= _SEQUENCE // 2 else _longer(stream, segment.data, late)
         if stream is None:
+            if segment.data:
+                raise UnknownStreamError
             return []
+        found = _messages(stream.buffer)
         if not segment.is_last:
-            self._streams[segment.ends] = stream
-            if len(self._streams) > MOST_STREAMS:
-                self._streams.popitem(last=False)
-        return _messages(stream.buffer)
+            self._put(segment.ends, stream)
+        return found
+
+    def _take(self, ends: Tuple) -> _Stream | None:
+        stream = self._streams.pop(ends, None)
+        if stream is not None:
+            self._buffered_bytes -= len(stream.buffer)
+        return stream
+
+    def _put(self, ends: Tuple, stream: _Stream) -> None:
+        self._streams[ends] = stream
+        self._buffered_bytes += len(stream.buffer)
+        while len(self._streams) > MOST_STREAMS or self._buffered_bytes > MOST_BUFFERED_BYTES:
+            self._take(next(iter(self._streams)))
+
+
+def _longer(stream: _Stream, data: bytes, late: int) -> _Stream:
+    """Add what is new of some data of which the first ``late`` octets were there before."""
+    stream.buffer += data[late:]
+    stream.next_sequence = (stream.next_sequence + max(0, len(data) - late)) % _SEQUENCE
+    return stream
 
 
 def _messages(buffer: bytearray) -> list[bytes]:

@@ -1,8 +1,8 @@
 """Tries many connections from one pod at once: targets as JSON on standard input, an outcome for each on its output.
 
-A target is ``[PROTOCOL, ADDRESS, PORT, NAME]``; cluster DNS is asked for its name first unless that is empty, as
-programs do before they connect, and whatever it answers the address is tried. Outcomes are ``OK``, ``REFUSED``,
-``TIMEOUT`` or ``OTHER: …``, in order. Nobody on the port is ``REFUSED``: the packet arrived all the same.
+A target is ``[PROTOCOL, ADDRESS, PORT, NAMES]``; cluster DNS is asked for the names of all first, as programs do before
+they connect, and whatever it answers the address is tried. Outcomes are ``OK``, ``REFUSED``, ``TIMEOUT`` or
+``OTHER: …``, in order. Nobody on the port is ``REFUSED``: the packet arrived all the same.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DNS_QUERY = b"\0\1\1\0\0\1\0\0\0\0\0\0\0\0\2\0\1"
 """Who serves the root, asked recursively: a server of DNS answers nothing else on its port."""
 _THREADS = 64
 
-Target = tuple[str, str, int, str]
+Target = tuple[str, str, int, Sequence[str]]
 
 
 def main(arguments: Sequence[str], ready: Ready = ignore) -> int:
@@ -44,7 +44,7 @@ def try_all(targets: Sequence[Target], timeout_s: float, server: str, source: st
     """Try every target; gives the outcomes in order. ``server`` is asked for names; SCTP chooses its ``source``."""
     outcomes: list[str] = ["TIMEOUT"] * len(targets)
     with ThreadPoolExecutor(_THREADS) as threads:
-        names = dict.fromkeys(name for *_, name in targets if name)
+        names = dict.fromkeys(name for *_, found in targets for name in found)
         list(threads.map(_look_up, [server] * len(names), names, [timeout_s] * len(names)))
         handshakes = {
             number: threads.submit(_try_sctp, address, port, timeout_s)

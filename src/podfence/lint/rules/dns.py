@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from podfence.engine import bitset
+from podfence.engine.decide import decide
 from podfence.lint.found import Check, Found
 from podfence.lint.inspection import Inspection, speaks_of
 from podfence.lint.manual.dns import DNS_FORGOTTEN, DNS_NODE_LOCAL, DNS_ONLY_UDP, DNS_PORT, DNS_SERVICE_ADDRESS
@@ -17,10 +18,11 @@ from podfence.lint.names import and_more, is_one, pods_text
 from podfence.manifests.loaded import Identity
 from podfence.manifests.manual.rule import Rule, Severity
 from podfence.model.labels import NAMESPACE_NAME_LABEL
-from podfence.model.net import PRIVATE_IPV4, Protocol, covers, format_address, parse_address, subtract
+from podfence.model.net import PRIVATE_IPV4, Protocol, covers, family_of, format_address, parse_address, subtract
 from podfence.model.objects import Pod
 from podfence.model.policy import Action, AddressPeer, Direction, DomainPeer, Peer, PodPeer, Policy, Unreadable
 from podfence.model.policy import Rule as PolicyRule
+from podfence.model.verdict import End, Flow
 
 _BOTH = (Protocol.UDP, Protocol.TCP)
 _DNS_PORTS = (53, 5353)
@@ -100,7 +102,11 @@ def _known_case(inspection: Inspection, number: int) -> _Case | None:
     dns = inspection.dns
     servers, resolvers = _answering(inspection)
     to_pods = tuple(
-        p for p in _BOTH if inspection.leaving(number, p, dns.port) & servers or _may_ask(inspection, number, p)
+        protocol
+        for protocol in _BOTH
+        if inspection.leaving(number, protocol, dns.port) & servers
+        or _asks_the_service(inspection, number, protocol)
+        or _may_ask(inspection, number, protocol)
     )
     to_resolvers = tuple(p for p in _BOTH if inspection.leaving(number, p, 53) & resolvers)
     if resolvers and Protocol.UDP not in to_resolvers:
@@ -115,6 +121,20 @@ def _known_case(inspection: Inspection, number: int) -> _Case | None:
     if _names_service_address(inspection, number):
         return _Case(DNS_SERVICE_ADDRESS, Severity.ERROR)
     return _forgotten(inspection, number)
+
+
+def _asks_the_service(inspection: Inspection, number: int, protocol: Protocol) -> bool:
+    """Tell whether a class reaches the DNS pods in the families of the Service: others nobody is told to ask in."""
+    dns, families = inspection.dns, {family_of(address) for address in inspection.dns.service_addresses}
+    flows = [
+        Flow(End(pod=pod, address=own), End(pod=server, address=its), protocol, dns.port)
+        for pod in inspection.members[number][:1]
+        for own in pod.addresses
+        for server in dns.pods
+        for its in server.addresses
+        if family_of(own) is family_of(its) and family_of(own) in families
+    ]
+    return bool(flows) and all(decide(inspection.snapshot, flow).allowed for flow in flows)
 
 
 def _may_ask(inspection: Inspection, number: int, protocol: Protocol) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podfence.agent.answers.message import UnreadableError, read_answer
+from podfence.agent.answers.message import MOST_ADDRESSES, UnreadableError, read_answer
 from podfence.dataplane.lookups import Answer
 from podfence.model.net import parse_address
 
@@ -27,41 +27,41 @@ def wire(question: str, *records: str, kind: str = "A", rcode: int = 0, is_answe
     return message.to_wire()
 
 
-def read(question: str, *records: str, **changes: int) -> tuple[set[str], set[int], int] | None:
+def read(question: str, *records: str, **changes: int) -> tuple[str, set[int], int] | None:
     found = read_answer(wire(question, *records, **changes), ASKER)  # type: ignore[arg-type]
-    return None if found is None else (set(found.names), set(found.addresses), found.ttl_s)
+    return None if found is None else (found.name, set(found.addresses), found.ttl_s)
 
 
 def test_a_name_has_the_addresses_of_its_answer() -> None:
     found = read("www.example.com.", "www.example.com. 300 A 203.0.113.9", "www.example.com. 300 A 203.0.113.10")
-    assert found == ({"www.example.com"}, {parse_address("203.0.113.9"), parse_address("203.0.113.10")}, 300)
+    assert found == ("www.example.com", {parse_address("203.0.113.9"), parse_address("203.0.113.10")}, 300)
 
 
 def test_capital_letters_mean_the_same() -> None:
     assert read("wWw.EXAMPLE.com.", "WWW.example.com. 60 AAAA 2001:db8::9") == (
-        {"www.example.com"},
+        "www.example.com",
         {parse_address("2001:db8::9")},
         60,
     )
 
 
-def test_every_name_on_the_way_has_the_address_and_the_shortest_time_counts() -> None:
+def test_the_name_that_was_asked_for_has_the_addresses_to_which_it_leads_and_the_shortest_time_counts() -> None:
     found = read(
         "a.example.com.",
         "b.example.net. 40 CNAME c.example.org.",
         "a.example.com. 300 CNAME b.example.net.",
         "c.example.org. 900 A 203.0.113.9",
     )
-    assert found == ({"a.example.com", "b.example.net", "c.example.org"}, {parse_address("203.0.113.9")}, 40)
+    assert found == ("a.example.com", {parse_address("203.0.113.9")}, 40)
 
 
 def test_what_nobody_asked_for_is_not_learnt() -> None:
     assert read("a.example.com.", "www.google.com. 300 A 203.0.113.9") is None
     found = read("a.example.com.", "a.example.com. 9 A 203.0.113.1", "www.google.com. 300 A 203.0.113.9")
-    assert found == ({"a.example.com"}, {parse_address("203.0.113.1")}, 9)
+    assert found == ("a.example.com", {parse_address("203.0.113.1")}, 9)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254", "224.0.0.1", "::"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254", "224.0.0.1", "255.255.255.255", "::"])
 def test_an_answer_opens_neither_loopback_nor_the_metadata_of_a_cloud(host: str) -> None:
     kind = "AAAA" if ":" in host else "A"
     assert read("a.example.com.", f"a.example.com. 300 {kind} {host}") is None
@@ -74,6 +74,21 @@ def test_questions_failures_and_loops_tell_no_address() -> None:
     assert (
         read("a.example.com.", "a.example.com. 1 CNAME b.example.com.", "b.example.com. 1 CNAME a.example.com.") is None
     )
+
+
+@pytest.mark.parametrize("name", [r"x\\.example.com.", r"\\*.example.com.", r"a\\032b.example.com."])
+def test_a_name_whose_text_would_be_another_names_is_not_learnt(name: str) -> None:
+    assert read(name, f"{name} 300 A 203.0.113.9") is None
+
+
+def test_of_very_many_addresses_the_first_count() -> None:
+    message = dns.message.make_query("a.example.com.", "A")
+    message.flags |= dns.flags.QR
+    texts = [f"203.0.{number // 256}.{number % 256}" for number in range(2 * MOST_ADDRESSES)]
+    message.answer.append(dns.rrset.from_text("a.example.com.", 60, "IN", "A", *texts))
+    found = read_answer(message.to_wire(), ASKER)
+    assert found is not None
+    assert len(found.addresses) == MOST_ADDRESSES
 
 
 @given(st.binary(max_size=400))

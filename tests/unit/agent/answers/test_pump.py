@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 
 import dns.flags
 import dns.message
@@ -13,7 +13,7 @@ from podfence.agent.answers.pump import HELD_S, AnswerPump
 from podfence.agent.answers.segment import Segment
 from podfence.agent.metrics import Metrics
 from podfence.dataplane.conntrack import Tuple
-from podfence.dataplane.lookups import Answer
+from podfence.dataplane.lookups import Answer, Need
 from podfence.flows.nflog import Logged
 from podfence.model.net import parse_address
 from tests.unit.agent.answers.test_segment import packet, tcp, udp
@@ -31,17 +31,17 @@ def answer(name: str = "www.example.com.") -> bytes:
 class Bench:
     """A pump whose neighbours note what they are told."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, only_listens: bool = False) -> None:
         self.waiting: list[bytes] = []
         self.lost = 0
         self.sent: list[Segment] = []
         self.learnt: list[tuple[Answer, Callable[[], None]]] = []
-        self.wanted = {"www.example.com"}
+        self.needs = {"www.example.com": Need.NEW, "www.example.net": Need.KNOWN}
         self.knows_who_asked = True
         self.refuses = False
         self.now_s = 0.0
         self.metrics = Metrics()
-        self.pump = AnswerPump(self, self, self, self.metrics, steady=lambda: self.now_s)
+        self.pump = AnswerPump(self, self, self, self.metrics, only_listens=only_listens, steady=lambda: self.now_s)
 
     def fileno(self) -> int:
         raise NotImplementedError
@@ -60,8 +60,8 @@ class Bench:
             raise OSError(1, "no")
         self.sent.append(segment)
 
-    def wants(self, names: Collection[str]) -> bool:
-        return not self.wanted.isdisjoint(names)
+    def need(self, answer: Answer) -> Need:
+        return self.needs.get(answer.name, Need.NONE)
 
     def learn(self, answer: Answer, release: Callable[[], None]) -> None:
         self.learnt.append((answer, release))
@@ -84,7 +84,7 @@ def test_an_answer_that_a_policy_needs_waits_until_it_is_enforced() -> None:
     bench.take(datagram(answer()))
     assert bench.sent == []
     ((told, release),) = bench.learnt
-    assert told == Answer(parse_address(POD), ("www.example.com",), (parse_address("203.0.113.9"),), 60)
+    assert told == Answer(parse_address(POD), "www.example.com", (parse_address("203.0.113.9"),), 60)
     release()
     assert len(bench.sent) == 1
     assert bench.counted() == {"learnt": 1}
@@ -130,6 +130,32 @@ def test_a_stream_is_passed_on_up_to_the_segment_that_completes_a_needed_answer(
     assert [segment.data for segment in bench.sent] == [b"", whole[:10], whole[10:]]
     bench.take(second)
     assert len(bench.sent) == 4
+
+
+def test_what_is_known_already_is_passed_on_at_once_and_learnt_again() -> None:
+    bench = Bench()
+    bench.take(datagram(answer("www.example.net.")))
+    assert len(bench.sent) == 1
+    assert [told.name for told, _ in bench.learnt] == ["www.example.net"]
+    bench.learnt[0][1]()
+    assert len(bench.sent) == 1
+
+
+def test_a_stream_that_cannot_be_understood_is_reset_instead_of_opening_nothing() -> None:
+    bench = Bench()
+    whole = len(answer()).to_bytes(2, "big") + answer()
+    bench.take(packet(RESOLVER, POD, 6, tcp(53, 4000, whole, 20)))
+    ((segment),) = bench.sent
+    assert (segment.data, segment.sequence, segment.header[13]) == (b"", 20, 0x14)
+    assert bench.counted() == {"reset": 1}
+
+
+def test_where_nothing_is_held_answers_are_learnt_and_nothing_is_sent() -> None:
+    bench = Bench(only_listens=True)
+    bench.take(datagram(answer()), datagram(answer("www.example.org.")))
+    assert [told.name for told, _ in bench.learnt] == ["www.example.com"]
+    bench.learnt[0][1]()
+    assert bench.sent == []
 
 
 def test_an_answer_to_nobody_goes_nowhere() -> None:

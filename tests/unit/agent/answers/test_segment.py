@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podfence.agent.answers.segment import checksum, read_segment, written
-from podfence.agent.answers.stream import MOST_STREAMS, Streams
+from podfence.agent.answers import stream
+from podfence.agent.answers.segment import checksum, read_segment, reset, written
+from podfence.agent.answers.stream import Streams, UnknownStreamError
 from podfence.dataplane.conntrack import Tuple
 from podfence.model.net import parse_address
 
@@ -94,16 +95,16 @@ def test_any_bytes_are_a_segment_or_none(data: bytes) -> None:
 
 @given(st.lists(st.binary(max_size=30), max_size=5), st.data())
 def test_messages_come_out_of_a_stream_however_it_is_cut(messages: list[bytes], data: st.DataObject) -> None:
-    stream = b"".join(struct.pack("!H", len(one)) + one for one in messages)
+    whole = b"".join(struct.pack("!H", len(one)) + one for one in messages)
     sequence = data.draw(st.integers(0, 0xFFFFFFFF))
     streams, found, at = Streams(), [], 0
     first = read_segment(packet("10.9.0.2", "10.9.0.1", 6, tcp(53, 4000, b"", (sequence - 1) % (1 << 32), SYN)))
     assert first is not None
     assert streams.feed(first) == []
-    while at < len(stream):
+    while at < len(whole):
         back = data.draw(st.integers(0, min(at, 5)))
-        end = data.draw(st.integers(at + 1, len(stream)))
-        piece = stream[at - back : end] if at else stream[:end]
+        end = data.draw(st.integers(at + 1, len(whole)))
+        piece = whole[at - back : end] if at else whole[:end]
         start = (sequence + (at - back if at else 0)) % (1 << 32)
         segment = read_segment(packet("10.9.0.2", "10.9.0.1", 6, tcp(53, 4000, piece, start)))
         assert segment is not None
@@ -128,25 +129,46 @@ def test_a_stream_with_a_gap_is_not_understood_any_more() -> None:
     feed = Fed()
     feed(99, flags=SYN)
     assert feed(100, b"\0\x04ab") == []
-    assert feed(106, b"\0\x02cd") == []
-    assert feed(110, b"\0\x02ef") == []
+    for sequence in (106, 110):
+        with pytest.raises(UnknownStreamError):
+            feed(sequence, b"\0\x02cd")
 
 
 def test_a_stream_whose_start_was_not_seen_is_not_understood() -> None:
-    assert Fed()(100, b"\0\x02ef") == []
+    feed = Fed()
+    assert feed(100) == []
+    with pytest.raises(UnknownStreamError):
+        feed(100, b"\0\x02ef")
 
 
-def test_a_stream_that_had_to_be_forgotten_is_not_taken_up_in_the_middle() -> None:
+@pytest.mark.parametrize(("limit", "value"), [("MOST_STREAMS", 8), ("MOST_BUFFERED_BYTES", 8)])
+def test_a_stream_that_had_to_be_forgotten_is_not_taken_up_in_the_middle(
+    limit: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, limit, value)
     feed = Fed()
     feed(99, flags=SYN)
     assert feed(100, b"\0\x04ab") == []
-    for port in range(5000, 5000 + MOST_STREAMS):
+    for port in range(5000, 5008):
         feed(1, flags=SYN, port=port)
-    assert feed(104, b"\0\x02ef") == []
+        feed(2, b"\0\x04", port=port)
+    with pytest.raises(UnknownStreamError):
+        feed(104, b"\0\x02ef")
+    assert feed(4, b"wxyz", port=5007) == [b"wxyz"]
 
 
 def test_a_stream_that_ends_is_forgotten_with_its_last_message_read() -> None:
     feed = Fed()
     feed(99, flags=SYN)
     assert feed(100, b"\0\x02ab", flags=0x19) == [b"ab"]
-    assert feed(105, b"\0\x02cd") == []
+    with pytest.raises(UnknownStreamError):
+        feed(105, b"\0\x02cd")
+
+
+def test_a_reset_ends_the_stream_where_its_client_is() -> None:
+    segment = read_segment(packet("10.9.0.2", "10.9.0.1", 6, tcp(53, 4000, b"data", 77)))
+    assert segment is not None
+    asked = Tuple(parse_address("10.9.0.1"), parse_address("10.96.0.10"), 6, 4000, 53)
+    raw = written(reset(segment), asked)
+    source, port, sequence, _, offset, flags = struct.unpack("!HHIIBB", raw[:14])
+    assert (source, port, sequence, offset >> 4, flags, len(raw)) == (53, 4000, 77, 5, 0x14, 20)
