@@ -288,3 +288,34 @@ def test_descriptions_are_drawn_from_what_is_there(kubectl: Kubectl) -> None:
     assert "Allowing ingress traffic:\n    <none> (Selected pods are isolated for ingress connectivity)" in text
     assert "StrategyType:" in kubectl.out("describe deploy web")
     kubectl.out("wait --for=delete pod/none --timeout=5s")
+
+
+@pytest.mark.parametrize(
+    "kind", ["networkpolicy.spec", "pod.spec.containers", "service.spec", "cnp.spec", "pdb.status"]
+)
+def test_explain_says_something_of_every_field(kubectl: Kubectl, kind: str) -> None:
+    explained = kubectl.out(f"explain {kind}")
+    assert "<no description>" not in explained
+    assert "<empty>" not in explained
+    fields = explained.partition("\nFIELDS:\n")[2].split("\n\n")
+    assert fields
+    for field in fields:
+        lines = [line.strip() for line in field.splitlines() if "enum:" not in line]
+        assert "\t<" in lines[0]
+        assert lines[-1].endswith(".")
+
+
+def test_explain_of_one_field_gives_its_type_and_its_words(kubectl: Kubectl) -> None:
+    explained = " ".join(kubectl.out("explain networkpolicy.spec.egress.ports.endPort").split())
+    assert "FIELD: endPort <integer> DESCRIPTION: The last port of a range" in explained
+
+
+def test_explain_lists_a_whole_tree_of_fields(kubectl: Kubectl) -> None:
+    tree = [line for line in kubectl.out("explain networkpolicy.spec --recursive").splitlines() if "\t<" in line]
+    assert [line.split()[0] for line in tree if not line.startswith("   ")] == [
+        "egress",
+        "ingress",
+        "podSelector",
+        "policyTypes",
+    ]
+    assert "        cidr\t<string> -required-" in tree

@@ -42,7 +42,6 @@ SPECIAL_NAMES: Mapping[str, str] = {
     "schema-or-strings": f"{_EXTENSIONS}JSONSchemaPropsOrStringArray",
 }
 _FIELDS_V1 = f"{_META}apis.meta.v1.FieldsV1"
-_ANY = {"description": "Any JSON value."}
 
 
 def special_schema(word: str, dialect: Dialect) -> Object:
@@ -61,7 +60,7 @@ def special_schema(word: str, dialect: Dialect) -> Object:
                 return {"type": "string", **form}
             return {**form, "oneOf": [{"type": name} for name in alternatives[word]]}
         case _:
-            return dict(_ANY)
+            return {}
 
 
 def schemas_of(names: Iterator[str], dialect: Dialect) -> dict[str, Object]:
@@ -78,7 +77,8 @@ def schemas_of(names: Iterator[str], dialect: Dialect) -> dict[str, Object]:
             if field.record is not None:
                 waiting.append(field.type)
             elif field.type in SPECIAL_NAMES:
-                found.setdefault(special_name(field), special_schema(field.type, dialect))
+                special = special_name(field)
+                found[special] = _described(special_schema(field.type, dialect), kind_words(special), dialect)
     return dict(sorted(found.items()))
 
 

@@ -29,7 +29,9 @@ _FORMS: Final[dict[Api, tuple[str, str, list[Object]]]] = {
 _KINDS: Final = {
     Api.CLUSTER_NETWORK_POLICY: "A ClusterNetworkPolicy says for the whole cluster which connections pods may have.",
     Api.ADMIN_NETWORK_POLICY: "An AdminNetworkPolicy is asked before all NetworkPolicies.",
-    Api.BASELINE_ADMIN_NETWORK_POLICY: "The BaselineAdminNetworkPolicy is asked where no NetworkPolicy decides.",
+    Api.BASELINE_ADMIN_NETWORK_POLICY: (
+        "The BaselineAdminNetworkPolicy is asked where no NetworkPolicy decides. It must be called default."
+    ),
 }
 _APPROVED: Final = "https://github.com/kubernetes-sigs/network-policy-api/pull/300"
 _BUNDLES: Final = {Api.CLUSTER_NETWORK_POLICY: "v0.2.0"}
