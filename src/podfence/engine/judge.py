@@ -7,7 +7,7 @@ is for every address that its ends can have (design: ipBlock and pod IPs), and t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import product
 
 import msgspec
@@ -53,14 +53,19 @@ def judge(
     port: int = 0,
     *,
     to_itself: bool = False,
+    families: Collection[Family] = (),
 ) -> Verdict:
     """Decide for every address that the two can have; the verdict is the first that denies, if any does.
 
-    ``to_itself`` marks one pod that talks to its own address.
+    ``to_itself`` marks one pod that talks to its own address. With ``families`` only addresses of these count, as far
+    as the two have any: a Service leads to no others than those of its own.
     """
     near = _only_policies_of(snapshot, source, destination)
     cuts = _cuts(near, source, destination)
     pairs = _compatible(list(_ends(near, source, cuts)), list(_ends(near, destination, cuts)))
+    if families:
+        met = (None, *families)
+        pairs = [(a, b) for a, b in pairs if _family(a) in met and _family(b) in met] or pairs
     verdicts = [decide(near, Flow(a, b, protocol, port, to_itself)) for a, b in pairs]
     denied = next((verdict for verdict in verdicts if not verdict.allowed), None)
     if denied is None:

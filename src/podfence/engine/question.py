@@ -19,7 +19,7 @@ from podfence.engine.judge import Outside, Party, judge
 from podfence.engine.resolve import Resolved
 from podfence.engine.vocabulary import Projection, Vocabulary
 from podfence.model.error import PodfenceError
-from podfence.model.net import MAX_PORT, MIN_PORT, PORT_PROTOCOLS, Protocol, family_of
+from podfence.model.net import MAX_PORT, MIN_PORT, PORT_PROTOCOLS, Family, Protocol, family_of
 from podfence.model.objects import EndpointSlice, Node, Pod, Service, ServicePort
 from podfence.model.policy import Action, Direction, Policy, Rule, Tier
 from podfence.model.snapshot import Snapshot
@@ -71,7 +71,7 @@ class Pair(msgspec.Struct, frozen=True, gc=False):
     """Two ends and a port to judge; it stands for every pair of its groups that policies cannot tell from it.
 
     ``to_itself``: both are the same pod; ``hairpin``: and it talks to itself through a Service. ``sources`` and
-    ``destinations`` are the groups.
+    ``destinations`` are the groups. ``families`` are those of the Service in between, none for any.
     """
 
     source: Party
@@ -82,6 +82,7 @@ class Pair(msgspec.Struct, frozen=True, gc=False):
     hairpin: bool = False
     sources: tuple[Party, ...] = ()
     destinations: tuple[Party, ...] = ()
+    families: frozenset[Family] = frozenset()
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
@@ -137,15 +138,16 @@ def pairs_of(
     directory: Directory, near: Snapshot, source: Resolved, destination: Resolved, port: Asked
 ) -> Iterator[Pair]:
     """List the pairs that a question stands for, alike pairs once; ``near`` holds what tells ends apart."""
-    key = Alike(near)
+    key, service = Alike(near), destination.service
+    families = frozenset(map(family_of, service.addresses)) if service is not None else frozenset()
     sources, destinations = key.groups(source.parties), key.groups(destination.parties)
     for a in sources:
         for b in destinations:
             one, other, same = _representatives(a, b)
-            hairpin = same and destination.service is not None
+            hairpin = same and service is not None
             for protocol, number in ports_at(directory, destination, other, port):
                 itself = same and not hairpin
-                yield Pair(one, other, protocol, number, itself, hairpin, a.members, b.members)
+                yield Pair(one, other, protocol, number, itself, hairpin, a.members, b.members, families)
 
 
 def judge_pair(near: Snapshot, pair: Pair) -> Verdict:
@@ -173,7 +175,8 @@ def _seen_by(near: Snapshot, pair: Pair) -> Snapshot:
 
 
 def _judge(snapshot: Snapshot, pair: Pair) -> Verdict:
-    return judge(snapshot, pair.source, pair.destination, pair.protocol, pair.port, to_itself=pair.to_itself)
+    ends = (pair.source, pair.destination, pair.protocol, pair.port)
+    return judge(snapshot, *ends, to_itself=pair.to_itself, families=pair.families)
 
 
 def _with_other_side(snapshot: Snapshot, pair: Pair, verdict: Verdict) -> Verdict:

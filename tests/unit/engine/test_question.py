@@ -190,3 +190,28 @@ def test_a_side_is_denied_when_it_is_for_any_address_of_the_other_end() -> None:
 def test_neither_end_a_pod_is_nobodys_business() -> None:
     found = asked(WEB, "internet", "1.1.1.1", "80")
     assert (found.verdict.allowed, found.verdict.egress.tier) == (True, DecidedIn.NOT_APPLICABLE)
+
+
+DUAL = pod("a/web", app="web", address="10.0.0.1").replace(
+    "podIP:", "podIPs: [{ip: 10.0.0.1}, {ip: 'fd00::1'}], podIP:"
+) + pod("a/client", app="client", address="10.0.0.2").replace(
+    "podIP:", "podIPs: [{ip: 10.0.0.2}, {ip: 'fd00::2'}], podIP:"
+)
+IPV4_ONLY = network_policy(
+    "a/out", "  podSelector: {}\n  policyTypes: [Egress]\n  egress: [{to: [{ipBlock: {cidr: 10.0.0.0/8}}]}]"
+)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "allowed"),
+    [
+        ("clusterIP: 10.96.0.1, clusterIPs: [10.96.0.1]", True),
+        ("clusterIP: 'fd00:96::1', clusterIPs: ['fd00:96::1']", False),
+        ("clusterIP: 10.96.0.1, clusterIPs: [10.96.0.1, 'fd00:96::1']", False),
+        ("type: ClusterIP", False),
+    ],
+)
+def test_a_service_leads_to_addresses_of_its_own_families_alone(addresses: str, *, allowed: bool) -> None:
+    text = DUAL + IPV4_ONLY + service("web", f"selector: {{app: web}}, ports: [{{port: 80}}], {addresses}")
+    assert asked(text, "a/client", "a/service/web", "80").verdict.allowed is allowed
+    assert not asked(text, "a/client", "a/web", "80").verdict.allowed
