@@ -24,7 +24,8 @@ from tests.properties.pairs import remembering
 from tests.properties.test_dataplane import end_of, numbered, owners
 
 _ADDRESS = re.compile(r"ct (original|reply) ip6? saddr (@?)(\S+) ?")
-_ITSELF = re.compile(r"ct original ip6? saddr \. ct reply ip6? saddr @(\S+) ?")
+# No pod's address is the node's own.
+_ITSELF = re.compile(r"(?:fib daddr type != local )?ct original ip6? saddr \. ct reply ip6? saddr @(\S+) ?")
 _NAMED = re.compile(r"ct direction (original|reply) ip6? [sd]addr \. meta l4proto \. th [sd]port @(\S+) ?")
 _PROTOCOL = re.compile(r"meta l4proto (\S+) ?")
 _PORT = re.compile(r"ct reply proto-src (@?)(\S+) ?")
