@@ -183,7 +183,7 @@ def test_a_host_is_reached_by_the_pod_that_was_told_of_it_and_by_no_other(world:
 
     def enforce(*more: Policy) -> None:
         compiler = Compiler(cluster(allowed, *more), Settings(NODE), lookups)
-        compiler.learn(told, now_s=0.0)
+        compiler.hosts.learn(told, now_s=0.0)
         compiler.apply(())
         world.enforcer.apply(compiler.desired)
 

@@ -87,7 +87,7 @@ class Kernel:
 
     def need(self, answer: Answer) -> Need:
         """Tell what an answer is to the pod that asked; not while another method runs."""
-        return Need.NEW if self._compiler is None else self._compiler.need(answer, self._clock())
+        return Need.NEW if self._compiler is None else self._compiler.hosts.need(answer, self._clock())
 
     def learn(self, answers: Sequence[Answer]) -> None:
         """Take in what resolvers told pods; the next ``load`` or ``change`` has it enforced."""
@@ -96,7 +96,7 @@ class Kernel:
     def wait_s(self) -> float:
         """Tell after how long ``change`` must be called, if it is not before; infinity for never."""
         due_s = max(self._lookups.next_due_s, self._expire_next_s)
-        if self._compiler is not None and self._compiler.holds_answers:
+        if self._compiler is not None and self._compiler.hosts.hold_answers:
             due_s = min(due_s, self._attend_next_s)
         return max(0.0, due_s - self._clock())
 
@@ -105,13 +105,13 @@ class Kernel:
         now_s = self._clock()
         answers, self._answers = self._answers, []
         for answer in answers:
-            compiler.learn(answer, now_s)
+            compiler.hosts.learn(answer, now_s)
         if max(self._lookups.next_due_s, self._expire_next_s) <= now_s:
             self._expire_next_s = now_s + _EXPIRE_EVERY_S
-            compiler.expire(now_s, living_pairs)
+            compiler.hosts.expire(now_s, living_pairs)
         if self._attend_next_s <= now_s:
             self._attend_next_s = now_s + ATTENDED_S / 3
-            compiler.attend()
+            compiler.hosts.attend()
 
     def check_drift(self) -> bool:
         """Compare the kernel with what was committed last and repair it."""

@@ -7,7 +7,7 @@ cannot be read (``fail_closed``); here is only who must be asked again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Iterable
 
 import msgspec
 
@@ -15,20 +15,19 @@ from podfence.dataplane.addresses import Active, Place, Profile, places
 from podfence.dataplane.classes import ClassKey, CompiledClass, compile_class, numbers_at, port_names
 from podfence.dataplane.content import Content
 from podfence.dataplane.difference import Desired, Difference
+from podfence.dataplane.hosts import Hosts
 from podfence.dataplane.logs import Logs
-from podfence.dataplane.lookups import Answer, Key, Lookups, Need
-from podfence.dataplane.members import ATTENDED, FAMILIES, Member
+from podfence.dataplane.lookups import Lookups
+from podfence.dataplane.members import FAMILIES, Member
 from podfence.dataplane.objects import Element
 from podfence.dataplane.peer_index import PeerIndex
 from podfence.dataplane.population import Population
-from podfence.dataplane.resolvers import answers_chains, attended_elements
 from podfence.dataplane.settings import Settings
 from podfence.dataplane.subjects import Subjects
-from podfence.engine.decide import name_covers
 from podfence.model.change import Change, Changing
-from podfence.model.net import Family, family_of
+from podfence.model.net import Family
 from podfence.model.objects import Namespace, Node, Pod
-from podfence.model.policy import Direction, DomainPeer, NodePeer, PodPeer, Policy, PortName
+from podfence.model.policy import Direction, NodePeer, PodPeer, Policy, PortName
 from podfence.model.snapshot import Snapshot
 
 
@@ -48,7 +47,7 @@ class LiveClass(msgspec.Struct):
 class Compiler:
     """The desired state of one node, and everything needed to change it.
 
-    ``lookups`` are what pods were told by their resolvers; they outlive the compiler, and only it changes them.
+    ``lookups`` are what pods were told by their resolvers; they outlive the compiler, whose ``hosts`` change them.
     After a ``PodfenceError`` it is worth nothing any more: another must be made from a snapshot.
     """
 
@@ -63,9 +62,7 @@ class Compiler:
         self._peers = PeerIndex()
         self._lookups = Lookups() if lookups is None else lookups
         self._active = Active(self._lookups, self._population.owners)
-        self._attended = 0
-        for name, chain in answers_chains(settings, holds=False).items():
-            self._content.use_chain(name, chain)
+        self.hosts = Hosts(settings, self._content, self._population, self._active)
         parts: tuple[Iterable[Changing], ...] = (
             snapshot.namespaces,
             snapshot.nodes,
@@ -73,67 +70,13 @@ class Compiler:
             snapshot.pods,
         )
         self.apply(Change(None, item) for part in parts for item in part)
-        for pod in self._lookups.settle(self._population.addresses_of):
-            self._population.mark_pod(pod)
+        self.hosts.settle()
         self.apply(())
 
     @property
     def desired(self) -> Desired:
         """Give what is desired now; the next ``apply`` changes it."""
         return self._content.desired
-
-    @property
-    def holds_answers(self) -> bool:
-        """Tell whether pods of this node may reach hosts by name, so that what resolvers answer is held."""
-        return bool(self._active.domains)
-
-    def need(self, answer: Answer, now_s: float) -> Need:
-        """Tell what an answer is to the pod that asked."""
-        asker = self._asker(answer)
-        if asker is None:
-            return Need.NONE
-        return Need.KNOWN if self._lookups.knows(asker, answer, now_s) else Need.NEW
-
-    def learn(self, answer: Answer, now_s: float) -> None:
-        """Take in what a pod was told, if a policy speaks of it; the next ``apply`` writes it."""
-        asker = self._asker(answer)
-        if asker is not None:
-            self._lookups.learn(asker, answer, now_s)
-            self._population.mark_pod(asker)
-            for pod in self._lookups.take_crowded():
-                self._population.mark_pod(pod)
-
-    def _asker(self, answer: Answer) -> str | None:
-        """Find the pod that asked, if it may reach a host by this name."""
-        asker = self._population.pod_at(answer.asker)
-        if asker is None:
-            return None
-        peers = (peer for family in FAMILIES for peer in self._active.names_of(asker.profile, family))
-        is_meant = any(name_covers(pattern, answer.name) for peer in peers for pattern in peer.names)
-        return asker.name if is_meant else None
-
-    def expire(self, now_s: float, alive: Callable[[Collection[tuple[int, int]]], Collection[tuple[int, int]]]) -> None:
-        """Let go of what pods were told too long ago; the next ``apply`` writes it.
-
-        ``alive`` is given pairs of addresses, a pod's and a host's, and gives those between which a connection lives.
-        """
-        expired = {key: self._pairs(key) for key in self._lookups.expired(now_s)}
-        living = frozenset(alive([pair for pairs in expired.values() for pair in pairs])) if expired else frozenset()
-        for key, pairs in expired.items():
-            if living.isdisjoint(pairs):
-                self._lookups.drop(key)
-            else:
-                self._lookups.keep(key, now_s)
-            self._population.mark_pod(key[0])
-
-    def attend(self) -> None:
-        """Say anew that somebody looks after the answers of resolvers; the next ``apply`` writes it."""
-        self._attended += 1
-        self._put_attended()
-
-    def _pairs(self, key: Key) -> list[tuple[int, int]]:
-        pod, _, host = key
-        return [(own, host) for own in self._population.addresses_of(pod) if family_of(own) is family_of(host)]
 
     def apply(self, changes: Iterable[Change]) -> Difference:
         """Take changes in their order, and give what they change in the table, all together."""
@@ -225,7 +168,7 @@ class Compiler:
         if known is None:
             known = self._classes[name] = LiveClass(key, compiled)
             self._use(compiled)
-            self._speak_of(compiled)
+            self.hosts.speak_of(compiled)
         known.profiles[profile] = None
         return name
 
@@ -235,7 +178,7 @@ class Compiler:
         if not found.profiles:
             del self._classes[name]
             self._content.drop_class(name)
-            self._speak_of(None, found.compiled)
+            self.hosts.speak_of(None, found.compiled)
             self._unuse(found.compiled)
 
     def _compile_again(self, name: str) -> None:
@@ -247,28 +190,10 @@ class Compiler:
         policies = [self._subjects[identity] for identity in found.key.policies]
         known, found.compiled = found.compiled, compile_class(found.key, policies, self._logs)
         self._use(found.compiled)
-        self._speak_of(found.compiled, known)
+        self.hosts.speak_of(found.compiled, known)
         self._unuse(known)
         for profile in found.profiles:
             self._population.mark(profile)
-
-    def _speak_of(self, compiled: CompiledClass | None, known: CompiledClass | None = None) -> None:
-        """Note the names by which the pods of a class may reach hosts; answers are held while there are any."""
-        domains = self._active.domains
-        if known is not None:
-            domains.pop(known.name, None)
-        if compiled is not None and (peers := tuple(p for p in compiled.needs.members if isinstance(p, DomainPeer))):
-            domains[compiled.name] = peers
-        for name, chain in answers_chains(self._settings, holds=bool(domains)).items():
-            self._content.put_chain(name, chain)
-        self._put_attended()
-
-    def _put_attended(self) -> None:
-        for key, element in attended_elements(self._attended).items():
-            if self._active.domains:
-                self._content.put(ATTENDED, key, element)
-            else:
-                self._content.drop(ATTENDED, key)
 
     def _use(self, compiled: CompiledClass) -> None:
         for name, (described, elements) in compiled.sets.items():

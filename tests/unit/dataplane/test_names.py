@@ -33,7 +33,7 @@ def told(who: str = "web", *hosts: str, name: str = "www.example.com") -> Answer
 def compiler(*policies: Policy, answers: tuple[Answer, ...] = (), lookups: Lookups | None = None) -> Compiler:
     found = Compiler(cluster(*policies), SETTINGS, lookups)
     for one in answers:
-        found.learn(one, 0.0)
+        found.hosts.learn(one, 0.0)
     found.apply(())
     return found
 
@@ -95,10 +95,10 @@ def test_a_compiler_made_anew_knows_what_the_one_before_was_told() -> None:
 
 def test_a_host_that_counts_no_longer_goes_unless_a_connection_lives_and_cuts_none() -> None:
     found = compiler(by_name("www.example.com"), answers=(told(),))
-    found.expire(300.0, lambda asked: [pair for pair in asked if pair[0] == address("web")])
+    found.hosts.expire(300.0, lambda asked: [pair for pair in asked if pair[0] == address("web")])
     assert found.apply(()).removed.keys() == {name for name in found.desired.sets if name.startswith("dns6-")}
     assert pairs(found.desired) == {"10.9.0.1 . 203.0.113.9"}
-    found.expire(360.0, lambda _: [])
+    found.hosts.expire(360.0, lambda _: [])
     last = found.apply(())
     assert last.removed
     assert not last.shrinks
@@ -119,7 +119,7 @@ def test_answers_are_held_only_for_pods_that_may_reach_hosts_by_name_and_while_t
 
 def test_each_time_the_agent_says_that_it_is_there_the_elements_are_others() -> None:
     found = compiler(by_name("www.example.com"))
-    found.attend()
+    found.hosts.attend()
     first = found.apply(())
     assert first.added.keys() == first.removed.keys() == {ATTENDED}
     assert not first.shrinks
@@ -127,10 +127,10 @@ def test_each_time_the_agent_says_that_it_is_there_the_elements_are_others() -> 
 
 def test_an_answer_is_new_known_or_nothing_to_the_pod_that_asked() -> None:
     found = compiler(by_name("*.example.com", about="web"), by_name_of_api(), answers=(told(),))
-    assert found.need(told(), 1.0) is Need.KNOWN
-    assert found.need(told(name="api.example.com"), 1.0) is Need.NEW
-    assert found.need(told("api"), 1.0) is Need.NONE
-    assert found.need(told("late"), 1.0) is Need.NONE
+    assert found.hosts.need(told(), 1.0) is Need.KNOWN
+    assert found.hosts.need(told(name="api.example.com"), 1.0) is Need.NEW
+    assert found.hosts.need(told("api"), 1.0) is Need.NONE
+    assert found.hosts.need(told("late"), 1.0) is Need.NONE
 
 
 def by_name_of_api() -> Policy:
