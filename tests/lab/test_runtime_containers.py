@@ -350,3 +350,57 @@ def test_the_tools_of_a_shell_are_there_whatever_the_machine_has() -> None:
             assert text in done.stdout + done.stderr, (command, done)
 
     in_cluster(story)
+
+
+def with_ephemeral(*containers: dict[str, Any]) -> dict[str, Any]:
+    """Give the pod ``own`` as the API has it once ephemeral containers were added."""
+    return {"metadata": {"namespace": NAMESPACE, "name": "own"}, "spec": {"ephemeralContainers": list(containers)}}
+
+
+def test_an_ephemeral_container_shares_the_pods_network_and_its_targets_processes() -> None:
+    async def story(cluster: Cluster) -> None:
+        own, other = {"name": "d", "image": "busybox", "command": ["sh", "-c", "exit 3"]}, {"name": "e"}
+        [address, _] = await cluster.start("own", command=["sleep", "1000"])
+        await cluster.until("own", ready)
+        with pytest.raises(LookupError, match="container d is not valid"):
+            await cluster.run("own", "true", container="d")
+        cluster.pods.start_ephemeral(with_ephemeral(own))
+        status = await cluster.until("own", lambda status: "terminated" in ephemeral(status)[0].get("state", {}))
+        assert status["phase"] == "Running"
+        assert ephemeral(status)[0]["state"]["terminated"]["exitCode"] == 3
+        assert (ephemeral(status)[0]["ready"], "started" in ephemeral(status)[0]) == (False, False)
+        aimed = {"image": "busybox", "command": ["sleep", "999"], "targetContainerName": "main"}
+        cluster.pods.start_ephemeral(with_ephemeral(own, other | aimed))
+        await cluster.until("own", lambda status: "running" in ephemeral(status)[-1]["state"])
+        assert len(ephemeral(cluster.statuses["own"])) == 2
+        look = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; ip address"
+        seen = await cluster.run("own", "sh", "-c", look, container="e")
+        assert "sleep 1000 " in seen.stdout
+        assert "sleep 999 " in seen.stdout
+        assert f" {address}/32 " in seen.stdout
+
+    in_cluster(story)
+
+
+def ephemeral(status: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the status of the pod's ephemeral containers, one that says nothing where there is none."""
+    return status.get("ephemeralContainerStatuses") or [{}]
+
+
+def test_a_pod_ends_with_its_containers_whoever_debugs_it() -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.start(
+            "own", command=["sh", "-c", "read line"], stdin=True, restartPolicy="Never", terminationGracePeriodSeconds=0
+        )
+        await cluster.until("own", ready)
+        cluster.pods.start_ephemeral(with_ephemeral({"name": "d", "image": "busybox", "command": ["sleep", "999"]}))
+        await cluster.until("own", lambda status: "running" in ephemeral(status)[0].get("state", {}))
+        process = await cluster.pods.attach(NAMESPACE, "own", "main", stdin=True, tty=False)
+        assert process.stdin is not None
+        os.write(process.stdin, b"enough\n")
+        status = await cluster.until("own", lambda status: "terminated" in ephemeral(status)[0]["state"])
+        assert status["phase"] == "Succeeded"
+        cluster.pods.start_ephemeral(with_ephemeral({"name": "late", "image": "busybox", "command": ["true"]}))
+        assert len(ephemeral(cluster.statuses["own"])) == 1
+
+    in_cluster(story)

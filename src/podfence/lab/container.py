@@ -48,14 +48,25 @@ class PodContext(msgspec.Struct, frozen=True):
 
 
 class Container:
-    """A container and all its runs. ``changed`` is called whenever ``status`` would say something new."""
+    """A container and all its runs. ``changed`` is called whenever ``status`` would say something new.
 
-    def __init__(self, spec: Object, context: PodContext, restart_policy: str, changed: Callable[[], None]) -> None:
+    With a ``target`` it sees the processes of that container, as one does who debugs it.
+    """
+
+    def __init__(
+        self,
+        spec: Object,
+        context: PodContext,
+        restart_policy: str,
+        changed: Callable[[], None],
+        target: Container | None = None,
+    ) -> None:
         self.spec = spec
         self.name: str = spec["name"]
         self._context = context
         self._restart_policy = restart_policy
         self._changed = changed
+        self._target_container = target
         self._state: Object = {"waiting": {"reason": "PodInitializing"}}
         self._last_state: Object = {}
         self._restarts = -1
@@ -186,6 +197,7 @@ class Container:
             folder=self.spec.get("workingDir") or "/",
             files=context.files,
             hostname=context.hostname,
+            joins=self._joined(),
             stand_in=invocation.stand_in,
         )
         log = self.log
@@ -199,6 +211,13 @@ class Container:
         if self._stop_requested.is_set():
             program.signal_first(signal.SIGKILL)
         return program
+
+    def _joined(self) -> Program | None:
+        """Give the program whose processes this one is to see."""
+        target = self._target_container
+        if target is not None and target.program is None:
+            raise LookupError(f"unable to find target container {target.name}")
+        return target.program if target else None
 
     async def _attend(self, program: Program) -> None:
         """Be with a running program until its end: hook, probes, streams."""

@@ -9,7 +9,11 @@ import msgspec
 
 from podfence.lab.interface import Object
 
-_FIELDS: Final = {"initContainerStatuses": "initContainers", "containerStatuses": "containers"}
+_FIELDS: Final = {
+    "initContainerStatuses": "initContainers",
+    "containerStatuses": "containers",
+    "ephemeralContainerStatuses": "ephemeralContainers",
+}
 _NOT_STARTED: Final = "StartError"
 
 

@@ -86,6 +86,8 @@ class Kubelet:
         elif is_placed and uid not in self._running and not is_finished(pod):
             self._running.add(uid)
             self._begin(self._start(pod, pods, wait_enforced))
+        elif uid in self._running:
+            pods.start_ephemeral(pod)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         # The loop holds its tasks weakly.
@@ -111,9 +113,10 @@ class Kubelet:
                 break
         self._tell_addresses(pod, addresses)
         await self._until_enforced(pod, wait_enforced)
-        if self._known(pod) is None or pod["metadata"]["uid"] in self._ending:
+        known = self._known(pod)
+        if known is None or pod["metadata"]["uid"] in self._ending:
             return
-        pods.start_containers(pod)
+        pods.start_containers(known)
 
     def _tell_addresses(self, pod: Object, addresses: tuple[str, ...]) -> None:
         """Tell the addresses before anything runs, so that agents know the pod when its first packet comes."""
@@ -141,7 +144,7 @@ class Kubelet:
         metadata = pod["metadata"]
         namespace, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
         if uid in self._running:
-            for container in pod["spec"]["containers"]:
+            for container in (*pod["spec"]["containers"], *(pod["spec"].get("ephemeralContainers") or ())):
                 self._events.normal(pod, "Killing", f"Stopping container {container['name']}")
             await pods.stop(namespace, name, grace_s)
         with contextlib.suppress(StatusError):

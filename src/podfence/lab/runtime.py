@@ -92,6 +92,12 @@ class Pods:
             sandbox.running = Pod(pod, self._context(pod, sandbox), lambda status: self._status_changed(pod, status))
             sandbox.running.start()
 
+    def start_ephemeral(self, pod: Object) -> None:
+        """Start the ephemeral containers that a running pod has got; before it runs there is nothing to do."""
+        sandbox = self._sandboxes.get((pod["metadata"]["namespace"], pod["metadata"]["name"]))
+        if sandbox is not None and sandbox.running is not None:
+            sandbox.running.start_ephemeral(pod["spec"].get("ephemeralContainers") or [])
+
     async def stop(self, namespace: str, name: str, grace_s: float | None = None) -> None:
         """End a pod's containers within its grace period, and its network; a pod that is unknown is no error."""
         sandbox = self._sandboxes.get((namespace, name))
