@@ -241,6 +241,19 @@ def test_who_debugs_a_pod_is_inside_its_network_and_its_policies(whole: Whole) -
 
 
 @needs_kubectl
+def test_the_api_server_passes_requests_on_to_what_stands_behind_a_service(whole: Whole) -> None:
+    whole.apply_text(SHOP.replace("shop", "passed-on"))
+    whole.ready()
+    page = whole.kubectl("get", "--raw", "/api/v1/namespaces/passed-on/services/web:8080/proxy/")
+    assert "Welcome to nginx!" in page
+    web = whole.kubectl("get", "pods", "-l", "app=web", "-n", "passed-on", "-o", "jsonpath={.items[0].metadata.name}")
+    refused = whole.run("kubectl", "get", "--raw", f"/api/v1/namespaces/passed-on/pods/{web}:81/proxy/")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Error from server (ServiceUnavailable): error trying to reach service: dial tcp ")
+    assert refused.stderr.endswith(":81: connect: connection refused\n")
+
+
+@needs_kubectl
 def test_who_debugs_a_node_is_in_its_network(whole: Whole) -> None:
     done = whole.run(
         *("kubectl", "debug", "node/node-1", "-i", "--image=busybox", "--profile=general"),

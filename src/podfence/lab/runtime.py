@@ -179,6 +179,15 @@ class Pods:
                 return opened.detach(), int(family)
         raise failure or OSError(0, "no address of the pod answers")
 
+    @property
+    def api_node(self) -> str:
+        """The first node, which is the control plane."""
+        return next(iter(self._nodes), "")
+
+    async def dial(self, address: str, port: int) -> socket.socket:
+        """Open a TCP connection from the first node; raises ``OSError``."""
+        return await self._zygote.open_socket(f"node/{self.api_node}", address, port, connect=True)
+
     async def listen(self, place: str, address: str, port: int, protocol: str = "TCP") -> socket.socket:
         """Open a socket that listens (TCP) or is bound (UDP) in a place's network."""
         return await self._zygote.open_socket(place, address, port, protocol)
