@@ -230,6 +230,12 @@ def _stateful_set_update(value: Object, old: Object) -> Object:
     return _stateful_set(value)
 
 
+def _definition(value: Object) -> Object:
+    """Note of a CustomResourceDefinition in which version its objects are stored."""
+    stored = [each.get("name", "") for each in (value.get("spec") or {}).get("versions") or () if each.get("storage")]
+    return {**value, "status": {"storedVersions": stored}} if stored else value
+
+
 _WITH_STATUS = Strategy(generation=False)
 _SPEC_ONLY = Strategy(status=False)
 _WEBHOOKS = Strategy(status=False, counted=("webhooks",), unconditional=False)
@@ -265,7 +271,7 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
         status=False, counted=("endpoints", "ports", "addressType", "metadata.labels"), create=_slice
     ),
     "scheduling.k8s.io/v1/PriorityClass": Strategy(status=False, counted=()),
-    "apiextensions.k8s.io/v1/CustomResourceDefinition": Strategy(),
+    "apiextensions.k8s.io/v1/CustomResourceDefinition": Strategy(create=_definition),
     "apiregistration.k8s.io/v1/APIService": _WITH_STATUS,
     "certificates.k8s.io/v1/CertificateSigningRequest": _WITH_STATUS,
     "admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration": _WEBHOOKS,
