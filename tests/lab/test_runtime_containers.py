@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from podfence.lab import container
 from podfence.lab.probes import read_all
 from tests.lab.cluster import NAMESPACE, Cluster, in_cluster, outcome, read_until
 
@@ -298,9 +299,28 @@ def test_who_attaches_sees_all_output_and_types_into_the_program() -> None:
         os.write(joined.stdin, b"typed\n")
         os.close(joined.stdin)
         assert await outcome(joined) == (4, "hello\ntyped\n", "end\n")
-        with pytest.raises(LookupError, match="container main is not running"):
-            await cluster.pods.attach(NAMESPACE, "own", "main", stdin=True, tty=False)
+        # Who comes a moment too late sees it all the same, as one stream.
+        late = await cluster.pods.attach(NAMESPACE, "own", "main", stdin=True, tty=False)
+        assert await outcome(late) == (4, "hello\ntyped\nend\n", "")
         assert await cluster.log("own") == b"hello\ntyped\nend\n"
+
+    in_cluster(story)
+
+
+def test_what_has_ended_cannot_be_joined_unless_it_was_interactive_and_only_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.start("plain", command=["true"], restartPolicy="Never")
+        await cluster.start("shell", command=["true"], stdin=True, tty=True, restartPolicy="Never")
+        for name in ("plain", "shell"):
+            await cluster.until(name, lambda status: "terminated" in main(status)["state"])
+        with pytest.raises(LookupError, match="container main is not running"):
+            await cluster.pods.attach(NAMESPACE, "plain", "main", stdin=True, tty=False)
+        assert (await outcome(await cluster.pods.attach(NAMESPACE, "shell", "main", stdin=True, tty=True))).code == 0
+        monkeypatch.setattr(container, "_ATTACHABLE_S", -1.0)
+        with pytest.raises(LookupError, match="container main is not running"):
+            await cluster.pods.attach(NAMESPACE, "shell", "main", stdin=True, tty=True)
 
     in_cluster(story)
 

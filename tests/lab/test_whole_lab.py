@@ -241,6 +241,27 @@ def test_who_debugs_a_pod_is_inside_its_network_and_its_policies(whole: Whole) -
 
 
 @needs_kubectl
+def test_a_program_that_is_very_short_is_seen_by_whoever_runs_it(whole: Whole) -> None:
+    whole.apply_text(SHOP.replace("shop", "short"))
+    whole.ready()
+    run = ("kubectl", "run", "once", "--namespace=short", "--image=busybox", "--rm", "--restart=Never")
+    looked = whole.run(*run, "-i", "--", "wget", "--spider", "--timeout=5", "web:8080")
+    assert looked.returncode == 0
+    said = looked.stdout + looked.stderr
+    assert re.search(r"^Connecting to web \(10\.96\.\d+\.\d+:8080\)\nremote file exists\n", said, re.MULTILINE)
+    # Without a terminal kubectl asks for none, but the container has one.
+    ended = whole.run(*run, "-ti", "--", "sh", "-c", "echo seen; exit 5")
+    assert (ended.returncode, ended.stdout.split()[0]) == (5, "seen")
+    assert "couldn't attach" not in looked.stderr + ended.stderr
+
+
+@needs_kubectl
+def test_nodes_say_what_they_are_and_the_cluster_where_its_names_are(whole: Whole) -> None:
+    assert "<unknown>" not in whole.kubectl("get", "nodes", "-o", "wide")
+    assert "CoreDNS is running at http://127.0.0.1:" in whole.kubectl("cluster-info")
+
+
+@needs_kubectl
 def test_the_api_server_passes_requests_on_to_what_stands_behind_a_service(whole: Whole) -> None:
     whole.apply_text(SHOP.replace("shop", "passed-on"))
     whole.ready()

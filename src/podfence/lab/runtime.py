@@ -135,13 +135,13 @@ class Pods:
         return await found.exec(command, stdin=stdin, tty=tty, environment=dict(environment or {}))
 
     async def attach(self, namespace: str, pod: str, container: str, *, stdin: bool, tty: bool) -> Process:
-        """Join the streams of the container's own program; raises ``LookupError`` when it does not run.
+        """Join the streams of the container's own program; raises ``LookupError`` when that is not possible.
 
         An interactive container's output so far comes first, so that a short program is seen whole.
         """
         del tty  # whether there is a terminal was decided when the container started
         found = self._running(namespace, pod).container(container)
-        if found.streams is None or found.streams.program.has_ended:
+        if found.streams is None or not found.is_attachable:
             raise LookupError(f"container {found.name} is not running")
         past = found.log.text() if found.spec.get("stdin") else b""
         return found.streams.attach(past, stdin=stdin)

@@ -74,4 +74,6 @@ def test_what_is_not_there_has_no_document(lab: Asking) -> None:
 
 def test_the_server_is_alive_and_has_a_version(lab: Asking) -> None:
     assert [lab.ask("GET", path).text for path in ("/healthz", "/livez", "/readyz")] == ["ok"] * 3
+    assert lab.ask("GET", "/readyz?verbose").text == "[+]ping ok\nreadyz check passed\n"
+    assert lab.ask("GET", "/livez/ping").text == "ok"
     assert lab.ask("GET", "/version").value["gitVersion"].startswith("v1.")

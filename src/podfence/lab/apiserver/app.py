@@ -40,6 +40,7 @@ from podfence.lab.interface import PodRuntime
 from podfence.lab.openapi.gnostic import CONTENT_TYPE as PROTOBUF
 from podfence.manifests.validation.admission import NEWEST, Server
 
+_HEALTH = ("healthz", "livez", "readyz")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _KEEP_ALIVE_S = 300
 _DISCOVERY = "APIGroupDiscoveryList"
@@ -91,7 +92,8 @@ class _Server:
         """Give the routes; every path that is not named is that of a resource, or nobody's."""
         return [
             Route("/version", self._version),
-            *(Route(f"/{name}", self._health) for name in ("healthz", "livez", "readyz")),
+            *(Route(f"/{name}", self._health) for name in _HEALTH),
+            *(Route(f"/{name}/ping", self._ping) for name in _HEALTH),
             Route("/api", self._api),
             Route("/apis", self._apis),
             Route("/openapi/v2", self._swagger),
@@ -103,7 +105,13 @@ class _Server:
     async def _version(self, _: Request) -> Response:
         return answer(discovery.version_info())
 
-    async def _health(self, _: Request) -> Response:
+    async def _health(self, request: Request) -> Response:
+        if "verbose" not in request.query_params:
+            return PlainTextResponse("ok")
+        name = request.url.path.strip("/")
+        return PlainTextResponse(f"[+]ping ok\n{name} check passed\n")
+
+    async def _ping(self, _: Request) -> Response:
         return PlainTextResponse("ok")
 
     async def _api(self, request: Request) -> Response:

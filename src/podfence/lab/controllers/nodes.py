@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import platform
 from collections.abc import Sequence
 from typing import Final
 
+from podfence import __version__
 from podfence.lab.apiserver.status import StatusError
 from podfence.lab.controllers.clock import Clock, micro_timestamp, timestamp
 from podfence.lab.controllers.conditions import with_condition
@@ -18,6 +20,8 @@ LEASE_NAMESPACE: Final = "kube-node-lease"
 LEASE_S: Final = 40
 RENEWED_AFTER_S: Final = 10.0
 
+# As Go names them.
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _PRESSURES = (
     ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -27,13 +31,21 @@ _PRESSURES = (
 
 def node(name: str, addresses: Sequence[str], pod_cidrs: Sequence[str], *, version: str, is_first: bool) -> Object:
     """Describe a node that does not run yet; the first is the control plane, and takes pods like the others."""
-    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}
+    architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
+    labels = {"kubernetes.io/arch": architecture, "kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}
     if is_first:
         labels["node-role.kubernetes.io/control-plane"] = ""
     spec = {"podCIDR": pod_cidrs[0], "podCIDRs": list(pod_cidrs)}
     status: Object = {"addresses": [{"type": "InternalIP", "address": address} for address in addresses]}
     status["addresses"].append({"type": "Hostname", "address": name})
-    status["nodeInfo"] = {"kubeletVersion": version, "operatingSystem": "linux"}
+    status["nodeInfo"] = {
+        "architecture": labels["kubernetes.io/arch"],
+        "containerRuntimeVersion": f"podfence://{__version__}",
+        "kernelVersion": platform.release(),
+        "kubeletVersion": version,
+        "operatingSystem": "linux",
+        "osImage": "Podfence lab",
+    }
     status["capacity"] = status["allocatable"] = {"cpu": "8", "memory": "16Gi", "pods": "1000"}
     metadata = {"name": name, "labels": labels}
     return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": spec, "status": status}
