@@ -7,12 +7,12 @@ a schema is in ``schema_validation``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
 import msgspec
 
-from podfence.manifests.validation.cause import nearest_float
+from podfence.manifests.validation.cause import Cause, nearest_float
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -21,6 +21,13 @@ class Rule(msgspec.Struct, frozen=True):
     name: str
     message: str
     holds: Callable[[Any], bool]
+
+
+class Expression(Protocol):
+    """A rule whose text came with the schema."""
+
+    def causes(self, schema: Schema, value: object, old: object, path: str) -> Iterator[Cause]:
+        """Judge a value of the schema; ``old`` is what it was, or the mark that there is nothing to compare with."""
 
 
 class Schema(msgspec.Struct, frozen=True):
@@ -63,6 +70,7 @@ class Schema(msgspec.Struct, frozen=True):
     all_of: tuple[Schema, ...] = ()
     negated: Schema | None = None
     rules: tuple[Rule, ...] = ()
+    expressions: tuple[Expression, ...] = ()
 
     def field(self, name: str) -> Schema | None:
         """Find the schema of a field of an object, ``None`` when the object has no such field."""

@@ -104,7 +104,7 @@ def _reach(schema: Schema, value: object) -> int:
 
 def _has_rules(schema: Schema) -> bool:
     inner = (*schema.properties.values(), schema.additional, schema.items)
-    return bool(schema.rules) or any(_has_rules(each) for each in inner if each is not None)
+    return bool(schema.rules or schema.expressions) or any(_has_rules(each) for each in inner if each is not None)
 
 
 def _values(schema: Schema, value: object, path: str, old: object) -> list[Cause]:
@@ -281,6 +281,8 @@ def _repeated(value: list[Any], path: str) -> Iterator[Cause]:
 def _rules(schema: Schema, value: object, path: str, old: object) -> Iterator[Cause]:
     if value is None or _unchanged(value, old):
         return
+    for expression in schema.expressions:
+        yield from expression.causes(schema, value, old, path)
     for rule in schema.rules:
         if rule.holds(value):
             continue
@@ -288,6 +290,10 @@ def _rules(schema: Schema, value: object, path: str, old: object) -> Iterator[Ca
             yield invalid_omitting_value(path or NO_FIELD, rule.message, rule.name)
         else:
             yield invalid(path, value, rule.message, rule.name)
+    yield from _inner_rules(schema, value, path, old)
+
+
+def _inner_rules(schema: Schema, value: object, path: str, old: object) -> Iterator[Cause]:
     if isinstance(value, dict):
         prefix = f"{path}." if path else ""
         for name, entry in value.items():
