@@ -90,9 +90,9 @@ class Cluster:
                 await self._changed.wait()
         return self.statuses[name]
 
-    async def run(self, name: str, *command: str, stdin: bytes | None = None) -> Outcome:
-        """Run a program in a pod to its end."""
-        process = await as_runtime(self).exec(NAMESPACE, name, "", command, stdin=stdin is not None, tty=False)
+    async def run(self, name: str, *command: str, stdin: bytes | None = None, container: str = "") -> Outcome:
+        """Run a program in a pod's container, its first by default, to the program's end."""
+        process = await as_runtime(self).exec(NAMESPACE, name, container, command, stdin=stdin is not None, tty=False)
         if process.stdin is not None:
             os.write(process.stdin, stdin or b"")
             os.close(process.stdin)

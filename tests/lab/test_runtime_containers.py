@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from podfence.lab import container
 from podfence.lab.probes import read_all
 from tests.lab.cluster import NAMESPACE, Cluster, in_cluster, outcome, read_until
 
@@ -302,9 +303,28 @@ def test_who_attaches_sees_all_output_and_types_into_the_program() -> None:
         os.write(joined.stdin, b"typed\n")
         os.close(joined.stdin)
         assert await outcome(joined) == (4, "hello\ntyped\n", "end\n")
-        with pytest.raises(LookupError, match="container main is not running"):
-            await cluster.pods.attach(NAMESPACE, "own", "main", stdin=True, tty=False)
+        # Who comes a moment too late sees it all the same, as one stream.
+        late = await cluster.pods.attach(NAMESPACE, "own", "main", stdin=True, tty=False)
+        assert await outcome(late) == (4, "hello\ntyped\nend\n", "")
         assert await cluster.log("own") == b"hello\ntyped\nend\n"
+
+    in_cluster(story)
+
+
+def test_what_has_ended_cannot_be_joined_unless_it_was_interactive_and_only_for_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.start("plain", command=["true"], restartPolicy="Never")
+        await cluster.start("shell", command=["true"], stdin=True, tty=True, restartPolicy="Never")
+        for name in ("plain", "shell"):
+            await cluster.until(name, lambda status: "terminated" in main(status)["state"])
+        with pytest.raises(LookupError, match="container main is not running"):
+            await cluster.pods.attach(NAMESPACE, "plain", "main", stdin=True, tty=False)
+        assert (await outcome(await cluster.pods.attach(NAMESPACE, "shell", "main", stdin=True, tty=True))).code == 0
+        monkeypatch.setattr(container, "_ATTACHABLE_S", -1.0)
+        with pytest.raises(LookupError, match="container main is not running"):
+            await cluster.pods.attach(NAMESPACE, "shell", "main", stdin=True, tty=True)
 
     in_cluster(story)
 
@@ -352,5 +372,59 @@ def test_the_tools_of_a_shell_are_there_whatever_the_machine_has() -> None:
             done = await cluster.run("own", "sh", "-c", command)
             assert done.code == code, (command, done)
             assert text in done.stdout + done.stderr, (command, done)
+
+    in_cluster(story)
+
+
+def with_ephemeral(*containers: dict[str, Any]) -> dict[str, Any]:
+    """Give the pod ``own`` as the API has it once ephemeral containers were added."""
+    return {"metadata": {"namespace": NAMESPACE, "name": "own"}, "spec": {"ephemeralContainers": list(containers)}}
+
+
+def test_an_ephemeral_container_shares_the_pods_network_and_its_targets_processes() -> None:
+    async def story(cluster: Cluster) -> None:
+        own, other = {"name": "d", "image": "busybox", "command": ["sh", "-c", "exit 3"]}, {"name": "e"}
+        [address, _] = await cluster.start("own", command=["sleep", "1000"])
+        await cluster.until("own", ready)
+        with pytest.raises(LookupError, match="container d is not valid"):
+            await cluster.run("own", "true", container="d")
+        cluster.pods.start_ephemeral(with_ephemeral(own))
+        status = await cluster.until("own", lambda status: "terminated" in ephemeral(status)[0].get("state", {}))
+        assert status["phase"] == "Running"
+        assert ephemeral(status)[0]["state"]["terminated"]["exitCode"] == 3
+        assert (ephemeral(status)[0]["ready"], "started" in ephemeral(status)[0]) == (False, False)
+        aimed = {"image": "busybox", "command": ["sleep", "999"], "targetContainerName": "main"}
+        cluster.pods.start_ephemeral(with_ephemeral(own, other | aimed))
+        await cluster.until("own", lambda status: "running" in ephemeral(status)[-1]["state"])
+        assert len(ephemeral(cluster.statuses["own"])) == 2
+        look = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; ip address"
+        seen = await cluster.run("own", "sh", "-c", look, container="e")
+        assert "sleep 1000 " in seen.stdout
+        assert "sleep 999 " in seen.stdout
+        assert f" {address}/32 " in seen.stdout
+
+    in_cluster(story)
+
+
+def ephemeral(status: dict[str, Any]) -> list[dict[str, Any]]:
+    """Give the status of the pod's ephemeral containers, one that says nothing where there is none."""
+    return status.get("ephemeralContainerStatuses") or [{}]
+
+
+def test_a_pod_ends_with_its_containers_whoever_debugs_it() -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.start(
+            "own", command=["sh", "-c", "read line"], stdin=True, restartPolicy="Never", terminationGracePeriodSeconds=0
+        )
+        await cluster.until("own", ready)
+        cluster.pods.start_ephemeral(with_ephemeral({"name": "d", "image": "busybox", "command": ["sleep", "999"]}))
+        await cluster.until("own", lambda status: "running" in ephemeral(status)[0].get("state", {}))
+        process = await cluster.pods.attach(NAMESPACE, "own", "main", stdin=True, tty=False)
+        assert process.stdin is not None
+        os.write(process.stdin, b"enough\n")
+        status = await cluster.until("own", lambda status: "terminated" in ephemeral(status)[0]["state"])
+        assert status["phase"] == "Succeeded"
+        cluster.pods.start_ephemeral(with_ephemeral({"name": "late", "image": "busybox", "command": ["true"]}))
+        assert len(ephemeral(cluster.statuses["own"])) == 1
 
     in_cluster(story)

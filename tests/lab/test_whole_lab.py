@@ -218,6 +218,74 @@ def test_exec_gives_the_commands_own_code(whole: Whole) -> None:
     assert done.returncode == 9
 
 
+@needs_kubectl
+def test_who_debugs_a_pod_is_inside_its_network_and_its_policies(whole: Whole) -> None:
+    whole.apply_text((SHOP + "---\n" + DENY).replace("shop", "debugged"))
+    whole.ready()
+    kubectl = ("kubectl", "--namespace=debugged")
+    debug = (*kubectl, "debug", "client", "-i", "--image=nicolaka/netshoot", "--profile=general", "--target=c")
+    own = "cat /proc/1/comm; ip -o -4 address show dev eth0"
+    done = whole.run(*debug, "--container=look", "--", "sh", "-c", own)
+    assert done.returncode == 0, done.stderr
+    address = whole.kubectl("get", "pod", "client", "-n", "debugged", "-o", "jsonpath={.status.podIP}")
+    assert f" {address}/32 " in done.stdout
+    said = whole.kubectl("logs", "client", "-c", "look", "-n", "debugged")
+    assert done.stdout.endswith(said)
+    # The first process that it sees is its target's.
+    assert said.partition("\n")[0] not in {"", "sh"}
+    web = whole.kubectl("get", "pods", "-l", "app=web", "-n", "debugged", "-o", "jsonpath={.items[0].status.podIP}")
+    tried = whole.run(*debug, "--container=try", "--", "/agnhost", "connect", f"{web}:80", "--timeout=1s")
+    assert "TIMEOUT" in tried.stdout + tried.stderr
+    ended = "jsonpath={.status.ephemeralContainerStatuses[*].state.terminated.exitCode}"
+    assert whole.kubectl("get", "pod", "client", "-n", "debugged", "-o", ended).split()[0] == "0"
+
+
+@needs_kubectl
+def test_a_program_that_is_very_short_is_seen_by_whoever_runs_it(whole: Whole) -> None:
+    whole.apply_text(SHOP.replace("shop", "short"))
+    whole.ready()
+    run = ("kubectl", "run", "once", "--namespace=short", "--image=busybox", "--rm", "--restart=Never")
+    looked = whole.run(*run, "-i", "--", "wget", "--spider", "--timeout=5", "web:8080")
+    assert looked.returncode == 0
+    said = looked.stdout + looked.stderr
+    assert re.search(r"^Connecting to web \(10\.96\.\d+\.\d+:8080\)\nremote file exists\n", said, re.MULTILINE)
+    # Without a terminal kubectl asks for none, but the container has one.
+    ended = whole.run(*run, "-ti", "--", "sh", "-c", "echo seen; exit 5")
+    assert (ended.returncode, ended.stdout.split()[0]) == (5, "seen")
+    assert "couldn't attach" not in looked.stderr + ended.stderr
+
+
+@needs_kubectl
+def test_nodes_say_what_they_are_and_the_cluster_where_its_names_are(whole: Whole) -> None:
+    assert "<unknown>" not in whole.kubectl("get", "nodes", "-o", "wide")
+    assert "CoreDNS is running at http://127.0.0.1:" in whole.kubectl("cluster-info")
+
+
+@needs_kubectl
+def test_the_api_server_passes_requests_on_to_what_stands_behind_a_service(whole: Whole) -> None:
+    whole.apply_text(SHOP.replace("shop", "passed-on"))
+    whole.ready()
+    page = whole.kubectl("get", "--raw", "/api/v1/namespaces/passed-on/services/web:8080/proxy/")
+    assert "Welcome to nginx!" in page
+    web = whole.kubectl("get", "pods", "-l", "app=web", "-n", "passed-on", "-o", "jsonpath={.items[0].metadata.name}")
+    refused = whole.run("kubectl", "get", "--raw", f"/api/v1/namespaces/passed-on/pods/{web}:81/proxy/")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Error from server (ServiceUnavailable): error trying to reach service: dial tcp ")
+    assert refused.stderr.endswith(":81: connect: connection refused\n")
+
+
+@needs_kubectl
+def test_who_debugs_a_node_is_in_its_network(whole: Whole) -> None:
+    done = whole.run(
+        *("kubectl", "debug", "node/node-1", "-i", "--image=busybox", "--profile=general"),
+        *("--", "sh", "-c", "hostname; ip -o -4 address"),
+    )
+    node = whole.kubectl("get", "node", "node-1", "-o", "jsonpath={.status.addresses[0].address}")
+    assert "\nnode-1\n" in done.stdout, done.stderr
+    assert f" {node}/" in done.stdout
+    whole.kubectl("delete", "pods", "--all", "--grace-period=0", "--force")
+
+
 def test_a_deleted_namespace_takes_everything_with_it(whole: Whole) -> None:
     text = SHOP.replace("shop", "gone")
     whole.apply_text(text)

@@ -154,8 +154,9 @@ class ContainerStreams:
         if self.is_terminal:
             attachment.stdin = attachment.stdout = theirs.detach()
             descriptor = ours.detach()
+            if self._open:
+                self._add_input(os.dup(descriptor), stdin=stdin)
             self._add_outlet(1, descriptor, past)
-            self._add_input(os.dup(descriptor), stdin=stdin)
             return attachment
         ours.close()
         theirs.close()

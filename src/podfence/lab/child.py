@@ -112,7 +112,7 @@ def _prepare(streams: Streams) -> None:
 
 
 def _enter(order: orders.Start, network: int, joined: int | None, *, is_machine_root: bool) -> None:
-    if joined is not None:
+    if joined is not None and order.files is None:
         setns(joined, NEWNET | NEWNS | NEWUTS | NEWIPC)
     else:
         setns(network, NEWNET)

@@ -33,6 +33,7 @@ _START_ERROR = 128
 _BACK_OFF_S = (0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 _BACK_OFF_RESET_S = 600.0
 _DRAIN_S = 2.0
+_ATTACHABLE_S = 5.0
 _EPOCH = "1970-01-01T00:00:00Z"
 _CREATE_FAILURE = (
     "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
@@ -61,14 +62,25 @@ class PodContext(msgspec.Struct, frozen=True):
 
 
 class Container:
-    """A container and all its runs. ``changed`` is called whenever ``status`` would say something new."""
+    """A container and all its runs. ``changed`` is called whenever ``status`` would say something new.
 
-    def __init__(self, spec: Object, context: PodContext, restart_policy: str, changed: Callable[[], None]) -> None:
+    With a ``target`` it sees the processes of that container, as one does who debugs it.
+    """
+
+    def __init__(
+        self,
+        spec: Object,
+        context: PodContext,
+        restart_policy: str,
+        changed: Callable[[], None],
+        target: Container | None = None,
+    ) -> None:
         self.spec = spec
         self.name: str = spec["name"]
         self._context = context
         self._restart_policy = restart_policy
         self._changed = changed
+        self._target_container = target
         self._state: Object = NOT_BEGUN
         self._last_state: Object = {}
         self._restarts = -1
@@ -82,6 +94,7 @@ class Container:
         self.previous_log: ContainerLog | None = None
         self.streams: ContainerStreams | None = None
         self.program: Program | None = None
+        self._ended_s = 0.0
         self._environment: dict[str, str] = {}
         self._stop_requested = asyncio.Event()
         self._idle = asyncio.Event()
@@ -92,6 +105,18 @@ class Container:
         """The code with which it ended for good or for now, ``None`` while it runs or waits."""
         ended = self._state.get("terminated")
         return None if ended is None else int(ended["exitCode"])
+
+    @property
+    def is_attachable(self) -> bool:
+        """Whether its streams can be joined: while it runs and, if it is interactive, for a moment afterwards.
+
+        Who starts an interactive container attaches once it is told that it runs. A short program, which has no image
+        to wait for here, would be over by then.
+        """
+        if self.program is not None and not self.program.has_ended:
+            return self.streams is not None
+        is_interactive = bool(self.spec.get("stdin")) and self.streams is not None
+        return is_interactive and (self.program is not None or time.monotonic() - self._ended_s < _ATTACHABLE_S)
 
     @property
     def was_started(self) -> bool:
@@ -212,6 +237,7 @@ class Container:
             files=context.files,
             mounts=context.mounts(self.spec, self._environment),
             hostname=context.hostname,
+            joins=self._joined(),
             stand_in=invocation.stand_in,
         )
         log = self.log
@@ -225,6 +251,13 @@ class Container:
         if self._stop_requested.is_set():
             program.signal_first(signal.SIGKILL)
         return program
+
+    def _joined(self) -> Program | None:
+        """Give the program whose processes this one is to see."""
+        target = self._target_container
+        if target is not None and target.program is None:
+            raise LookupError(f"unable to find target container {target.name}")
+        return target.program if target else None
 
     async def _attend(self, program: Program) -> None:
         """Be with a running program until its end: hook, probes, streams."""
@@ -244,7 +277,8 @@ class Container:
         if self.streams is not None:
             await self.streams.drained(_DRAIN_S)
         self.log.close(time.time())
-        self.program = self.streams = None
+        self.program = None
+        self._ended_s = time.monotonic()
         self._terminated(code, "Completed" if code == 0 else "Error", started_at, self._kill_reason)
 
     def _side_work(self, program: Program) -> list[Coroutine[Any, Any, None]]:

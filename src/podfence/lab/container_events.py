@@ -9,7 +9,11 @@ import msgspec
 
 from podfence.lab.interface import Object
 
-_STATUSES: Final = ("initContainerStatuses", "containerStatuses")
+_FIELDS: Final = {
+    "initContainerStatuses": "initContainers",
+    "containerStatuses": "containers",
+    "ephemeralContainerStatuses": "ephemeralContainers",
+}
 _NOT_STARTED: Final = "StartError"
 _NOT_CREATED: Final = "CreateContainerConfigError"
 
@@ -25,8 +29,9 @@ class ContainerEvent(msgspec.Struct, frozen=True):
 
 def field_path(pod: Object, container: str) -> str:
     """Give the field of a pod that an event of its container is about: ``spec.containers{web}``."""
-    inits = {one["name"] for one in pod["spec"].get("initContainers") or ()}
-    return f"spec.{'initContainers' if container in inits else 'containers'}{{{container}}}"
+    named = ((field, one["name"]) for field in _FIELDS.values() for one in pod["spec"].get(field) or ())
+    field = next((field for field, name in named if name == container), "containers")
+    return f"spec.{field}{{{container}}}"
 
 
 def pod_title(pod: Object) -> str:
@@ -40,7 +45,7 @@ def container_events(pod: Object, before: Object, after: Object) -> Iterator[Con
 
     ``before`` and ``after`` are statuses of the pod; a start shows by the container's id, which is new each time.
     """
-    for statuses in _STATUSES:
+    for statuses in _FIELDS:
         known = {one["name"]: one for one in before.get(statuses) or ()}
         for status in after.get(statuses) or ():
             old = known.get(status["name"], {})

@@ -37,7 +37,10 @@ def _service() -> Object:
         "ipFamilyPolicy": "PreferDualStack",
         "ports": ports,
     }
-    return {"apiVersion": "v1", "kind": "Service", "metadata": _metadata("kube-dns"), "spec": spec}
+    metadata = _metadata("kube-dns")
+    # What "kubectl cluster-info" lists.
+    metadata["labels"]["kubernetes.io/cluster-service"] = "true"
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
 
 def _deployment() -> Object:

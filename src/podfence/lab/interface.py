@@ -6,6 +6,7 @@ an ``ObjectStore``; the API server sees whoever runs the pods as a ``PodRuntime`
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -106,3 +107,10 @@ class PodRuntime(Protocol):
 
         Raises ``OSError`` when nothing listens there.
         """
+
+    @property
+    def api_node(self) -> str:
+        """The node that counts as that of the API server, as a control plane's does."""
+
+    async def dial(self, address: str, port: int) -> socket.socket:
+        """Open a TCP connection from the API server's node to any address; raises ``OSError``."""

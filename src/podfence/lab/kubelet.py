@@ -92,8 +92,9 @@ class Kubelet:
         elif is_placed and uid not in self._running and not is_finished(pod):
             self._running.add(uid)
             self._begin(self._start(pod, pods, wait_enforced))
-        else:
+        elif uid in self._running:
             pods.volumes.pod_changed(pod)
+            pods.start_ephemeral(pod)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         # The loop holds its tasks weakly.
@@ -121,9 +122,10 @@ class Kubelet:
                 break
         self._tell_addresses(pod, addresses)
         await self._until_enforced(pod, wait_enforced)
-        if self._known(pod) is None or pod["metadata"]["uid"] in self._ending:
+        known = self._known(pod)
+        if known is None or pod["metadata"]["uid"] in self._ending:
             return
-        pods.start_containers(pod)
+        pods.start_containers(known)
 
     async def _prepare_volumes(self, pod: Object, pods: Pods) -> bool:
         """Have a pod's volumes made, however long it takes for what they show to be there; false when the pod ends."""
@@ -168,7 +170,7 @@ class Kubelet:
         metadata = pod["metadata"]
         namespace, name, uid = metadata["namespace"], metadata["name"], metadata["uid"]
         if uid in self._running:
-            for container in pod["spec"]["containers"]:
+            for container in (*pod["spec"]["containers"], *(pod["spec"].get("ephemeralContainers") or ())):
                 self._events.normal(pod, "Killing", f"Stopping container {container['name']}")
             await pods.stop(namespace, name, grace_s)
             await pods.volumes.remove(pod)

@@ -80,8 +80,9 @@ class Start(msgspec.Struct, frozen=True, tag=True):
     """Start a program; answered by ``Started`` with its streams, later by ``Ended``.
 
     In ``place``'s network. With ``files`` it is the first process of a new container, which shows ``mounts``; with
-    ``joins`` (the number of a running program) it enters that one's namespaces, with neither it sees what the ground
-    sees and keeps its rights, as the programs of a node do. ``stand_in`` runs instead where the program does not exist.
+    ``joins`` (the number of a running program) it enters that one's namespaces; with both it is a container of its own
+    that shares only that one's processes. With neither it sees what the ground sees and keeps its rights, as the
+    programs of a node do. ``stand_in`` runs instead where the program does not exist.
     """
 
     number: int

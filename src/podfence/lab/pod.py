@@ -1,9 +1,12 @@
-"""One running pod: init containers in order, then its containers, and the status that results. asyncio, no threads."""
+"""One running pod: init containers in order, then its containers, and the status that results. asyncio, no threads.
+
+Ephemeral containers (those of ``kubectl debug``) come at any time and change nothing of the pod's course.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from podfence.lab.container import NOT_BEGUN, Container, PodContext, timestamp
 from podfence.lab.interface import Object
@@ -38,13 +41,28 @@ class Pod:
         self.containers = [
             Container(one, context, self._restart_policy, self._changed) for one in spec.get("containers") or []
         ]
+        self.ephemeral_containers: list[Container] = []
 
     def start(self) -> None:
         """Begin; everything else happens in tasks."""
+        self.start_ephemeral(self.object["spec"].get("ephemeralContainers") or [])
         self._tasks.append(asyncio.ensure_future(self._run()))
         if deadline_s := self.object["spec"].get("activeDeadlineSeconds"):
             self._tasks.append(asyncio.ensure_future(self._limit(deadline_s)))
         self._changed()
+
+    def start_ephemeral(self, specs: Sequence[Object]) -> None:
+        """Start those of the pod's ephemeral containers that are new; one that has ended never runs again."""
+        known = {one.name for one in self.ephemeral_containers}
+        if self._phase() in {"Succeeded", "Failed"}:
+            return
+        for spec in specs:
+            if spec["name"] not in known:
+                target = spec.get("targetContainerName")
+                target_container = self.container(target) if target else None
+                container = Container(spec, self._context, "Never", self._changed, target_container)
+                self.ephemeral_containers.append(container)
+                self._tasks.append(asyncio.ensure_future(container.run()))
 
     async def stop(self, grace_s: float) -> None:
         """End all containers within a grace period; sidecars end after the others, as in Kubernetes."""
@@ -55,7 +73,7 @@ class Pod:
 
     def container(self, name: str) -> Container:
         """Find a container of any kind; the first one for an empty name. Raises ``LookupError``."""
-        for container in (*self.containers, *self.init_containers):
+        for container in (*self.containers, *self.init_containers, *self.ephemeral_containers):
             if name in {"", container.name}:
                 return container
         raise LookupError(f"container {name} is not valid for pod {self.object['metadata']['name']}")
@@ -77,6 +95,8 @@ class Pod:
         }
         if self.init_containers:
             status["initContainerStatuses"] = [self._init_status(one) for one in self.init_containers]
+        if self.ephemeral_containers:
+            status["ephemeralContainerStatuses"] = [_ephemeral_status(one) for one in self.ephemeral_containers]
         if self._deadline_exceeded:
             status["reason"] = "DeadlineExceeded"
             status["message"] = "Pod was active on the node longer than the specified deadline"
@@ -105,8 +125,9 @@ class Pod:
         self._is_initialized = True
         self._changed()
         await asyncio.gather(*(container.run() for container in self.containers))
-        # Sidecars live as long as the others do.
-        await asyncio.gather(*(one.stop(self._context.grace_s) for one in self.init_containers))
+        # Sidecars and whoever debugs live as long as the others do.
+        accompanying = (*self.init_containers, *self.ephemeral_containers)
+        await asyncio.gather(*(one.stop(self._context.grace_s) for one in accompanying))
         self._changed()
 
     async def _initialize(self, container: Container) -> bool:
@@ -127,7 +148,7 @@ class Pod:
     async def _stop_containers(self, grace_s: float) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + grace_s
-        await asyncio.gather(*(container.stop(grace_s) for container in self.containers))
+        await asyncio.gather(*(one.stop(grace_s) for one in (*self.containers, *self.ephemeral_containers)))
         left_s = max(end - loop.time(), 0)
         await asyncio.gather(*(container.stop(left_s) for container in self.init_containers))
 
@@ -178,6 +199,15 @@ class Pod:
         if status != self._told:
             self._told = status
             self._tell(status)
+
+
+def _ephemeral_status(container: Container) -> Object:
+    """Give the status of an ephemeral container, which nobody probes: it is never ready."""
+    status = container.status()
+    del status["started"]
+    if not container.was_started:
+        status["state"] = {"waiting": {"reason": "ContainerCreating"}}
+    return status | {"ready": False}
 
 
 def _is_sidecar(spec: Object) -> bool:

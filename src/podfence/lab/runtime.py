@@ -127,6 +127,12 @@ class Pods:
             )
             sandbox.running.start()
 
+    def start_ephemeral(self, pod: Object) -> None:
+        """Start the ephemeral containers that a running pod has got; before it runs there is nothing to do."""
+        sandbox = self._sandboxes.get((pod["metadata"]["namespace"], pod["metadata"]["name"]))
+        if sandbox is not None and sandbox.running is not None:
+            sandbox.running.start_ephemeral(pod["spec"].get("ephemeralContainers") or [])
+
     async def stop(self, namespace: str, name: str, grace_s: float | None = None) -> None:
         """End a pod's containers within its grace period, and its network; a pod that is unknown is no error."""
         sandbox = self._sandboxes.get((namespace, name))
@@ -166,13 +172,13 @@ class Pods:
         return await found.exec(command, stdin=stdin, tty=tty, environment=dict(environment or {}))
 
     async def attach(self, namespace: str, pod: str, container: str, *, stdin: bool, tty: bool) -> Process:
-        """Join the streams of the container's own program; raises ``LookupError`` when it does not run.
+        """Join the streams of the container's own program; raises ``LookupError`` when that is not possible.
 
         An interactive container's output so far comes first, so that a short program is seen whole.
         """
         del tty  # whether there is a terminal was decided when the container started
         found = self._running(namespace, pod).container(container)
-        if found.streams is None or found.streams.program.has_ended:
+        if found.streams is None or not found.is_attachable:
             raise LookupError(f"container {found.name} is not running")
         past = found.log.text() if found.spec.get("stdin") else b""
         return found.streams.attach(past, stdin=stdin)
@@ -209,6 +215,15 @@ class Pods:
                 family = opened.family
                 return opened.detach(), int(family)
         raise failure or OSError(0, "no address of the pod answers")
+
+    @property
+    def api_node(self) -> str:
+        """The first node, which is the control plane."""
+        return next(iter(self._nodes), "")
+
+    async def dial(self, address: str, port: int) -> socket.socket:
+        """Open a TCP connection from the first node; raises ``OSError``."""
+        return await self._zygote.open_socket(f"node/{self.api_node}", address, port, connect=True)
 
     async def listen(self, place: str, address: str, port: int, protocol: str = "TCP") -> socket.socket:
         """Open a socket that listens (TCP) or is bound (UDP) in a place's network."""

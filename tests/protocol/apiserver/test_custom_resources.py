@@ -156,9 +156,9 @@ def test_an_object_is_read_in_every_served_version() -> None:
 def test_what_is_not_enforced_is_said() -> None:
     definition = crd()
     schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    schema["properties"]["spec"] = SPEC | {"x-kubernetes-validations": [{"rule": "self.size > 1"}]}
+    schema["properties"]["spec"] = SPEC | {"x-kubernetes-validations": [{"rule": "quantity(self.size) > 1"}]}
     (warning,) = Asking().ask("POST", CRDS, definition).warnings
-    assert "properties[spec].x-kubernetes-validations: this server does not enforce it" in warning
+    assert "properties[spec].x-kubernetes-validations[0]: this server does not enforce it" in warning
 
 
 @pytest.mark.parametrize(

@@ -74,4 +74,8 @@ def test_what_is_not_there_has_no_document(lab: Asking) -> None:
 
 def test_the_server_is_alive_and_has_a_version(lab: Asking) -> None:
     assert [lab.ask("GET", path).text for path in ("/healthz", "/livez", "/readyz")] == ["ok"] * 3
+    verbose = lab.ask("GET", "/readyz?verbose").text
+    assert verbose.startswith("[+]ping ok\n")
+    assert verbose.endswith("readyz check passed\n")
+    assert lab.ask("GET", "/livez/ping").text == "ok"
     assert lab.ask("GET", "/version").value["gitVersion"].startswith("v1.")

@@ -185,6 +185,7 @@ async def serve(
         lifespan="off",
         log_config=None,
         access_log=False,
+        server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         # Watches never end by themselves.
         timeout_graceful_shutdown=0,

@@ -18,6 +18,10 @@ def _streams(name: str, kind: str) -> Subresource:
     return Subresource(name, ("create", "get"), kind=kind)
 
 
+def _proxy(kind: str) -> Subresource:
+    return Subresource("proxy", ("create", "delete", "get", "patch", "update"), kind=f"{kind}ProxyOptions")
+
+
 _POD_PARTS = (
     _streams("attach", "PodAttachOptions"),
     Subresource("binding", ("create",), kind="Binding"),
@@ -26,6 +30,7 @@ _POD_PARTS = (
     _streams("exec", "PodExecOptions"),
     Subresource("log", ("get",)),
     _streams("portforward", "PodPortForwardOptions"),
+    _proxy("Pod"),
     Subresource("resize", ("get", "patch", "update")),
     _STATUS,
 )
@@ -62,7 +67,9 @@ def _core() -> Iterator[ApiResource]:
     yield _of_core("Pod", "pods", "po", categories=_ALL, subresources=_POD_PARTS, returns_deleted=True)
     yield _of_core("ReplicationController", "replicationcontrollers", "rc", categories=_ALL, subresources=_SCALED)
     yield _of_core("ServiceAccount", "serviceaccounts", "sa", subresources=(_TOKEN,), returns_deleted=True)
-    yield _of_core("Service", "services", "svc", categories=_ALL, subresources=(_STATUS,), returns_deleted=True)
+    yield _of_core(
+        "Service", "services", "svc", categories=_ALL, subresources=(_proxy("Service"), _STATUS), returns_deleted=True
+    )
 
 
 def _of_core(
@@ -88,7 +95,7 @@ def _of_core(
 def _cluster_core() -> Iterator[ApiResource]:
     for kind, plural, short, verbs, parts in (
         ("Namespace", "namespaces", "ns", _WITHOUT_COLLECTION, (_FINALIZE, _STATUS)),
-        ("Node", "nodes", "no", ALL_VERBS, (_STATUS,)),
+        ("Node", "nodes", "no", ALL_VERBS, (_proxy("Node"), _STATUS)),
         ("PersistentVolume", "persistentvolumes", "pv", ALL_VERBS, (_STATUS,)),
     ):
         yield ApiResource(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from podfence.lab.apiserver.creation import create
 from podfence.lab.apiserver.deletion import is_ready_to_go
@@ -16,6 +16,9 @@ from podfence.lab.apiserver.status import conflict, invalid
 from podfence.lab.apiserver.storage import Entry, Key
 
 Object = dict[str, Any]
+
+_PARTS: Final = frozenset({"status", "ephemeralcontainers"})
+"""Subresources that set one part of an object and leave the rest as it is; others are the object itself."""
 
 
 def update(
@@ -67,7 +70,7 @@ def replace(
     """Take a decoded and defaulted object in the place of a stored one; ``managed`` as for ``insert``."""
     old = entry.value
     _check_identity(resource, entry, value)
-    part = subresource if subresource == "status" else ""
+    part = subresource if subresource in _PARTS else ""
     admission = registry.admissions.of(resource)
     new = _with_identity(value, old, unconditional=resource.unconditional_update)
     said = new

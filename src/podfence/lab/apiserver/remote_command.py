@@ -141,7 +141,9 @@ class RemoteCommand:
             await write_all(stdin, one.data)
         except OSError:  # the program reads no more: what it would have read is lost, as in a pipe
             self._close(stdin)
-        if one.is_end and not self._wanted.tty:  # a terminal is not hung up by the end of a client's input
+        # A terminal is not hung up by the end of a client's input, even if the client itself has none.
+        is_terminal = self._process is not None and stdin == self._process.stdout
+        if one.is_end and not is_terminal:
             self._close(stdin)
 
     def _resize(self, data: bytes) -> None:

@@ -116,6 +116,11 @@ def internal_error(message: str) -> StatusError:
     return StatusError(500, "", message)
 
 
+def service_unavailable(message: str) -> StatusError:
+    """Say that what stands behind the server does not answer."""
+    return StatusError(503, "ServiceUnavailable", message)
+
+
 def method_not_allowed() -> StatusError:
     """Say that a resource knows no such verb."""
     message = "the server does not allow this method on the requested resource"

@@ -214,7 +214,13 @@ def _require_running(pod: Object, container: str, *, is_exec: bool) -> None:
     statuses = {one["name"]: one for field in fields for one in status.get(field) or ()}
     known = statuses.get(container)
     runs = "running" in known.get("state", {}) if known is not None else status.get("phase") == "Running"
-    if not runs:
+    # Whether it is too late for an interactive container that has just ended, who runs it knows best.
+    if not runs and (is_exec or not _is_interactive(pod, container) or not known or not known.get("containerID")):
         full_name = f"{pod['metadata']['name']}_{pod['metadata']['namespace']}"
         attach = f"container {container} not found in pod {full_name}"
         raise KubeletRefusal(500, f'container not found ("{container}")' if is_exec else attach)
+
+
+def _is_interactive(pod: Object, container: str) -> bool:
+    lists = (pod["spec"].get(name) or () for name in ("containers", "ephemeralContainers"))
+    return any(one["name"] == container and one.get("stdin") for each in lists for one in each)

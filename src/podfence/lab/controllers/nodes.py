@@ -8,6 +8,7 @@ import platform
 from collections.abc import Sequence
 from typing import Final
 
+from podfence import __version__
 from podfence.lab.apiserver.status import StatusError
 from podfence.lab.controllers.clock import Clock, micro_timestamp, timestamp
 from podfence.lab.controllers.conditions import with_condition
@@ -40,7 +41,14 @@ def node(name: str, addresses: Sequence[str], pod_cidrs: Sequence[str], *, versi
     spec = {"podCIDR": pod_cidrs[0], "podCIDRs": list(pod_cidrs)}
     status: Object = {"addresses": [{"type": "InternalIP", "address": address} for address in addresses]}
     status["addresses"].append({"type": "Hostname", "address": name})
-    status["nodeInfo"] = {"kubeletVersion": version, "operatingSystem": "linux", "architecture": architecture}
+    status["nodeInfo"] = {
+        "architecture": labels["kubernetes.io/arch"],
+        "containerRuntimeVersion": f"podfence://{__version__}",
+        "kernelVersion": platform.release(),
+        "kubeletVersion": version,
+        "operatingSystem": "linux",
+        "osImage": "Podfence lab",
+    }
     status["capacity"] = status["allocatable"] = dict(CAPACITY)
     metadata = {"name": name, "labels": labels}
     return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": spec, "status": status}

@@ -38,6 +38,12 @@ def host_and_port(url: str) -> tuple[str, int, str]:
     return parts.hostname, port, urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
 
+def host_header(host: str, port: int) -> str:
+    """Write the Host header."""
+    name = f"[{host}]" if ":" in host else host
+    return name if port == 80 else f"{name}:{port}"
+
+
 def fetch(
     url: str,
     timeout_s: float | None,
@@ -46,13 +52,18 @@ def fetch(
     body: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     follow: bool = False,
+    address: str = "",
 ) -> Answer:
-    """Send a request and give the answer; raises ``OSError``, ``http.client.HTTPException``, ``UnsupportedError``."""
+    """Send a request, to the ``address`` that was found if one is given, and give the answer.
+
+    Raises ``OSError``, ``http.client.HTTPException``, ``UnsupportedError``.
+    """
     for _ in range(_MOST_REDIRECTS):
         host, port, path = host_and_port(url)
-        connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+        connection = http.client.HTTPConnection(address or host, port, timeout=timeout_s)
+        sent = {"Host": host_header(host, port), **(headers or {})}
         try:
-            connection.request(method, path, body, dict(headers or {}))
+            connection.request(method, path, body, sent)
             response = connection.getresponse()
             answer = Answer(response.status, response.reason, tuple(response.getheaders()), response.read(), url)
         finally:
@@ -60,5 +71,6 @@ def fetch(
         location = dict(answer.headers).get("Location")
         if not follow or not location or answer.status // 100 != 3:
             return answer
+        address = ""
         url = urllib.parse.urljoin(url if "://" in url else f"http://{url}", location)
     raise UnsupportedError("too many redirects")

@@ -38,11 +38,12 @@ def _get(url: str, options: dict[str, str], given: dict[str, str], *, quiet: boo
     data, host = options.get("--post-data"), ""
     try:
         host, port, path = host_and_port(url)
+        address = _address(host, port)
         if not quiet:
-            _say(f"Connecting to {host}:{port}")
+            _say(f"Connecting to {host} ({_written(address)}:{port})")
         method = "GET" if data is None else "POST"
         body = None if data is None else data.encode()
-        answer = fetch(url, timeout_s, method=method, body=body, headers=headers, follow=True)
+        answer = fetch(url, timeout_s, method=method, body=body, headers=headers, follow=True, address=address)
     except (OSError, UnsupportedError, http.client.HTTPException) as error:
         return _fail(_reason(error, host))
     if "-S" in options or "--server-response" in options:
@@ -51,8 +52,20 @@ def _get(url: str, options: dict[str, str], given: dict[str, str], *, quiet: boo
     if answer.status >= 400:
         return _fail(f"server returned error: HTTP/1.1 {answer.status} {answer.reason}")
     if "--spider" in given:
+        if not quiet:
+            _say("remote file exists")
         return 0
     return _save(answer, options.get("-O") or options.get("--output-document") or Path(path).name or "index.html")
+
+
+def _address(host: str, port: int) -> str:
+    """Look a host up as busybox does, which tries one address only, an IPv4 one if there is one."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return str(min(found, key=lambda each: each[0] != socket.AF_INET)[4][0])
+
+
+def _written(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _reason(error: Exception, host: str) -> str:

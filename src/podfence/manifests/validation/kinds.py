@@ -60,7 +60,7 @@ class Admission(Protocol):
     def prepare_update(self, new: Object, old: Object, subresource: str = "") -> Object:
         """Do what an update does before it validates: keep what it may not change, count the generation.
 
-        ``subresource`` is ``""`` or ``"status"``.
+        ``subresource`` is ``""``, ``"status"`` or a part that the kind's strategy knows.
         """
 
     def validate_create(self, value: Object) -> tuple[Cause, ...]:
@@ -126,7 +126,7 @@ class BuiltinAdmission(msgspec.Struct, frozen=True):
 
     def prepare_update(self, new: Object, old: Object, subresource: str = "") -> Object:
         """Prepare an update; see ``Admission``."""
-        if subresource:
+        if subresource == "status":
             # What is wanted stays the stored object itself, so there is nothing to compare.
             return self.strategy.updated(new, old, subresource)
         return self.strategy.updated(self._as_stored(new), self._as_stored(old), subresource)
@@ -157,11 +157,11 @@ class BuiltinAdmission(msgspec.Struct, frozen=True):
                 bare_finalizers=rules.bare_finalizers,
             )
         ]
-        if subresource:
+        if subresource and subresource not in rules.parts:
             return tuple(metadata)
         if rules.metadata_as_new:
             metadata += validate_metadata(given, namespaced=self.namespaced, builtin=True, name_rule=rules.name)
-        judge = rules.validate_update
+        judge = rules.parts.get(subresource, rules.validate_update)
         return (*metadata, *(rules.validate(new) if judge is None else judge(new, self._as_stored(old))))
 
     def warnings(self, value: Object) -> tuple[Warned, ...]:

@@ -54,6 +54,16 @@ def admit_changed_pod(pod: Object, old: Object) -> Object:
     return {**pod, "spec": spec}
 
 
+def with_ephemeral_containers(pod: Object, old: Object) -> Object:
+    """Change the ephemeral containers of a pod and nothing else, as their subresource does."""
+    spec = {name: entry for name, entry in (old.get("spec") or {}).items() if name != "ephemeralContainers"}
+    added = (pod.get("spec") or {}).get("ephemeralContainers")
+    if added:
+        spec["ephemeralContainers"] = added
+    version = {name: entry for name, entry in pod["metadata"].items() if name == "resourceVersion"}
+    return {**old, "metadata": {**old["metadata"], **version}, "spec": spec}
+
+
 def _toleration(taint: str) -> Object:
     return {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _PATIENCE_SECONDS}
 

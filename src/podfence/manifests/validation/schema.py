@@ -7,12 +7,12 @@ a schema is in ``schema_validation``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
 import msgspec
 
-from podfence.manifests.validation.cause import nearest_float
+from podfence.manifests.validation.cause import Cause, nearest_float
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -23,11 +23,19 @@ class Rule(msgspec.Struct, frozen=True):
     holds: Callable[[Any], bool]
 
 
+class Expression(Protocol):
+    """A rule whose text came with the schema."""
+
+    def causes(self, schema: Schema, value: object, old: object, path: str) -> Iterator[Cause]:
+        """Judge a value of the schema; ``old`` is what it was, or the mark that there is nothing to compare with."""
+
+
 class Schema(msgspec.Struct, frozen=True):
-    """One node of a schema; without a ``type`` it takes any value, as one of ``int-or-string`` does.
+    """One node of a schema; without a ``type`` it takes any value.
 
     ``keeps_unknown`` is x-kubernetes-preserve-unknown-fields, ``is_embedded`` x-kubernetes-embedded-resource;
-    ``is_set``, ``is_atomic`` and ``list_keys`` say how lists and objects are merged.
+    ``is_set``, ``is_atomic`` and ``list_keys`` say how lists and objects are merged. ``any_of`` and its neighbours are
+    schemas that only judge: what they do not name is not unknown.
     """
 
     type: str
@@ -35,9 +43,9 @@ class Schema(msgspec.Struct, frozen=True):
     additional: Schema | None = None
     items: Schema | None = None
     required: tuple[str, ...] = ()
-    enum: tuple[str, ...] = ()
-    minimum: int | None = None
-    maximum: int | None = None
+    enum: tuple[Any, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
     format: str = ""
     max_length: int | None = None
     pattern: str = ""
@@ -53,7 +61,16 @@ class Schema(msgspec.Struct, frozen=True):
     keeps_unknown: bool = False
     is_embedded: bool = False
     default: Any = None
+    is_int_or_string: bool = False
+    excludes_minimum: bool = False
+    excludes_maximum: bool = False
+    multiple_of: float | None = None
+    any_of: tuple[Schema, ...] = ()
+    one_of: tuple[Schema, ...] = ()
+    all_of: tuple[Schema, ...] = ()
+    negated: Schema | None = None
     rules: tuple[Rule, ...] = ()
+    expressions: tuple[Expression, ...] = ()
 
     def field(self, name: str) -> Schema | None:
         """Find the schema of a field of an object, ``None`` when the object has no such field."""

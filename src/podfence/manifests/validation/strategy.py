@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from podfence.manifests.validation.pod_admission import admit_changed_pod, admit_pod
+from podfence.manifests.validation.pod_admission import admit_changed_pod, admit_pod, with_ephemeral_containers
 
 Object = dict[str, Any]
 KEPT: Final = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace")
@@ -29,7 +29,8 @@ class Strategy(msgspec.Struct, frozen=True):
     ``generation`` tells that the server counts changes of what is wanted; ``status`` that there is a status that only
     its subresource sets; ``create`` and ``update`` do what no other kind needs. ``counted`` are the fields whose
     changes are counted; an update that is not ``unconditional`` must name the version that it replaces, and no update
-    of the status changes ``kept_status``.
+    of the status changes ``kept_status``. ``parts`` are further subresources, each of which sets one part of the wish:
+    what it makes of the new and the old object.
     """
 
     generation: bool = True
@@ -39,6 +40,7 @@ class Strategy(msgspec.Struct, frozen=True):
     counted: tuple[str, ...] = ("spec",)
     unconditional: bool = True
     kept_status: tuple[str, ...] = ()
+    parts: Mapping[str, Callable[[Object, Object], Object]] = {}
 
     def created(self, value: Object) -> Object:
         """Give a new object as it is validated and stored."""
@@ -57,6 +59,8 @@ class Strategy(msgspec.Struct, frozen=True):
         prepared = {**new, "metadata": metadata}
         if subresource == "status":
             prepared = {**old, "metadata": metadata, "status": self._status(new, old)}
+        elif subresource:
+            prepared = self.parts[subresource](prepared, old)
         elif self.status:
             prepared.pop("status", None)
             if "status" in old:
@@ -226,11 +230,22 @@ def _stateful_set_update(value: Object, old: Object) -> Object:
     return _stateful_set(value)
 
 
+def _definition(value: Object) -> Object:
+    """Note of a CustomResourceDefinition in which version its objects are stored."""
+    stored = [each.get("name", "") for each in (value.get("spec") or {}).get("versions") or () if each.get("storage")]
+    return {**value, "status": {"storedVersions": stored}} if stored else value
+
+
 _WITH_STATUS = Strategy(generation=False)
 _SPEC_ONLY = Strategy(status=False)
 _WEBHOOKS = Strategy(status=False, counted=("webhooks",), unconditional=False)
 STRATEGIES: Final[Mapping[str, Strategy]] = {
-    "v1/Pod": Strategy(create=admit_pod, update=admit_changed_pod, kept_status=("qosClass",)),
+    "v1/Pod": Strategy(
+        create=admit_pod,
+        update=admit_changed_pod,
+        kept_status=("qosClass",),
+        parts={"ephemeralcontainers": with_ephemeral_containers},
+    ),
     "v1/Namespace": Strategy(generation=False, create=_namespace, update=_kept_namespace),
     "v1/PersistentVolumeClaim": Strategy(generation=False, create=_in_use("pvc")),
     "v1/PersistentVolume": Strategy(generation=False, create=_in_use("pv")),
@@ -256,7 +271,7 @@ STRATEGIES: Final[Mapping[str, Strategy]] = {
         status=False, counted=("endpoints", "ports", "addressType", "metadata.labels"), create=_slice
     ),
     "scheduling.k8s.io/v1/PriorityClass": Strategy(status=False, counted=()),
-    "apiextensions.k8s.io/v1/CustomResourceDefinition": Strategy(),
+    "apiextensions.k8s.io/v1/CustomResourceDefinition": Strategy(create=_definition),
     "apiregistration.k8s.io/v1/APIService": _WITH_STATUS,
     "certificates.k8s.io/v1/CertificateSigningRequest": _WITH_STATUS,
     "admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration": _WEBHOOKS,

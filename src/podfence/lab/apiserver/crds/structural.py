@@ -1,7 +1,7 @@
 """Structural schemas between their two forms: ``openAPIV3Schema`` in a CRD, and ``Schema``, by which objects are read.
 
-Rules in CEL, and alternatives (``oneOf`` and the like), have no counterpart; ``unjudged`` finds them, so that it can
-be said aloud that they are not enforced.
+Some rules in CEL and some formats have no counterpart; ``unjudged`` finds them, so that it can be said aloud that they
+are not enforced.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from podfence.lab.apiserver.crds.expressions import read_rule
+from podfence.manifests.validation.formats import UNKNOWN
 from podfence.manifests.validation.schema import Rule, Schema
 
 Object = dict[str, Any]
@@ -22,19 +24,15 @@ _NUMBERS: Final = {
     "max_items": "maxItems",
     "min_properties": "minProperties",
     "max_properties": "maxProperties",
+    "multiple_of": "multipleOf",
 }
-_UNJUDGED: Final = frozenset(
-    {
-        *("x-kubernetes-validations", "oneOf", "anyOf", "allOf", "not", "multipleOf"),
-        *("exclusiveMinimum", "exclusiveMaximum"),
-    }
-)
 _UNJUDGED_RULE: Final = Rule("definition", "", lambda _: True)
 ANYTHING: Final = Schema("", keeps_unknown=True)
 
 
 def read_schema(node: Object) -> Schema:
     """Read an ``openAPIV3Schema``."""
+    rules = [read_rule(rule) for rule in node.get("x-kubernetes-validations") or ()]
     items, additional = node.get("items"), node.get("additionalProperties")
     return Schema(
         "" if node.get("x-kubernetes-int-or-string") else node.get("type", ""),
@@ -52,8 +50,16 @@ def read_schema(node: Object) -> Schema:
         nullable=bool(node.get("nullable")),
         keeps_unknown=bool(node.get("x-kubernetes-preserve-unknown-fields")),
         is_embedded=bool(node.get("x-kubernetes-embedded-resource")),
-        # They are not judged here, but that they were not is said of an object with other faults.
-        rules=(_UNJUDGED_RULE,) if node.get("x-kubernetes-validations") else (),
+        is_int_or_string=bool(node.get("x-kubernetes-int-or-string")),
+        excludes_minimum=bool(node.get("exclusiveMinimum")),
+        excludes_maximum=bool(node.get("exclusiveMaximum")),
+        any_of=tuple(map(read_schema, node.get("anyOf") or ())),
+        one_of=tuple(map(read_schema, node.get("oneOf") or ())),
+        all_of=tuple(map(read_schema, node.get("allOf") or ())),
+        negated=read_schema(node["not"]) if isinstance(node.get("not"), dict) else None,
+        # Some are not judged here, but that they were not is said of an object with other faults.
+        rules=(_UNJUDGED_RULE,) if None in rules else (),
+        expressions=tuple(rule for rule in rules if rule is not None),
         **{ours: node[theirs] for ours, theirs in _NUMBERS.items() if theirs in node},
     )
 
@@ -68,10 +74,11 @@ def unjudged(node: object, path: str = "") -> Iterator[str]:
     """Give the paths of what a schema demands and the server does not judge."""
     if not isinstance(node, dict):
         return
-    for name in sorted(_UNJUDGED & node.keys()):
-        # An int-or-string says twice what it is.
-        if not (name in {"anyOf", "allOf"} and node.get("x-kubernetes-int-or-string")):
-            yield f"{path}.{name}"
+    for index, rule in enumerate(node.get("x-kubernetes-validations") or ()):
+        if read_rule(rule) is None:
+            yield f"{path}.x-kubernetes-validations[{index}]"
+    if node.get("format") in UNKNOWN:
+        yield f"{path}.format"
     for name, field in (node.get("properties") or {}).items():
         yield from unjudged(field, f"{path}.properties[{name}]")
     for name in ("items", "additionalProperties"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from podfence.lab.apiserver.crds.expressions import syntax_fault
 from podfence.manifests.validation.cause import Cause, invalid, not_supported, required
 from podfence.manifests.validation.names import dns_label_complaints, dns_subdomain_complaints
 
@@ -80,13 +81,13 @@ def _versions(versions: Any) -> Iterator[Cause]:  # noqa: ANN401 (a list of obje
         if name in seen:
             yield invalid("spec.versions", name, "must contain unique version names", _RULE)
         seen.add(name)
-        yield from _schema(version, field)
+        yield from _schema(version, field, is_only=len(versions) == 1)
     if sum(bool(version.get("storage")) for version in versions) != 1:
         names = [version.get("name", "") for version in versions]
         yield invalid("spec.versions", names, "must have exactly one version marked as storage version", _RULE)
 
 
-def _schema(version: Object, field: str) -> Iterator[Cause]:
+def _schema(version: Object, field: str, *, is_only: bool) -> Iterator[Cause]:
     schema = (version.get("schema") or {}).get("openAPIV3Schema")
     where = f"{field}.schema.openAPIV3Schema"
     if schema is None:
@@ -95,6 +96,34 @@ def _schema(version: Object, field: str) -> Iterator[Cause]:
     if schema.get("type") not in {None, "", "object"}:
         yield invalid(f"{where}.type", schema["type"], "must be object at the root", _RULE)
     yield from _outline(schema, where, _ROOT)
+    yield from _rules(schema, "spec.validation.openAPIV3Schema" if is_only else where)
+
+
+def _rules(schema: Object, where: str) -> Iterator[Cause]:
+    """Judge the texts of the rules in CEL, whether or not they are enforced."""
+    for index, rule in enumerate(schema.get("x-kubernetes-validations") or ()):
+        path = f"{where}.x-kubernetes-validations[{index}]"
+        text, message = rule.get("rule", ""), rule.get("message", "")
+        if not text.strip():
+            yield required(f"{path}.rule", "rule is not specified", _RULE)
+        elif fault := syntax_fault(text):
+            yield invalid(f"{path}.rule", _as_go(rule), fault, _RULE)
+        if "\n" in message:
+            yield invalid(f"{path}.message", message, "must not contain line breaks", _RULE)
+        elif "\n" in text.strip() and not message:
+            why = "message must be specified if rule contains line breaks"
+            yield required(f"{path}.message", why, _RULE)
+    for name, field in (schema.get("properties") or {}).items():
+        yield from _rules(field, f"{where}.properties[{name}]")
+    for name in ("items", "additionalProperties"):
+        if isinstance(schema.get(name), dict):
+            yield from _rules(schema[name], f"{where}.{name}")
+
+
+def _as_go(rule: Object) -> Object:
+    """Write a rule as the server's own struct is shown."""
+    texts = {name: rule.get(name[0].lower() + name[1:], "") for name in ("Rule", "Message", "MessageExpression")}
+    return {**texts, "Reason": rule.get("reason"), "FieldPath": rule.get("fieldPath", ""), "OptionalOldSelf": None}
 
 
 def _outline(schema: Object, where: str, why: str) -> Iterator[Cause]:

@@ -13,6 +13,7 @@ from podfence.lab.apiserver.http.reading import get, list_objects
 from podfence.lab.apiserver.http.request_info import RequestInfo
 from podfence.lab.apiserver.http.watching import watch
 from podfence.lab.apiserver.http.writing import delete_collection, delete_object, patch_object, post, put
+from podfence.lab.apiserver.proxy.serving import proxy
 from podfence.lab.apiserver.registry import Registry
 from podfence.lab.apiserver.resources import ApiResource
 from podfence.lab.apiserver.reviews import KINDS, review
@@ -20,6 +21,7 @@ from podfence.lab.apiserver.status import StatusError, bad_request, method_not_a
 from podfence.lab.interface import PodRuntime
 
 _STREAMS = frozenset({"exec", "attach", "portforward"})
+_OF_PROGRAMS = frozenset({"log", "proxy"})
 _READING = frozenset({"get", "list", "watch"})
 _OF_COLLECTIONS = frozenset({"list", "create", "deletecollection"})
 
@@ -82,13 +84,14 @@ class Dispatch:
         part = resource.subresource(info.subresource)
         if part is None or not info.name:
             return page_not_found()
-        if info.verb not in part.verbs:
+        # What a proxied request wants is the other side's business.
+        if info.verb not in part.verbs and part.name != "proxy":
             raise method_not_allowed()
         if part.name in _STREAMS:
             raise bad_request("Upgrade request required")
         key = (info.namespace or "", info.name)
-        if part.name == "log":
-            return self._log(resource, key, request)
+        if part.name in _OF_PROGRAMS:
+            return await self._of_program(part.name, resource, key, request)
         special = subresources.HANDLERS.get(part.name)
         if special is not None:
             return await special(self._registry, resource, key, request)
@@ -98,7 +101,9 @@ class Dispatch:
             return await put(self._registry, resource, key, part.name, request)
         return await patch_object(self._registry, resource, key, part.name, request)
 
-    def _log(self, resource: ApiResource, key: tuple[str, str], request: Request) -> Response:
+    async def _of_program(self, part: str, resource: ApiResource, key: tuple[str, str], request: Request) -> Response:
+        if part == "proxy":
+            return await proxy(self._registry, self._runtime, resource, key, request)
         pod = self._registry.find(resource, key).value
         return logs.log_answer(self._runtime, pod, request.query_params, self._registry.making.now())
 

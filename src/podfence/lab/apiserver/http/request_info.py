@@ -11,6 +11,7 @@ from podfence.lab.apiserver.status import StatusError, bad_request
 from podfence.manifests.validation.cause import quoted
 
 _VERBS: Final = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete", "GET": "get", "HEAD": "get"}
+_PROXY: Final = "proxy"
 _OF_NAMESPACES: Final = frozenset({"status", "finalize"})
 
 
@@ -48,7 +49,9 @@ def _parts(rest: list[str]) -> tuple[str | None, str, str, str]:
     if rest[0] == "namespaces" and len(rest) > 2 and not (rest[2] in _OF_NAMESPACES and len(rest) == 3):
         namespace, rest = rest[1], rest[2:]
     name = rest[1] if len(rest) > 1 else ""
-    return namespace, rest[0], name, "/".join(rest[2:])
+    # What stands behind "proxy" is a path of somebody else's.
+    subresource = _PROXY if rest[2:3] == [_PROXY] else "/".join(rest[2:])
+    return namespace, rest[0], name, subresource
 
 
 def _verb(method: str, name: str, query: Mapping[str, str], *, watched: bool) -> str | None:

@@ -14,6 +14,7 @@ from podfence.manifests.validation.rules.causes import (
     duplicate,
     forbidden,
     invalid,
+    not_found,
     not_supported,
     one_of,
     port_number,
@@ -46,6 +47,7 @@ def validate_containers(spec: Object, field: str, volumes: Volumes) -> Iterator[
         yield from _restart_rules(container, path)
     yield from _host_port_conflicts(containers, f"{field}.containers")
     yield from _init_containers(spec, field, volumes, names)
+    yield from _ephemeral_containers(spec, field, volumes, names)
 
 
 def _init_containers(spec: Object, field: str, volumes: Volumes, names: set[str]) -> Iterator[Cause]:
@@ -62,6 +64,34 @@ def _init_containers(spec: Object, field: str, volumes: Volumes, names: set[str]
             if name in container:
                 detail = "may not be set for init containers without restartPolicy=Always"
                 yield forbidden(f"{path}.{name}", detail)
+
+
+_OF_EPHEMERAL = frozenset(
+    {
+        *("name", "image", "command", "args", "workingDir", "env", "envFrom", "volumeMounts", "volumeDevices"),
+        *("terminationMessagePath", "terminationMessagePolicy", "imagePullPolicy", "securityContext"),
+        *("stdin", "stdinOnce", "tty", "targetContainerName"),
+    }
+)
+_NOT_OF_EPHEMERAL = "cannot be set for an Ephemeral Container"
+
+
+def _ephemeral_containers(spec: Object, field: str, volumes: Volumes, names: set[str]) -> Iterator[Cause]:
+    lasting = {each.get("name") for kind in ("containers", "initContainers") for each in spec.get(kind) or ()}
+    for at, container in enumerate(spec.get("ephemeralContainers") or ()):
+        path = f"{field}.ephemeralContainers[{at}]"
+        yield from _common(container, path, volumes, spec)
+        yield from _name_taken(container, path, names)
+        target = container.get("targetContainerName")
+        if target and target not in lasting:
+            yield not_found(f"{path}.targetContainerName", target)
+        for name, entry in container.items():
+            if name not in _OF_EPHEMERAL and entry not in ({}, [], None):
+                yield forbidden(f"{path}.{name}", _NOT_OF_EPHEMERAL)
+        for number, mount in enumerate(container.get("volumeMounts") or ()):
+            for name in ("subPath", "subPathExpr"):
+                if mount.get(name):
+                    yield forbidden(f"{path}.volumeMounts[{number}].{name}", _NOT_OF_EPHEMERAL)
 
 
 def _name_taken(container: Object, field: str, names: set[str]) -> Iterator[Cause]:

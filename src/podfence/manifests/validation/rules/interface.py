@@ -31,7 +31,8 @@ class Rules(msgspec.Struct, frozen=True):
     """The rules of one kind.
 
     ``validate`` judges everything but metadata of a defaulted object. ``validate_update`` gets the new and the old
-    object and judges all but metadata of the new one; without it an update is judged as a new object. The last
+    object and judges all but metadata of the new one; without it an update is judged as a new object. ``parts``
+    judge in the same way what comes through a subresource; what comes through any other is fine. The last
     three tell how often and how strictly the server judges the metadata of an update of this kind.
     """
 
@@ -42,3 +43,4 @@ class Rules(msgspec.Struct, frozen=True):
     metadata_again: bool = True
     metadata_as_new: bool = False
     bare_finalizers: bool = False
+    parts: Mapping[str, Callable[[Object, Object], Iterator[Cause]]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from podfence.manifests.validation.cause import Cause
+from podfence.manifests.validation.cause import Cause, quoted
 from podfence.manifests.validation.metadata import validate_annotations
 from podfence.manifests.validation.names import dns_label_complaints
 from podfence.manifests.validation.rules.addresses import legacy_address
@@ -36,6 +36,15 @@ _UNDERSCORED = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-
 
 def validate_pod(pod: Object) -> Iterator[Cause]:
     """Judge a new pod."""
+    yield from _validate_any_pod(pod)
+    spec = pod.get("spec") or {}
+    if spec.get("ephemeralContainers"):
+        yield forbidden("spec.ephemeralContainers", "cannot be set on create")
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        yield forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
+
+
+def _validate_any_pod(pod: Object) -> Iterator[Cause]:
     spec = pod.get("spec") or {}
     metadata = pod.get("metadata") or {}
     yield from validate_pod_spec(spec, "spec", pod_name=metadata.get("name", ""), is_pod=True)
@@ -45,12 +54,8 @@ def validate_pod(pod: Object) -> Iterator[Cause]:
                 if "serviceAccountToken" in source:
                     path = f"spec.volumes[{at}].projected.sources[{number}].serviceAccountToken"
                     yield forbidden(path, "must not be specified when serviceAccountName is not set")
-    for kind in ("containers", "initContainers"):
+    for kind in ("containers", "initContainers", "ephemeralContainers"):
         yield from validate_images(spec.get(kind) or (), f"spec.{kind}")
-    if spec.get("ephemeralContainers"):
-        yield forbidden("spec.ephemeralContainers", "cannot be set on create")
-    if spec.get("nodeName") and spec.get("schedulingGates"):
-        yield forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared")
 
 
 _MAY_CHANGE = (
@@ -66,7 +71,7 @@ def validate_pod_update(new: Object, old: Object) -> Iterator[Cause]:
     The server adds the difference of its own structs to the message about the rest; that is left out here.
     """
     spec, before = new.get("spec") or {}, old.get("spec") or {}
-    yield from validate_pod(new)
+    yield from _validate_any_pod(new)
     yield from validate_pod_spec(spec, "spec", is_pod=True)
     for kind in ("containers", "initContainers"):
         yield from validate_images(spec.get(kind) or (), f"spec.{kind}")
@@ -76,6 +81,19 @@ def validate_pod_update(new: Object, old: Object) -> Iterator[Cause]:
             yield forbidden("spec.tolerations", detail)
     if _unchangeable(spec) != _unchangeable(before):
         yield forbidden("spec", _MAY_CHANGE)
+
+
+def validate_ephemeral_containers(new: Object, old: Object) -> Iterator[Cause]:
+    """Judge a pod whose ephemeral containers were set through their subresource: they can only be added."""
+    yield from _validate_any_pod(new)
+    kept = {each.get("name"): each for each in new["spec"].get("ephemeralContainers") or ()}
+    for before in (old.get("spec") or {}).get("ephemeralContainers") or ():
+        name = before.get("name", "")
+        if kept.get(name) != before:
+            what = "changed" if name in kept else "removed"
+            # The line end is the server's own.
+            detail = f"existing ephemeral containers {quoted(name)} may not be {what}\n"
+            yield forbidden("spec.ephemeralContainers", detail)
 
 
 def _unchangeable(spec: Object) -> Object:
@@ -234,7 +252,13 @@ def _pod_template(value: Object) -> Iterator[Cause]:
 
 
 RULES = {
-    "v1/Pod": Rules(validate_pod, validate_pod_update, warn_of_pod, metadata_as_new=True),
+    "v1/Pod": Rules(
+        validate_pod,
+        validate_pod_update,
+        warn_of_pod,
+        metadata_as_new=True,
+        parts={"ephemeralcontainers": validate_ephemeral_containers},
+    ),
     "v1/PodTemplate": Rules(
         _pod_template, warnings=lambda value: warn_of_template(value.get("template") or {}, "template")
     ),
