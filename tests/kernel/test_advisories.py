@@ -195,6 +195,18 @@ def test_a_pod_cannot_send_as_another_pod_of_its_node(world: World, victim: str)
             assert number not in world.behind("api" if victim == "web" else "web")
 
 
+@pytest.mark.parametrize("is_isolated", [False, True])
+def test_a_pod_cannot_send_as_anybody_elsewhere(world: World, *, is_isolated: bool) -> None:
+    """Who opened a connection is known by its address alone: another one would pass by every rule about the pod."""
+    world.enforce(*([policy("out", "db", egress=())] if is_isolated else []))
+    for family in FAMILIES:
+        for source, destination in (("outside", "api"), ("late", "outside"), ("node", "outside")):
+            number = next(world.numbers)
+            forged = packet(address(source, family), address(destination, family), Protocol.UDP, 5000, 80, number)
+            world.place("db").send(forged, address(destination, family))
+            assert number not in world.behind(destination), source
+
+
 def test_a_deny_is_not_passed_by_what_a_later_tier_allows(world: World) -> None:
     denied = cluster_policy("no", "web", ingress=[Allow((pods_of("db"),), None, Action.PASS), deny()])
     world.enforce(denied, policy("in", "web", ingress=[Allow()]))

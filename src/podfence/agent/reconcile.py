@@ -75,6 +75,12 @@ class Reconciler:
             self._log_allowed = wanted
             self._asked.set()
 
+    def may_need(self, asker: int, name: str) -> bool:
+        """Tell whether an answer about a name may be anything to the pod at an address."""
+        if self._is_committing or self._last_commit_s is None:
+            return True
+        return self._parts.dataplane.need(Answer(asker, name, (), 0)) is not Need.NONE
+
     def need(self, answer: Answer) -> Need:
         """Tell what an answer is to the pod that asked; while that changes, it is to be learnt."""
         if self._is_committing or self._last_commit_s is None:
@@ -189,7 +195,7 @@ class Reconciler:
         self._must_reload, self._failures, self._last_commit_s = False, 0, now_s
         if first:
             self._next_drift_check_s = now_s + DRIFT_CHECK_S
-        if applied.hosts_evicted > self._evicted:
+        if applied.hosts_evicted > 2 * self._evicted:
             self._evicted = applied.hosts_evicted
             self._log.warning("pods were told more addresses of names than can be kept", forgotten=self._evicted)
         for release in self._released:

@@ -105,7 +105,7 @@ class Compiler:
         match change.after or change.before:
             case Pod() as pod:
                 self._population.take_pod(pod, is_there=is_there)
-                if not is_there:
+                if not is_there or _is_another(change.before, pod):
                     self._lookups.forget(f"{pod.namespace}/{pod.name}")
             case Policy() as policy:
                 self._take_policy(policy, is_there=is_there)
@@ -273,3 +273,8 @@ class Compiler:
             self._content.put(*place, element)
         if wanted:
             self._placed[address] = wanted
+
+
+def _is_another(before: Changing | None, pod: Pod) -> bool:
+    """Tell whether a pod of the same name was there before: one keeps its addresses as long as it lives."""
+    return isinstance(before, Pod) and bool(before.addresses) and set(before.addresses).isdisjoint(pod.addresses)

@@ -23,7 +23,7 @@ from podfence.dataplane.members import (
 from podfence.dataplane.objects import Chain, Element, NamedSet
 from podfence.dataplane.resolvers import ANSWERS, PRIORITY
 from podfence.dataplane.settings import Settings
-from podfence.model.net import Family, family_of
+from podfence.model.net import IPV6_ORIGIN, Family, family_of, format_address
 from podfence.model.reason import Reason
 from podfence.model.verdict import DecidedIn
 
@@ -34,7 +34,11 @@ GENERATION_CHAINS = (ESTABLISHED, STAMP)
 # The hop limit of what a router has forwarded is below 255: no pod can send its data as neighbour discovery (RFC 4861).
 NEIGHBOURS = 'icmpv6 type { 133, 134, 135, 136, 137 } ip6 hoplimit 255 accept comment "neighbour discovery of one link"'
 
-FORGED = "the source address belongs to a pod of this node that did not send it, or to this node"
+POD_LINKS = 'meta iifkind { "bridge", "veth" }'
+"""The kinds of links by which pods are connected; that of a node may be one, too, and then routes lead over it."""
+NOBODY = {family: format_address(first) for family, first in zip(FAMILIES, (0, IPV6_ORIGIN), strict=True)}
+
+FORGED = "the source address belongs elsewhere than where the packet came from, or to this node"
 NOT_READY = "the policies of this pod are not in force yet"
 UNTRACKED = "connection tracking does not know the packet, so that no policy can judge it"
 CONTESTED_ADDRESS = "two different pods or nodes claim the address"
@@ -80,7 +84,7 @@ def skeleton_chains(settings: Settings) -> dict[str, Chain]:
         ),
         "raw-pre": Chain(
             "nobody but the pod itself may use the address of a pod of this node",
-            (NEIGHBOURS, *(f"{WORD[f]} saddr @{READY[f]} fib saddr . iif oif missing jump forged" for f in FAMILIES)),
+            (NEIGHBOURS, *_forged()),
             hook="type filter hook prerouting priority raw; policy accept;",
         ),
         "judge": Chain("who opened the connection may leave, and the pod that answers may be entered", _judge()),
@@ -119,6 +123,19 @@ def _title(generation: int) -> str:
 
 def _denied(note: str) -> Reason:
     return Reason(allowed=False, direction=None, tier=DecidedIn.NOT_APPLICABLE, note=note)
+
+
+def _forged() -> Iterator[str]:
+    """Drop what bears an address to which another way leads than the one that it came by.
+
+    From a pod's link always, for who opened a connection is known by the address alone; from any other link only if
+    the address is that of a pod of this node. Who has no address yet (DHCP, duplicate address detection) may ask.
+    """
+    for family in FAMILIES:
+        word = WORD[family]
+        way = "fib saddr . iif oif missing jump forged"
+        yield f"{POD_LINKS} {word} saddr != {NOBODY[family]} {way}"
+        yield f"{word} saddr @{READY[family]} {way}"
 
 
 def _forward(settings: Settings) -> Iterator[str]:

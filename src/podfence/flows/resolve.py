@@ -53,7 +53,7 @@ class Resolver:
         """Take in what a resolver told the pod at an address; it counts for all addresses of the pod."""
         owner = self.owners.owner(asker)
         if isinstance(owner, Pod):
-            self._told.hear((owner.namespace, owner.name), name, addresses)
+            self._told.hear((owner.namespace, owner.name, owner.addresses), name, addresses)
 
     def record(self, logged: Logged, now_s: float) -> FlowRecord | None:
         """Make the record of one packet, ``None`` when its bytes are no IP packet.
@@ -147,7 +147,7 @@ class Resolver:
         """Add the name by which the source knows an end that nobody in the cluster is."""
         if not isinstance(source, Pod) or end.pod or end.node or end.service:
             return end
-        name = self._told.name((source.namespace, source.name), address)
+        name = self._told.name((source.namespace, source.name, source.addresses), address)
         return msgspec.structs.replace(end, host=name) if name else end
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 _MOST = 16_384
 
-Pod = tuple[str, str]
-"""Namespace and name."""
+Pod = tuple[str, str, tuple[int, ...]]
+"""Namespace, name and addresses: a later pod of the same name has others."""
 
 
 class Told:

@@ -352,6 +352,9 @@ async def test_what_an_answer_is_to_a_pod_the_dataplane_says_once_it_is_loaded()
     assert bench.reconciler.need(told()) is Need.NEW
     await bench.begin_synced()
     assert bench.reconciler.need(told()) is Need.KNOWN
+    assert bench.reconciler.may_need(1, "www.example.com")
+    bench.dataplane.needs = Need.NONE
+    assert not bench.reconciler.may_need(1, "www.example.com")
 
 
 @story

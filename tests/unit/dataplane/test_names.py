@@ -78,6 +78,13 @@ def test_what_a_pod_was_told_goes_with_the_pod() -> None:
     assert pairs(found.desired) == set()
 
 
+def test_a_pod_made_anew_under_the_same_name_in_one_step_knows_nothing() -> None:
+    found = compiler(by_name("www.example.com"), answers=(told(),))
+    old, new = pod("web"), pod("web", addresses=pod("late").addresses)
+    found.apply([Change(old, new)])
+    assert pairs(found.desired) == set()
+
+
 def test_a_policy_that_names_one_more_keeps_what_pods_were_told() -> None:
     before, after = by_name("www.example.com"), by_name("www.example.com", "api.example.com")
     found = compiler(before, answers=(told(),))

@@ -7,7 +7,7 @@ import pytest
 from podfence.flows import told
 from podfence.flows.told import Told
 
-WEB, API = ("shop", "web"), ("shop", "api")
+WEB, API = ("shop", "web", (1,)), ("shop", "api", (2,))
 
 
 def test_a_pod_knows_an_address_by_the_name_that_it_heard_last() -> None:

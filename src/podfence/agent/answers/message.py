@@ -18,10 +18,16 @@ from podfence.dataplane.lookups import Answer
 from podfence.model.net import parse_address
 
 _HEADER_BYTES = 12
+_POINTER = 64
+"""What is no length of a label (RFC 1035)."""
 _MOST_NAMES = 16
 """Names in a row that lead from one to the next; resolvers follow no more themselves."""
+MOST_BYTES = 16_384
+"""Octets of a message that is read: reading takes time in proportion, and some 500 addresses take no more."""
 MOST_ADDRESSES = 512
 """Addresses of one answer that count; NPEP-133 asks for 100 of each name."""
+_CLOUDS = frozenset(map(ipaddress.IPv6Address, ("fd00:ec2::254", "fd20:ce::254")))
+"""Where clouds give out credentials over IPv6; over IPv4 they do so at an address of one link."""
 _UNWRITABLE = frozenset(b'.\\ *"')
 """Octets that may stand in a label and would make its text another name's."""
 _ADDRESSES = (dns.rdatatype.A, dns.rdatatype.AAAA)
@@ -39,11 +45,24 @@ def read_answer(data: bytes, asker: int) -> Answer | None:
     """
     if len(data) >= _HEADER_BYTES and not int.from_bytes(data[6:8], "big"):
         return None
+    if len(data) > MOST_BYTES:
+        raise UnreadableError(f"it is larger than {MOST_BYTES:,} bytes")
     try:
         message = dns.message.from_wire(data, ignore_trailing=True, one_rr_per_rrset=False)
         return _answer(message, asker)
     except Exception as error:  # noqa: BLE001 (a library reads what a stranger wrote)
         raise UnreadableError(str(error)) from None
+
+
+def asked_name(data: bytes) -> str:
+    """Read the name that a message asks for, and nothing else of it; empty when that takes more than a glance."""
+    labels, at = [], _HEADER_BYTES
+    while at < len(data) and 0 < (length := data[at]) < _POINTER:
+        labels.append(data[at + 1 : at + 1 + length])
+        at += 1 + length
+    if at >= len(data) or data[at] != 0 or any(_UNWRITABLE.intersection(label) for label in labels):
+        return ""
+    return b".".join(labels).decode("ascii", "replace").lower()
 
 
 def _answer(message: dns.message.Message, asker: int) -> Answer | None:
@@ -75,7 +94,10 @@ def _answer(message: dns.message.Message, asker: int) -> Answer | None:
 
 def _is_host(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Tell whether somebody elsewhere can have an address: no answer opens loopback, or the metadata of a cloud."""
-    if isinstance(address, ipaddress.IPv4Address) and address.is_reserved:
+    if isinstance(address, ipaddress.IPv4Address):
+        if address.is_reserved:
+            return False
+    elif address in _CLOUDS or address.ipv4_mapped is not None:
         return False
     return not (address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified)
 

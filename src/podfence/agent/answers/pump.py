@@ -13,7 +13,8 @@ from typing import Protocol
 
 import structlog
 
-from podfence.agent.answers.message import UnreadableError, read_answer
+from podfence.agent.answers.message import UnreadableError, asked_name, read_answer
+from podfence.agent.answers.pace import Pace
 from podfence.agent.answers.segment import Segment, read_segment, reset
 from podfence.agent.answers.stream import Streams, UnknownStreamError
 from podfence.agent.log_pump import LogReader
@@ -25,10 +26,16 @@ from podfence.model.error import PodfenceError
 
 HELD_S = 2.0
 MOST_HELD = 1_024
+_SMALL_BYTES = 1_500
+_PER_SECOND, _BURST = 400.0, 800.0
+"""Answers of one pod that are looked at; a program asks for some tens of names when it starts."""
 
 
 class Learning(Protocol):
     """Who has answers enforced (``agent.reconcile``)."""
+
+    def may_need(self, asker: int, name: str) -> bool:
+        """Tell whether an answer about a name may be anything to the pod at an address."""
 
     def need(self, answer: Answer) -> Need:
         """Tell what an answer is to the pod that asked."""
@@ -67,6 +74,7 @@ class AnswerPump:
         self._reader, self._sender, self._learning, self._metrics = reader, sender, learning, metrics
         self._on_answer, self._only_listens, self._steady = on_answer, only_listens, steady
         self._streams = Streams()
+        self._pace, self._curious = Pace(_PER_SECOND, _BURST), Pace(_PER_SECOND / 20, _BURST / 20)
         self._held: set[tuple[Tuple, int]] = set()
         self._lost = reader.lost
 
@@ -106,6 +114,9 @@ class AnswerPump:
             self._count("lost", lost)
 
     def _take(self, segment: Segment) -> None:
+        if not self._pace.allows(segment.ends.destination, self._steady()):
+            self._count("limited")
+            return
         key = (segment.ends, segment.sequence)
         if key in self._held and segment.ends.protocol == TCP:
             return  # sent again, for want of what is held
@@ -156,6 +167,8 @@ class AnswerPump:
         messages = self._streams.feed(segment) if segment.ends.protocol == TCP else [segment.data]
         found = []
         for message in messages:
+            if not self._is_worth_reading(message, asked.source):
+                continue
             try:
                 answer = read_answer(message, asked.source)
             except UnreadableError:
@@ -165,6 +178,13 @@ class AnswerPump:
                     self._on_answer(answer)
                     found.append(answer)
         return found
+
+    def _is_worth_reading(self, message: bytes, asker: int) -> bool:
+        """Tell whether a message may be needed, or is so small and rare that its names can be told in flows."""
+        name = asked_name(message)
+        if not name or self._learning.may_need(asker, name):
+            return True
+        return len(message) <= _SMALL_BYTES and self._curious.allows(asker, self._steady())
 
     def _asked_by(self, segment: Segment) -> Tuple | None:
         try:

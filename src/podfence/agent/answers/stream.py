@@ -13,8 +13,9 @@ import msgspec
 from podfence.agent.answers.segment import Segment
 from podfence.dataplane.conntrack import Tuple
 
-MOST_STREAMS = 4_096
-MOST_BUFFERED_BYTES = 4 << 20
+MOST_STREAMS = 256
+MOST_BUFFERED_BYTES = 256 << 10
+"""Of one who asks: whoever has too many loses its own."""
 _SEQUENCE = 1 << 32
 _LENGTH_BYTES = 2
 
@@ -28,44 +29,62 @@ class _Stream(msgspec.Struct):
     buffer: bytearray
 
 
+class _Asker(msgspec.Struct):
+    """The streams of one who asks, the longest unused first."""
+
+    streams: OrderedDict[Tuple, _Stream]
+    buffered_bytes: int = 0
+
+    def take(self, ends: Tuple) -> _Stream | None:
+        """Take a stream out."""
+        stream = self.streams.pop(ends, None)
+        if stream is not None:
+            self.buffered_bytes -= len(stream.buffer)
+        return stream
+
+    def put(self, ends: Tuple, stream: _Stream) -> None:
+        """Put a stream in, and let go of others where it is too much."""
+        self.streams[ends] = stream
+        self.buffered_bytes += len(stream.buffer)
+        while len(self.streams) > MOST_STREAMS or self.buffered_bytes > MOST_BUFFERED_BYTES:
+            self.take(next(iter(self.streams)))
+
+
 class Streams:
-    """The streams that are under way; of too many, or too much of them, the longest unused are forgotten."""
+    """The streams that are under way, by the address of who asks."""
 
     def __init__(self) -> None:
-        self._streams: OrderedDict[Tuple, _Stream] = OrderedDict()
-        self._buffered_bytes = 0
+        self._askers: dict[int, _Asker] = {}
 
     def feed(self, segment: Segment) -> list[bytes]:
         """Take a segment in, and give the messages that it completes.
 
         Raises ``UnknownStreamError`` for data of a stream whose start was not seen, or behind a gap.
         """
-        stream = self._take(segment.ends)
-        if segment.is_first:
-            stream = _Stream((segment.sequence + 1) % _SEQUENCE, bytearray())
-        elif stream is not None:
-            late = (stream.next_sequence - segment.sequence) % _SEQUENCE
-            stream = None if late >= _SEQUENCE // 2 else _longer(stream, segment.data, late)
-        if stream is None:
-            if segment.data:
-                raise UnknownStreamError
-            return []
-        found = _messages(stream.buffer)
-        if not segment.is_last:
-            self._put(segment.ends, stream)
-        return found
+        address = segment.ends.destination
+        asker = self._askers.setdefault(address, _Asker(OrderedDict()))
+        try:
+            return _fed(asker, segment)
+        finally:
+            if not asker.streams:
+                del self._askers[address]
 
-    def _take(self, ends: Tuple) -> _Stream | None:
-        stream = self._streams.pop(ends, None)
-        if stream is not None:
-            self._buffered_bytes -= len(stream.buffer)
-        return stream
 
-    def _put(self, ends: Tuple, stream: _Stream) -> None:
-        self._streams[ends] = stream
-        self._buffered_bytes += len(stream.buffer)
-        while len(self._streams) > MOST_STREAMS or self._buffered_bytes > MOST_BUFFERED_BYTES:
-            self._take(next(iter(self._streams)))
+def _fed(asker: _Asker, segment: Segment) -> list[bytes]:
+    stream = asker.take(segment.ends)
+    if segment.is_first:
+        stream = _Stream((segment.sequence + 1) % _SEQUENCE, bytearray())
+    elif stream is not None:
+        late = (stream.next_sequence - segment.sequence) % _SEQUENCE
+        stream = None if late >= _SEQUENCE // 2 else _longer(stream, segment.data, late)
+    if stream is None:
+        if segment.data:
+            raise UnknownStreamError
+        return []
+    found = _messages(stream.buffer)
+    if not segment.is_last:
+        asker.put(segment.ends, stream)
+    return found
 
 
 def _longer(stream: _Stream, data: bytes, late: int) -> _Stream:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podfence.agent.answers.message import MOST_ADDRESSES, UnreadableError, read_answer
+from podfence.agent.answers.message import MOST_ADDRESSES, UnreadableError, asked_name, read_answer
 from podfence.dataplane.lookups import Answer
 from podfence.model.net import parse_address
 
@@ -61,7 +61,10 @@ def test_what_nobody_asked_for_is_not_learnt() -> None:
     assert found == ("a.example.com", {parse_address("203.0.113.1")}, 9)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "169.254.169.254", "224.0.0.1", "255.255.255.255", "::"])
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "169.254.169.254", "224.0.0.1", "255.255.255.255", "::", "fd00:ec2::254", "::ffff:203.0.113.9"],
+)
 def test_an_answer_opens_neither_loopback_nor_the_metadata_of_a_cloud(host: str) -> None:
     kind = "AAAA" if ":" in host else "A"
     assert read("a.example.com.", f"a.example.com. 300 {kind} {host}") is None
@@ -84,7 +87,7 @@ def test_a_name_whose_text_would_be_another_names_is_not_learnt(name: str) -> No
 def test_of_very_many_addresses_the_first_count() -> None:
     message = dns.message.make_query("a.example.com.", "A")
     message.flags |= dns.flags.QR
-    texts = [f"203.0.{number // 256}.{number % 256}" for number in range(2 * MOST_ADDRESSES)]
+    texts = [f"203.0.{number // 256}.{number % 256}" for number in range(MOST_ADDRESSES + 100)]
     message.answer.append(dns.rrset.from_text("a.example.com.", 60, "IN", "A", *texts))
     found = read_answer(message.to_wire(), ASKER)
     assert found is not None
@@ -109,3 +112,23 @@ def test_an_answer_that_is_bent_anywhere_does_no_more_than_fail(data: st.DataObj
         read_answer(bytes(whole[: data.draw(st.integers(0, len(whole)))]), ASKER)
     except UnreadableError:
         return
+
+
+@pytest.mark.parametrize("name", ["a.example.com.", "WWW.Example.COM.", "com."])
+def test_the_name_that_is_asked_for_can_be_read_alone(name: str) -> None:
+    assert asked_name(wire(name, is_answer=False)) == name.lower().rstrip(".")
+
+
+@given(st.binary(max_size=80))
+def test_of_any_bytes_the_name_is_read_as_the_whole_message_has_it_or_not_at_all(data: bytes) -> None:
+    name = asked_name(data)
+    try:
+        found = read_answer(data, ASKER)
+    except UnreadableError:
+        return
+    assert found is None or name in {found.name, ""}
+
+
+def test_a_message_that_would_take_long_to_read_is_not() -> None:
+    with pytest.raises(UnreadableError, match="larger than 16,384 bytes"):
+        read_answer(wire("a.example.com.", "a.example.com. 300 A 203.0.113.9") + bytes(16_384), ASKER)

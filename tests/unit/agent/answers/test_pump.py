@@ -60,6 +60,10 @@ class Bench:
             raise OSError(1, "no")
         self.sent.append(segment)
 
+    def may_need(self, asker: int, name: str) -> bool:
+        assert asker == parse_address(POD)
+        return name in self.needs or not name
+
     def need(self, answer: Answer) -> Need:
         return self.needs.get(answer.name, Need.NONE)
 
@@ -110,7 +114,9 @@ def test_an_answer_that_is_enforced_too_late_is_not_passed_on() -> None:
 def test_more_answers_than_can_be_held_are_not_passed_on() -> None:
     bench = Bench()
     most = pump.MOST_HELD
-    bench.take(*(packet(RESOLVER, POD, 17, udp(53, 1024 + n, answer())) for n in range(most + 1)))
+    for n in range(most + 1):
+        bench.now_s += 0.001
+        bench.take(packet(RESOLVER, POD, 17, udp(53, 1024 + n, answer())))
     assert len(bench.learnt) == most
     assert bench.sent == []
     assert bench.counted() == {"late": 1}
@@ -173,3 +179,26 @@ def test_what_the_kernel_lost_or_refuses_is_counted() -> None:
     bench.lost = 3
     bench.take()
     assert bench.counted() == {"passed": 1, "unsent": 1, "lost": 3}
+
+
+def test_one_pod_cannot_have_the_agent_look_at_more_than_its_share() -> None:
+    bench = Bench()
+    bench.needs.clear()
+    bench.take(*(packet(RESOLVER, POD, 17, udp(53, 1024 + n, b"")) for n in range(2000)))
+    passed = len(bench.sent)
+    assert passed < 2000
+    assert bench.counted() == {"unreadable": passed, "passed": passed, "limited": 2000 - passed}
+    bench.now_s += 1
+    bench.take(datagram(b""))
+    assert len(bench.sent) == passed + 1
+
+
+def test_what_nobody_needs_is_read_for_its_name_alone_unless_it_is_small_and_rare() -> None:
+    bench = Bench()
+    heard: list[str] = []
+    bench.pump = AnswerPump(bench, bench, bench, bench.metrics, on_answer=lambda told: heard.append(told.name))
+    bench.take(datagram(answer("www.example.org.")), datagram(answer("www.example.org.") + bytes(2000)))
+    assert heard == ["www.example.org"]
+    bench.take(*(datagram(answer("www.example.org.")) for _ in range(200)))
+    assert len(heard) < 100
+    assert len(bench.sent) == 202
