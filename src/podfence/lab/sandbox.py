@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,6 +49,7 @@ def build_skeleton(shared_folder: str | None) -> None:
     for folder in (*(Path("/", name) for name in _SHOWN), *_interpreter_folders()):
         _show(folder, _NEW_ROOT / folder.relative_to("/"))
     bind_read_only("/etc", str(_NEW_ROOT / ".etc"))
+    _hide_secrets(_NEW_ROOT / ".etc")
     _link_etc(_NEW_ROOT / "etc")
     _fill_dev(_NEW_ROOT / "dev")
     _mount_proc(str(_NEW_ROOT / "proc"), "/proc")
@@ -101,6 +103,22 @@ def _interpreter_folders() -> list[Path]:
     wanted |= {Path(path) for path in (sys.prefix, sys.base_prefix)}
     outside = sorted(path for path in wanted if path.is_dir() and len(path.parts) > 2 and path.parts[1] not in _SHOWN)
     return [path for path in outside if not any(other in path.parents for other in outside)]
+
+
+def _hide_secrets(shown: Path) -> None:
+    """Cover what not everybody may read, such as /etc/shadow: to root's own lab the machine would let pods read it."""
+    waiting = [shown]
+    while waiting:
+        for entry in os.scandir(waiting.pop()):
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if entry.is_symlink() or (mode & stat.S_IROTH and entry.is_file()):
+                continue
+            if entry.is_dir() and mode & stat.S_IROTH and mode & stat.S_IXOTH:
+                waiting.append(Path(entry.path))
+            elif entry.is_dir():
+                mount("tmpfs", entry.path, "tmpfs", _PRIVATE | syscalls.MS_RDONLY, "mode=700")
+            else:
+                mount("/dev/null", entry.path, flags=syscalls.MS_BIND)
 
 
 def _link_etc(etc: Path) -> None:
