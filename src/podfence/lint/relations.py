@@ -113,7 +113,7 @@ def _proved(
         prover = Prover(inspection, [*mends, *together.values()])
         for item in mine:
             joined = [together[key] for key in _rules_mended(item) if key in together]
-            fix = next((fix for mend in (*item.mends, *joined) if (fix := prover.prove(mend)) is not None), None)
+            fix = prover.best(item.mends) or prover.best(joined)
             if fix is not None:
                 yield item.key, fix
 
