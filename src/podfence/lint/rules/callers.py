@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from podfence.engine import bitset
-from podfence.lint.api_server import SERVICE_PORT, ApiServer, api_server
+from podfence.lint.api_server import SERVICE_PORT, ApiServer, api_server, may_be_server
 from podfence.lint.exposure import classes_of, of_classes
 from podfence.lint.found import Check, Found
 from podfence.lint.inspection import Inspection, speaks_of, target_ports
@@ -135,17 +135,12 @@ def _deaf(inspection: Inspection, protocol: Protocol, port: int, pods: list[Pod]
 
 
 def _lets_server_in(inspection: Inspection, number: int, protocol: Protocol, port: int) -> bool:
-    """Tell whether the API server may come in, or may do so through a proxy in another namespace."""
+    """Tell whether the API server may come in, by its own address or through pods that pass its calls on."""
     for placed in inspection.accepts(number, Direction.INGRESS):
-        if not speaks_of(placed.rule, protocol, port, inspection.members[number]):
-            continue
-        if placed.rule.peers is None:
+        if speaks_of(placed.rule, protocol, port, inspection.members[number]) and (
+            placed.rule.peers is None or any(may_be_server(inspection, peer) for peer in placed.rule.peers)
+        ):
             return True
-        for peer in placed.rule.peers:
-            if isinstance(peer, PodPeer) and peer.namespace is None:
-                return True  # managed clusters call through pods of their own
-            if not isinstance(peer, PodPeer) and not api_server(inspection).addresses:
-                return True
     addresses = api_server(inspection).addresses
     if addresses and all(map(inspection.own_node_has(addresses), inspection.members[number])):
         return True
