@@ -13,8 +13,10 @@ from podfence.lint.exposure import classes_of
 from podfence.lint.inspection import Inspection
 from podfence.lint.mend import Add, Mend
 from podfence.lint.peers import selectors_of_pods
+from podfence.manifests.write import selector_object
 from podfence.model.objects import Pod
-from podfence.model.policy import Direction, Policy
+from podfence.model.policy import Direction, PodPeer, Policy
+from podfence.synthesis.telling import joined
 
 _LONGEST_NAME = 60
 
@@ -37,7 +39,7 @@ def openings(
         for other in inspection.isolating(classes_of(inspection, pods[0])[0], direction)
         if _subjects(inspection, other) == wanted
     ]
-    rest = exact[:1] or list(_of_its_own(inspection, policy.ref.namespace, pods, direction, rule))
+    rest = exact[:1] or list(_of_its_own(inspection, policy, pods, direction, rule))
     return (Mend(policy.ref, (add,)), *rest) if rest else ()
 
 
@@ -53,11 +55,15 @@ def _subjects(inspection: Inspection, policy: Policy) -> set[_Key]:
 
 
 def _of_its_own(
-    inspection: Inspection, namespace: str, pods: Sequence[Pod], direction: Direction, rule: dict[str, Any]
+    inspection: Inspection, isolating: Policy, pods: Sequence[Pod], direction: Direction, rule: dict[str, Any]
 ) -> Iterator[Mend]:
-    """Write a new policy for exactly some pods, if one selector means them."""
+    """Write a new policy for exactly some pods, if one selector means them.
+
+    It stays within what is isolated already: it closes nothing for pods that nobody has yet.
+    """
+    namespace, subject = isolating.ref.namespace or "", isolating.subject
     selectors = selectors_of_pods(inspection, namespace, list(pods))
-    if len(selectors) != 1:
+    if len(selectors) != 1 or not isinstance(subject, PodPeer):
         return
     port = next((str(item["port"]) for item in rule.get("ports", ()) if "port" in item), "")
     stem = "-".join(filter(None, (pods[0].workload[1] or pods[0].name, direction.value, port)))[:_LONGEST_NAME]
@@ -66,7 +72,7 @@ def _of_its_own(
         "kind": "NetworkPolicy",
         "metadata": {"name": _free_name(inspection, namespace, stem), "namespace": namespace},
         "spec": {
-            "podSelector": selectors[0],
+            "podSelector": joined(selectors[0], selector_object(subject.pod_selector)),
             "policyTypes": [direction.value.capitalize()],
             direction.value: [rule],
         },

@@ -207,6 +207,16 @@ def test_where_only_a_default_deny_is_about_the_pods_a_policy_of_their_own_is_pr
     assert after.endswith(DENY_ALL)
 
 
+def test_a_policy_of_their_own_stays_within_what_is_isolated_already() -> None:
+    within = "podSelector: {matchExpressions: [{key: tier, operator: NotIn, values: [free]}]}"
+    done, _ = fixed("---\n".join((*TWO_WORKLOADS, BALANCER, DENY_ALL.replace("podSelector: {}", within))))
+    (finding,) = [item for item in done.findings.findings if item.rule == "PF213"]
+    assert yaml.safe_load(finding.fix or "")["spec"]["podSelector"] == {
+        "matchLabels": {"app": "web"},
+        "matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["free"]}],
+    }
+
+
 def test_a_controller_on_nodes_that_nobody_knows_is_not_let_in_as_anybody() -> None:
     controller = DEPLOYMENT.replace("web", "ctl").replace("image: ctl", "image: traefik")
     controller = controller.replace("      containers", "      hostNetwork: true\n      containers")
