@@ -242,3 +242,43 @@ def test_a_block_may_be_the_api_server_s_unless_its_addresses_are_known() -> Non
     assert webhook(block, "kind") == []
     assert webhook(block, "{extends: kind, apiCidrs: [10.0.0.0/24]}") == [()]
     assert webhook("{ipBlock: {cidr: 10.0.0.0/8}}", "{extends: kind, apiCidrs: [10.0.0.0/24]}") == []
+
+
+SPLIT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: w, ports: [{containerPort: 8080}]}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {type: TYPE, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{podSelector: {}}]
+RULE
+"""
+
+
+def split(rule: str, kind: str = "ClusterIP") -> list[tuple[str, str]]:
+    text = SPLIT.replace("RULE", rule).replace("TYPE", kind)
+    return [(item.severity.value, item.path) for item in found(text) if item.rule == "PF190"]
+
+
+def test_ports_in_a_rule_of_their_own_behind_peers_without_any_are_told() -> None:
+    assert split("  - ports: [{port: 8080}]") == [("info", "spec.ingress[1]")]
+    assert split("    ports: [{port: 8080}]") == []
+    assert split("  - {from: [{ipBlock: {cidr: 10.0.0.0/8}}], ports: [{port: 8080}]}") == []
+
+
+def test_ports_that_the_outside_asks_are_meant_for_anybody() -> None:
+    assert split("  - ports: [{port: 8080}]", "LoadBalancer") == []
+    assert split("  - ports: [{port: 9090}]", "LoadBalancer") == [("info", "spec.ingress[1]")]
