@@ -39,8 +39,8 @@ class Baseline(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={
 
 def baseline_of(found: Sequence[Finding]) -> Baseline:
     """Make the baseline of some findings, ordered so that a file of it changes little."""
-    counts = Counter((finding.fingerprint, finding.severity) for finding in found)
-    first = {(finding.fingerprint, finding.severity): finding for finding in reversed(found)}
+    counts = Counter((finding.fingerprint, finding.own_severity) for finding in found)
+    first = {(finding.fingerprint, finding.own_severity): finding for finding in reversed(found)}
     entries = [_entry(first[key], count) for key, count in counts.items()]
     findings = tuple(sorted(entries, key=lambda item: (item.about, item.rule, item.path, _severity_order(item))))
     return Baseline("podfence/v1", "Baseline", findings)
@@ -54,7 +54,7 @@ def _severity_order(entry: Entry) -> int:
 def _entry(finding: Finding, count: int) -> Entry:
     file = finding.position.file if finding.position is not None else ""
     about = f"{finding.ref.kind} {finding.ref}" if finding.ref is not None else file
-    return Entry(finding.fingerprint, finding.rule, finding.severity, finding.name, about, finding.path, count)
+    return Entry(finding.fingerprint, finding.rule, finding.own_severity, finding.name, about, finding.path, count)
 
 
 def baseline_json(baseline: Baseline) -> str:
@@ -73,7 +73,7 @@ def read_baseline(data: bytes, file: str) -> Baseline:
 def without_known(findings: Findings, baseline: Baseline, file: str, rules: Container[str]) -> Findings:
     """Suppress what the baseline has, and count what it has of these ``rules`` that is not there any more."""
     left = _Left(entry for entry in baseline.findings if entry.rule in rules)
-    worst_first = sorted(enumerate(findings.findings), key=lambda item: SEVERITIES.index(item[1].severity))
+    worst_first = sorted(enumerate(findings.findings), key=lambda item: SEVERITIES.index(item[1].own_severity))
     known = {number for number, finding in worst_first if left.take(finding)}
     suppressed = [
         Suppressed(finding, "baseline", f"known since {file} was written")
@@ -100,7 +100,7 @@ class _Left:
         """Tell whether there is an entry for a finding so bad, and count it as used."""
         counts = self._counts[finding.fingerprint]
         for place, (order, count) in enumerate(counts):
-            if count > 0 and order <= SEVERITIES.index(finding.severity):
+            if count > 0 and order <= SEVERITIES.index(finding.own_severity):
                 counts[place] = (order, count - 1)
                 return True
         return False

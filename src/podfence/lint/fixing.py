@@ -164,7 +164,7 @@ class _Run:
 
 
 def _is_mild(finding: Finding) -> bool:
-    return finding.severity is Severity.INFO
+    return finding.own_severity is Severity.INFO
 
 
 def _is_in_place(finding: Finding) -> bool:

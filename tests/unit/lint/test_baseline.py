@@ -75,6 +75,14 @@ def test_a_baseline_without_severities_knows_a_finding_whatever_its_severity() -
     assert without_known(found(FAULTY), known, "b.json", EVERY_RULE.rules).findings == ()
 
 
+def test_a_severity_that_the_settings_make_worse_is_not_news() -> None:
+    worse = selection((), (), {"PF160": "error"}).of(with_severities(found(FAULTY), Severity.WARNING).findings)
+    known = baseline_of(with_severities(found(FAULTY), Severity.WARNING).findings)
+    assert [item.severity for item in worse] == [Severity.ERROR]
+    assert without_known(Findings(tuple(worse)), known, "b.json", EVERY_RULE.rules).findings == ()
+    assert baseline_of(worse) == known
+
+
 def test_what_is_gone_is_counted_for_the_rules_that_run() -> None:
     mended = FAULTY.replace("htp", "http")
     assert held_against(mended, FAULTY).gone == 1
