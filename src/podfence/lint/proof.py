@@ -76,7 +76,13 @@ class Prover:
         self._assumed = bitset.make({number for pod, number in pods if is_assumed(pod)})
 
     def best(self, mends: Iterable[Mend]) -> Fix | None:
-        """Prove mends that stand for each other, and give the one that opens the least, the first among equals."""
+        """Prove mends that stand for each other, and give the one that opens the least, the first among equals.
+
+        ``None`` where there are too many to prove them all: the one left out might be it.
+        """
+        mends = tuple(mends)
+        if any(id(mend) not in self._mended for mend in mends):
+            return None
         fixes = [fix for mend in mends if (fix := self.prove(mend)) is not None]
         return min(fixes, key=lambda fix: fix.opened, default=None)
 

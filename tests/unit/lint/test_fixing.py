@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
+from podfence.lint import proof
 from podfence.lint.finding import Findings
 from podfence.lint.fixing import Fixing, Texts, fix_all
 from podfence.lint.run import check
@@ -205,6 +206,14 @@ def test_where_only_a_default_deny_is_about_the_pods_a_policy_of_their_own_is_pr
     assert proposed["metadata"]["name"] == "web-ingress-8080"
     assert proposed["spec"]["podSelector"] == {"matchLabels": {"app": "web"}}
     assert after.endswith(DENY_ALL)
+
+
+def test_a_fix_is_not_shown_while_one_that_may_open_less_is_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "_MOST_PROVED", 1)
+    done, _ = fixed("---\n".join((*TWO_WORKLOADS, BALANCER, DENY_ALL)))
+    assert [(item.rule, item.fix) for item in done.findings.findings if item.fix or item.rule == "PF213"] == [
+        ("PF213", None)
+    ]
 
 
 def test_a_policy_of_their_own_stays_within_what_is_isolated_already() -> None:
