@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
 
@@ -26,7 +26,7 @@ _CONTROLLERS = (
 
 
 class Exposure(msgspec.Struct, frozen=True):
-    """Pods (as classes) that are asked from outside on one of their own ports.
+    """Pods, and their classes, that are asked from outside on one of their own ports.
 
     ``direct`` is a Service that takes requests from outside itself; ``controllers`` are the classes of the pods
     that pass requests on, where the input shows them.
@@ -36,6 +36,7 @@ class Exposure(msgspec.Struct, frozen=True):
     protocol: Protocol
     port: int
     classes: tuple[int, ...]
+    pods: tuple[Pod, ...]
     direct: bool
     controllers: tuple[int, ...] = ()
 
@@ -93,13 +94,23 @@ def _exposed(
     pods = [pod for pod in inspection.behind(service) if not pod.host_network]
     for (protocol, number), listening in target_ports(port, pods).items():
         classes = tuple(dict.fromkeys(c for pod in listening for c in classes_of(inspection, pod)))
-        yield Exposure(title, protocol, number, classes, direct, controllers)
+        yield Exposure(title, protocol, number, classes, tuple(listening), direct, controllers)
 
 
 def classes_of(inspection: Inspection, pod: Pod) -> list[int]:
     """Give the classes of the pods of a pod's workload that are governed by policies."""
     found = inspection.class_of.get((pod.namespace, *pod.workload), [])
     return [number for number in found if number < inspection.frame.classes.pods]
+
+
+def of_classes(inspection: Inspection, pods: Iterable[Pod], numbers: Collection[int]) -> list[Pod]:
+    """List those of some pods that are in some classes, each once: a class may hold others that no policy tells apart.
+
+    They come in the order of the snapshot.
+    """
+    known = {(pod.namespace, pod.name, pod.workload): pod for pod in pods}
+    kept = [pod for pod in known.values() if not set(numbers).isdisjoint(classes_of(inspection, pod))]
+    return sorted(kept, key=lambda pod: (pod.namespace, pod.name))
 
 
 def _controllers(inspection: Inspection) -> Iterator[int]:

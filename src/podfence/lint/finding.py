@@ -37,6 +37,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     in (none: in any). A ``fix`` of theirs is proved: ``patch`` are the lines that differ, ``effect`` what it opens
     and closes, and ``changes`` the same for whoever edits the file that the policy ``mended`` stands in, which may be
     another than ``ref``; ``only_opens`` tells that they close nothing.
+    ``given`` is the severity that the rule gave, where the settings make it another.
     """
 
     rule: str
@@ -56,6 +57,12 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     changes: tuple[Change, ...] = ()
     mended: ObjectRef | None = None
     only_opens: bool = False
+    given: Severity | None = None
+
+    @property
+    def own_severity(self) -> Severity:
+        """Give the severity by the rule, whatever the settings make of it."""
+        return self.given or self.severity
 
     @property
     def fingerprint(self) -> str:

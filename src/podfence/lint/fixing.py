@@ -6,13 +6,15 @@ leaves its finding in place, or brings one that was not there, is taken back.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from podfence.lint.finding import SEVERITIES, Finding, Findings
-from podfence.lint.mend import Add, Change, applied
+from podfence.lint.mend import Add, Change, Put, applied
 from podfence.manifests.documents import Item
 from podfence.manifests.inputs import read_data
 from podfence.manifests.manual.rule import Severity
@@ -22,6 +24,8 @@ from podfence.model.source import Position, position_of
 
 MOST: Final = 1000
 """Fixes of one run; two that undo each other would go on for ever."""
+
+_IN_A_RULE = re.compile(r"spec\.(?:ingress|egress)\[")
 
 
 class Unfixed(msgspec.Struct, frozen=True):
@@ -77,7 +81,7 @@ def fix_all(check: Callable[[], Findings], texts: Texts, why_not: Callable[[str]
     run = _Run(check, texts, why_not)
     before = run.findings
     while len(run.fixed) < MOST and (waiting := run.waiting()):
-        together = _independent(waiting)
+        together = [] if _is_in_place(waiting[0]) else _independent(waiting)
         if len(together) < 2 or not run.fix_together(together):
             run.fix(waiting[0])
     left = {_key(item) for item in run.findings.findings}
@@ -93,13 +97,27 @@ class _Run:
         self._texts = texts
         self._why_not = why_not
         self.findings = check()
+        self._mild = Counter((item.rule, item.ref) for item in self.findings.findings if _is_mild(item))
         self.fixed: list[Finding] = []
         self.unfixed: dict[object, Unfixed] = {}
 
     def waiting(self) -> list[Finding]:
-        """List the findings with a fix that was not tried, the worst first: mending them often mends others."""
-        waiting = [item for item in self.findings.findings if item.changes and _key(item) not in self.unfixed]
-        return sorted(waiting, key=lambda item: SEVERITIES.index(item.severity))
+        """List the findings with a fix that was not tried, the causes first: mending them often mends others.
+
+        Those are mistakes that are put right where they stand, then the worst. What is only told, and was not there
+        at first, comes from other fixes: it stays, for it may be a rule of the author's that a fix made needless.
+        """
+        waiting = [
+            item
+            for item in self.findings.findings
+            if item.changes and _key(item) not in self.unfixed and not self._is_our_doing(item)
+        ]
+        return sorted(waiting, key=lambda item: (not _is_in_place(item), SEVERITIES.index(item.severity)))
+
+    def _is_our_doing(self, finding: Finding) -> bool:
+        kind = (finding.rule, finding.ref)
+        fixed = sum(_is_mild(item) and (item.rule, item.ref) == kind for item in self.fixed)
+        return _is_mild(finding) and fixed >= self._mild[kind]
 
     def fix(self, finding: Finding) -> None:
         """Write one fix and check again; what does not help is taken back."""
@@ -143,6 +161,16 @@ class _Run:
         if reason or data is None:
             raise CannotRewriteError(reason or "the file was not read")
         return position.file, data, _fixed(data, position, mended, finding.changes)
+
+
+def _is_mild(finding: Finding) -> bool:
+    return finding.own_severity is Severity.INFO
+
+
+def _is_in_place(finding: Finding) -> bool:
+    """Tell whether a fix only puts right what stands in a rule that is there: a label, a name, a number."""
+    puts = all(isinstance(change, Put) and _IN_A_RULE.match(change.path) for change in finding.changes)
+    return puts and not _is_mild(finding)
 
 
 def _independent(waiting: Sequence[Finding]) -> list[Finding]:

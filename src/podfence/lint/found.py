@@ -16,7 +16,8 @@ class Found(msgspec.Struct, frozen=True):
     """One thing that a rule found at ``path`` of an object.
 
     ``message`` names pods and says why, ``felt`` what people will see, ``hint`` adds what may help. Of the
-    ``mends`` the first that can be proved is shown. ``severity`` differs from the rule's where a case is milder.
+    ``mends`` that can be proved the one that opens the least is shown, the first among equals. ``severity`` differs
+    from the rule's where a case is milder.
     """
 
     rule: Rule

@@ -152,12 +152,30 @@ class Inspection(Population):
         return bool(self.reach.program.isolated[direction] >> number & 1)
 
     def to_blame(self, numbers: Iterable[int], direction: Direction) -> list[tuple[Policy, list[int]]]:
-        """Sort isolated classes by the first NetworkPolicy that isolates them."""
+        """Sort isolated classes by the NetworkPolicy that isolates them and the fewest others."""
         found: dict[Identity, tuple[Policy, list[int]]] = {}
+        numbers = list(numbers)
+        wanted = bitset.make(numbers)
         for number in numbers:
-            policy = self.isolating(number, direction)[0]
+            policy = self.narrowest(number, direction, wanted)
             found.setdefault(policy.ref.identity, (policy, []))[1].append(number)
         return list(found.values())
+
+    def narrowest(self, number: int, direction: Direction, wanted: int) -> Policy:
+        """Choose the NetworkPolicy that isolates a class and, besides those ``wanted``, the fewest pods of the input.
+
+        Among several it is the one about the most of the wanted, then one that has rules in this direction.
+        """
+
+        def breadth(policy: Policy) -> tuple[int, int, bool]:
+            missed = wanted & ~self.subjects(policy)
+            return self.others_selected(policy, wanted).bit_count(), missed.bit_count(), not policy.rules(direction)
+
+        return min(self.isolating(number, direction), key=breadth)
+
+    def others_selected(self, policy: Policy, wanted: int) -> int:
+        """Give the classes of the input's pods that a policy is about, those ``wanted`` left out."""
+        return self.subjects(policy) & self.known & ~wanted
 
     def isolated(self, direction: Direction) -> list[int]:
         """List the classes of the input's pods that are isolated in a direction."""

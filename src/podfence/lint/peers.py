@@ -35,12 +35,12 @@ def peers_of_pods(inspection: Inspection, pods: list[Pod], namespace: str) -> li
     for name in dict.fromkeys(pod.namespace for pod in pods):
         mine = [pod for pod in pods if pod.namespace == name and not pod.host_network]
         space = {} if name == namespace else {"namespaceSelector": {"matchLabels": {NAMESPACE_NAME_LABEL: name}}}
-        selectors = _selectors(inspection, name, mine) if mine else ()
+        selectors = selectors_of_pods(inspection, name, mine) if mine else ()
         found.extend({**space, "podSelector": item} if item or not space else dict(space) for item in selectors)
     return found
 
 
-def _selectors(inspection: Inspection, namespace: str, pods: list[Pod]) -> list[dict[str, Any]]:
+def selectors_of_pods(inspection: Inspection, namespace: str, pods: list[Pod]) -> list[dict[str, Any]]:
     """Select pods among those of their namespace; one pod of each set of labels stands for all that have it."""
     kept: dict[object, list[dict[str, Any]]] = inspection.kept.setdefault("selectors", {})
     alike = list({pod.labels: pod for pod in pods}.values())

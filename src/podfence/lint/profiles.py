@@ -35,7 +35,7 @@ class Profile(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     pods ask instead of the DNS pods: node-local caches and resolvers of the cloud. ``pods_answer`` tells whether
     DNS pods are asked at all. ``pod_cidr`` is empty where every cluster has another.
     ``cloud`` tells whether 169.254.169.254 gives out credentials, ``probes_from`` the address that probes come
-    from where that is not the node's.
+    from where that is not the node's, and ``konnectivity`` whether the API server calls through agents that are pods.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Profile(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields
     cloud: bool = False
     ambient: bool = False
     probes_from: str = ""
+    konnectivity: bool = False
 
     @property
     def resolver_addresses(self) -> tuple[int, ...]:
@@ -87,8 +88,16 @@ PROFILES = {
         # EKS: endpoints are network interfaces that listen on 443; pods have addresses of the VPC.
         Profile("eks", api_ports=(443,), plugin="VPC CNI", cloud=True),
         # GKE: the control plane listens on 443; node-local DNS is on by default from 1.34.1-gke.3720000.
-        Profile("gke", api_ports=(443,), plugin="Dataplane V2", cloud=True),
-        Profile("gke-nodelocal", api_ports=(443,), resolvers=("169.254.20.10",), plugin="Dataplane V2", cloud=True),
+        # It calls through konnectivity-agent pods in kube-system.
+        Profile("gke", api_ports=(443,), plugin="Dataplane V2", cloud=True, konnectivity=True),
+        Profile(
+            "gke-nodelocal",
+            api_ports=(443,),
+            resolvers=("169.254.20.10",),
+            plugin="Dataplane V2",
+            cloud=True,
+            konnectivity=True,
+        ),
         # Cloud DNS for GKE: pods ask the metadata server's resolver, there are no DNS pods to name.
         Profile(
             "gke-clouddns",
@@ -97,9 +106,11 @@ PROFILES = {
             pods_answer=False,
             plugin="Dataplane V2",
             cloud=True,
+            konnectivity=True,
         ),
-        # AKS: the API server listens on 443; CoreDNS keeps the label k8s-app: kube-dns.
-        Profile("aks", api_ports=(443,), cloud=True),
+        # AKS: the API server listens on 443 and calls through konnectivity-agent pods in kube-system; CoreDNS keeps
+        # the label k8s-app: kube-dns.
+        Profile("aks", api_ports=(443,), cloud=True, konnectivity=True),
         # OpenShift: DNS pods listen on 5353 (cluster-dns-operator), OVN-Kubernetes, clusterNetwork 10.128.0.0/14.
         Profile("openshift", dns=_OPENSHIFT_DNS, pod_cidr="10.128.0.0/14", plugin="OVN-Kubernetes"),
         # Istio ambient: ztunnel takes traffic on 15008 (HBONE) and makes probes come from 169.254.7.127.

@@ -49,7 +49,8 @@ def with_somebody_everywhere(snapshot: Snapshot) -> Snapshot:
 class Fix(msgspec.Struct, frozen=True):
     """A proved mend: whole manifests, the lines that differ, and what it opens and closes in words.
 
-    ``only_opens`` tells that it opens something and closes nothing.
+    ``only_opens`` tells that it opens something and closes nothing, ``opened`` how much: pairs of ends, for each
+    range of ports that the policies tell apart.
     """
 
     mend: Mend
@@ -57,6 +58,7 @@ class Fix(msgspec.Struct, frozen=True):
     difference: tuple[str, ...]
     effect: str
     only_opens: bool
+    opened: int = 0
 
 
 class Prover:
@@ -73,6 +75,17 @@ class Prover:
         pods = zip(snapshot.pods, self._frame.classes.of_pod, strict=True)
         self._assumed = bitset.make({number for pod, number in pods if is_assumed(pod)})
 
+    def best(self, mends: Iterable[Mend]) -> Fix | None:
+        """Prove mends that stand for each other, and give the one that opens the least, the first among equals.
+
+        ``None`` where there are too many to prove them all: the one left out might be it.
+        """
+        mends = tuple(mends)
+        if any(id(mend) not in self._mended for mend in mends):
+            return None
+        fixes = [fix for mend in mends if (fix := self.prove(mend)) is not None]
+        return min(fixes, key=lambda fix: fix.opened, default=None)
+
     def prove(self, mend: Mend) -> Fix | None:
         """Prove one of the mends; ``None`` when it does not do what it is meant to, or does more."""
         mended = self._mended.get(id(mend))
@@ -83,7 +96,9 @@ class Prover:
             return None
         if not opens and not closes and (mend.opens or mend.closes):
             return None
-        return Fix(mend, mended.manifest, mended.difference, self._effect(opens, closes), bool(opens) and not closes)
+        opened = sum(change.ports.bit_count() * change.destinations.bit_count() for change in opens)
+        effect = self._effect(opens, closes)
+        return Fix(mend, mended.manifest, mended.difference, effect, bool(opens) and not closes, opened)
 
     def _real(self, changes: Iterable[Change]) -> list[Change]:
         """Leave out a pod's way to itself, and addresses that all have an owner: those are the owner's connections."""

@@ -15,7 +15,7 @@ from podfence.lint.mend import Change, Mend, Put
 from podfence.lint.names import and_more
 from podfence.lint.profiles import Profile
 from podfence.lint.proof import Fix, Prover
-from podfence.lint.rules import addresses, callers, dns, effect, isolation, mesh, ports, selectors, tiers
+from podfence.lint.rules import addresses, callers, dashes, dns, effect, isolation, mesh, ports, selectors, tiers
 from podfence.lint.selection import EVERY_RULE, Selection
 from podfence.manifests.loaded import Identity
 from podfence.model.net import PRIVATE_IPV4, AddressRange
@@ -24,7 +24,7 @@ from podfence.model.snapshot import Snapshot
 from podfence.model.source import position_of
 from podfence.model.surroundings import Surroundings
 
-_THEMES = (addresses, callers, dns, effect, isolation, mesh, ports, selectors, tiers)
+_THEMES = (addresses, callers, dashes, dns, effect, isolation, mesh, ports, selectors, tiers)
 
 CHECKS: tuple[Check, ...] = tuple(check for theme in _THEMES for check in theme.CHECKS)
 
@@ -113,7 +113,7 @@ def _proved(
         prover = Prover(inspection, [*mends, *together.values()])
         for item in mine:
             joined = [together[key] for key in _rules_mended(item) if key in together]
-            fix = next((fix for mend in (*item.mends, *joined) if (fix := prover.prove(mend)) is not None), None)
+            fix = prover.best(item.mends) or prover.best(joined)
             if fix is not None:
                 yield item.key, fix
 

@@ -17,11 +17,12 @@ _LABELS = (("app.kubernetes.io/name", "prometheus"), ("app", "prometheus"), ("ap
 
 
 class Scrape(msgspec.Struct, frozen=True):
-    """A port of some classes of pods that something called ``title`` wants to be scraped."""
+    """A port of some pods, and of their classes, that something called ``title`` wants to be scraped."""
 
     title: str
     port: int
     classes: tuple[int, ...]
+    pods: tuple[Pod, ...]
 
 
 def scrapers(inspection: Inspection) -> list[int]:
@@ -46,10 +47,12 @@ def scrapes(inspection: Inspection) -> Iterator[Scrape]:
     """List what is to be scraped: each port once for each monitor or annotated workload."""
     for monitor in inspection.surroundings.monitors:
         title = f"{monitor.ref.kind} {monitor.ref}"
-        found: dict[int, dict[int, None]] = {}
+        found: dict[int, list[Pod]] = {}
         for pod, port in _wanted(inspection, monitor):
-            found.setdefault(port, {}).update(dict.fromkeys(classes_of(inspection, pod)))
-        yield from (Scrape(title, port, tuple(classes)) for port, classes in found.items())
+            found.setdefault(port, []).append(pod)
+        for port, pods in found.items():
+            classes = dict.fromkeys(number for pod in pods for number in classes_of(inspection, pod))
+            yield Scrape(title, port, tuple(classes), tuple(pods))
     yield from _annotated(inspection)
 
 
@@ -88,4 +91,6 @@ def _annotated(inspection: Inspection) -> Iterator[Scrape]:
             continue
         classes = tuple(c for c in inspection.class_of.get(key, ()) if c < inspection.frame.classes.pods)
         if classes:
-            yield Scrape("the annotation prometheus.io/scrape", int(port), classes)
+            pods = (pod for number in classes for pod in inspection.members[number])
+            own = tuple(pod for pod in pods if (pod.namespace, *pod.workload) == key)
+            yield Scrape("the annotation prometheus.io/scrape", int(port), classes, own)

@@ -38,7 +38,9 @@ class Selection(msgspec.Struct, frozen=True):
         if not self.severities:
             return kept
         return [
-            msgspec.structs.replace(finding, severity=self.severities.get(finding.rule, finding.severity))
+            msgspec.structs.replace(
+                finding, severity=self.severities.get(finding.rule, finding.severity), given=finding.own_severity
+            )
             for finding in kept
         ]
 

@@ -19,7 +19,6 @@ from podfence.engine.directory import Directory
 from podfence.engine.judge import Domain, Outside, Party
 from podfence.manifests.loaded import Identity
 from podfence.manifests.write import selector_object
-from podfence.model.labels import Selector
 from podfence.model.net import PORT_PROTOCOLS
 from podfence.model.objects import Node, Pod
 from podfence.model.policy import AddressPeer, Direction, NodePeer, Peer, PodPeer, Policy, Rule, Tier, Unreadable
@@ -36,6 +35,7 @@ from podfence.synthesis.peers import (
     pods_of,
     subject_selectors,
 )
+from podfence.synthesis.telling import joined
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 _LONGEST_NAME = 60
@@ -94,7 +94,6 @@ def candidates(workshop: Workshop, denied: Denied) -> list[tuple[Edit, ...]]:
             lambda: _limited(_more_peers(workshop, denied, editable)),
             lambda: _limited(_more_rules(workshop, denied, editable)),
             lambda: iter([_new_policies(workshop, denied)]),
-            lambda: _new_policies_within(workshop, denied),
         ),
         DecidedIn.BASELINE: (lambda: _for_baseline(workshop, denied),),
     }
@@ -186,16 +185,8 @@ def _breadth(policy: Policy) -> int:
     return -len(policy.subject.pod_selector.requirements) if isinstance(policy.subject, PodPeer) else 0
 
 
-def _new_policies_within(workshop: Workshop, denied: Denied) -> Iterator[tuple[Edit, ...]]:
-    """Make policies for the look-alikes of the subjects that are isolated as well, so that nothing closes."""
-    for policy in denied.isolated_by:
-        if isinstance(policy.subject, PodPeer) and policy.subject.pod_selector.requirements:
-            yield _new_policies(workshop, denied, policy.subject.pod_selector)
-            return
-
-
-def _new_policies(workshop: Workshop, denied: Denied, within: Selector | None = None) -> tuple[Edit, ...]:
-    """Make policies of their own for the subjects: they are isolated already, so nothing need close."""
+def _new_policies(workshop: Workshop, denied: Denied) -> tuple[Edit, ...]:
+    """Make policies of their own for the subjects, within what a policy isolates already, so that nothing closes."""
     edits: list[Edit] = []
     taken = {policy.ref.identity for policy in workshop.near.policies}
     for namespace, selectors in subject_selectors(workshop.directory, denied.subjects).items():
@@ -206,7 +197,7 @@ def _new_policies(workshop: Workshop, denied: Denied, within: Selector | None = 
                 "kind": "NetworkPolicy",
                 "metadata": {"name": name, "namespace": namespace},
                 "spec": {
-                    "podSelector": selector if within is None else _both(selector, selector_object(within)),
+                    "podSelector": _isolated(selector, denied.isolated_by),
                     "policyTypes": [denied.direction.value.capitalize()],
                     denied.direction.value: [_rule(workshop.directory, denied, namespace)],
                 },
@@ -217,15 +208,11 @@ def _new_policies(workshop: Workshop, denied: Denied, within: Selector | None = 
     return tuple(edits)
 
 
-def _both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Join two label selectors; the subjects meet both, so that no label is asked for with two values."""
-    labels = {**one.get("matchLabels", {}), **other.get("matchLabels", {})}
-    mine = one.get("matchExpressions", [])
-    expressions = [*mine, *(item for item in other.get("matchExpressions", []) if item not in mine)]
-    return {
-        **({"matchLabels": labels} if labels else {}),
-        **({"matchExpressions": expressions} if expressions else {}),
-    }
+def _isolated(selector: dict[str, Any], isolated_by: Iterable[Policy]) -> dict[str, Any]:
+    """Narrow a selector to pods that one of some policies isolates, those that nobody has yet included."""
+    subjects = [policy.subject.pod_selector for policy in isolated_by if isinstance(policy.subject, PodPeer)]
+    narrowed = [joined(selector, selector_object(subject)) for subject in subjects]
+    return selector if selector in narrowed else next(iter(narrowed), selector)
 
 
 def _rule(directory: Directory, denied: Denied, namespace: str) -> dict[str, Any]:

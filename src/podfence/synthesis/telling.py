@@ -64,6 +64,17 @@ def selectors_for(pods: Sequence[Pod], neighbours: Sequence[Pod]) -> list[Plain]
     return [found for found in alone if found is not None]
 
 
+def joined(one: Plain, other: Plain) -> Plain:
+    """Join two plain label selectors that some pods both meet: what a label's value decides is not asked for again."""
+    labels = {**one.get("matchLabels", {}), **other.get("matchLabels", {})}
+    asked = [*one.get("matchExpressions", []), *other.get("matchExpressions", [])]
+    expressions = [item for n, item in enumerate(asked) if item["key"] not in labels and item not in asked[:n]]
+    return {
+        **({"matchLabels": labels} if labels else {}),
+        **({"matchExpressions": expressions} if expressions else {}),
+    }
+
+
 def _selector(
     labels: dict[str, str], kept: set[Labels], wanted: set[Labels], neighbours: Sequence[Pod]
 ) -> Plain | None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 import pytest
 
 from podfence.lint.baseline import baseline_json, baseline_of, read_baseline, without_known
 from podfence.lint.finding import Findings
 from podfence.lint.selection import EVERY_RULE, selection
+from podfence.manifests.manual.rule import Severity
 from podfence.model.error import PodfenceError
 from tests.unit.lint.inputs import DEPLOYMENT, FAULTY, POLICY, found, rules
 
@@ -39,6 +43,44 @@ def test_another_object_or_one_more_of_the_kind_is_new() -> None:
     again = "  - from: [{podSelector: {}}]\n    ports: [{port: htps}]\n"
     findings = held_against(FAULTY.replace("  ingress:\n", f"  ingress:\n{again}"), FAULTY)
     assert (rules(findings).count("PF160"), len(findings.suppressed)) == (1, 1)
+
+
+def with_severities(findings: Findings, *severities: Severity) -> Findings:
+    """Give the finding of a text in several severities."""
+    (finding,) = [item for item in findings.findings if item.rule == "PF160"]
+    return Findings(tuple(msgspec.structs.replace(finding, severity=severity) for severity in severities))
+
+
+def test_a_known_finding_that_has_become_worse_is_new_and_a_milder_one_is_not() -> None:
+    mild = with_severities(found(FAULTY), Severity.WARNING)
+    bad = with_severities(found(FAULTY), Severity.ERROR)
+    assert without_known(bad, baseline_of(mild.findings), "b.json", EVERY_RULE.rules).findings == bad.findings
+    assert without_known(mild, baseline_of(bad.findings), "b.json", EVERY_RULE.rules).findings == ()
+
+
+def test_each_of_several_findings_takes_the_entry_of_its_severity() -> None:
+    both = with_severities(found(FAULTY), Severity.WARNING, Severity.ERROR)
+    known = baseline_of(both.findings)
+    assert without_known(both, known, "b.json", EVERY_RULE.rules).findings == ()
+    worse = with_severities(found(FAULTY), Severity.ERROR, Severity.ERROR)
+    findings = without_known(worse, known, "b.json", EVERY_RULE.rules)
+    assert (len(findings.findings), findings.gone) == (1, 1)
+
+
+def test_a_baseline_without_severities_knows_a_finding_whatever_its_severity() -> None:
+    entries = json.loads(baseline_json(baseline_of(found(FAULTY).findings)))
+    for entry in entries["findings"]:
+        del entry["severity"]
+    known = read_baseline(json.dumps(entries).encode(), "b.json")
+    assert without_known(found(FAULTY), known, "b.json", EVERY_RULE.rules).findings == ()
+
+
+def test_a_severity_that_the_settings_make_worse_is_not_news() -> None:
+    worse = selection((), (), {"PF160": "error"}).of(with_severities(found(FAULTY), Severity.WARNING).findings)
+    known = baseline_of(with_severities(found(FAULTY), Severity.WARNING).findings)
+    assert [item.severity for item in worse] == [Severity.ERROR]
+    assert without_known(Findings(tuple(worse)), known, "b.json", EVERY_RULE.rules).findings == ()
+    assert baseline_of(worse) == known
 
 
 def test_what_is_gone_is_counted_for_the_rules_that_run() -> None:

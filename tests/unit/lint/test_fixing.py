@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
+from podfence.lint import proof
 from podfence.lint.finding import Findings
 from podfence.lint.fixing import Fixing, Texts, fix_all
 from podfence.lint.run import check
@@ -169,3 +170,106 @@ spec:
     assert {item.rule for item in done.before.findings} >= {"PF130", "PF140"}
     assert [item.rule for item in done.fixed] == ["PF130"]
     assert len(changed_lines(text, after)) == 2
+
+
+DENY_ALL = """\
+# default deny for the whole namespace: never add rules here
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny, namespace: shop}
+spec: {podSelector: {}, policyTypes: [Ingress]}
+"""
+BALANCER = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+"""
+GATEWAY_ONLY = POLICY.replace("podSelector: {}", "podSelector: {matchLabels: {app: gateway}}").replace("htp", "8080")
+TWO_WORKLOADS = (DEPLOYMENT, DEPLOYMENT.replace("web", "db"))
+
+
+def test_a_rule_goes_into_the_policy_about_these_pods_and_not_into_the_default_deny() -> None:
+    text = "---\n".join((*TWO_WORKLOADS, BALANCER, DENY_ALL, GATEWAY_ONLY))
+    done, after = fixed(text)
+    assert [(finding.rule, finding.effect) for finding in done.fixed] == [
+        ("PF213", "opens anybody → shop/web TCP 8080, nothing else")
+    ]
+    assert after.startswith(text)  # the author's own rule stays, though it is now needless
+
+
+def test_where_only_a_default_deny_is_about_the_pods_a_policy_of_their_own_is_proposed() -> None:
+    done, after = fixed("---\n".join((*TWO_WORKLOADS, BALANCER, DENY_ALL)))
+    (finding,) = [item for item in done.findings.findings if item.rule == "PF213"]
+    assert finding.effect == "opens anybody → shop/web TCP 8080, nothing else"
+    proposed = yaml.safe_load(finding.fix or "")
+    assert proposed["metadata"]["name"] == "web-ingress-8080"
+    assert proposed["spec"]["podSelector"] == {"matchLabels": {"app": "web"}}
+    assert after.endswith(DENY_ALL)
+
+
+def test_a_fix_is_not_shown_while_one_that_may_open_less_is_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proof, "_MOST_PROVED", 1)
+    done, _ = fixed("---\n".join((*TWO_WORKLOADS, BALANCER, DENY_ALL)))
+    assert [(item.rule, item.fix) for item in done.findings.findings if item.fix or item.rule == "PF213"] == [
+        ("PF213", None)
+    ]
+
+
+def test_a_policy_of_their_own_stays_within_what_is_isolated_already() -> None:
+    within = "podSelector: {matchExpressions: [{key: tier, operator: NotIn, values: [free]}]}"
+    done, _ = fixed("---\n".join((*TWO_WORKLOADS, BALANCER, DENY_ALL.replace("podSelector: {}", within))))
+    (finding,) = [item for item in done.findings.findings if item.rule == "PF213"]
+    assert yaml.safe_load(finding.fix or "")["spec"]["podSelector"] == {
+        "matchLabels": {"app": "web"},
+        "matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["free"]}],
+    }
+
+
+def test_a_controller_on_nodes_that_nobody_knows_is_not_let_in_as_anybody() -> None:
+    controller = DEPLOYMENT.replace("web", "ctl").replace("image: ctl", "image: traefik")
+    controller = controller.replace("      containers", "      hostNetwork: true\n      containers")
+    ingress = """\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web, namespace: shop}
+spec: {rules: [{http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}
+"""
+    service = BALANCER.replace("type: LoadBalancer, ", "")
+    done, _ = fixed("---\n".join((*TWO_WORKLOADS, controller, service, ingress, DENY_ALL, GATEWAY_ONLY)))
+    (finding,) = [item for item in done.findings.findings if item.rule == "PF213"]
+    assert finding.fix is None
+    assert "host network" in finding.hint
+
+
+def test_a_mistake_is_put_right_where_it_stands_before_a_rule_is_added() -> None:
+    dns = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: kube-system}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: coredns, namespace: kube-system, labels: {k8s-app: kube-dns}}
+spec: {containers: [{name: coredns}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: kube-dns, namespace: kube-system}
+spec: {selector: {k8s-app: kube-dns}, ports: [{name: u, port: 53, protocol: UDP}, {name: t, port: 53}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dns, namespace: shop}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+  - to:
+    - namespaceSelector: {matchLabels: {name: kube-system}}
+    ports: [{port: 53, protocol: UDP}, {port: 53}]
+"""
+    done, after = fixed(f"{DEPLOYMENT}---\n{dns}")
+    assert [finding.rule for finding in done.fixed] == ["PF130"]
+    assert after.count("- to:") == 1
+    assert {item.severity for item in done.findings.findings} <= {Severity.INFO}

@@ -89,6 +89,7 @@ apiCidrs: [10.0.0.0/28]
 resolvers: [169.254.20.10]
 podCidr: 10.32.0.0/14
 cloud: true
+konnectivity: true
 ```
 
 | profile | API server's ports | DNS pods | DNS addresses | pods' addresses | plugin | cloud | ambient mesh |

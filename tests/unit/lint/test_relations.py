@@ -189,3 +189,96 @@ spec:
 def test_nobody_is_suggested_who_is_named_beside_already() -> None:
     hints = [item.hint for text in (PARTS, PARTS.rsplit("\n", 2)[0]) for item in found(text) if item.rule == "PF251"]
     assert hints == ["", "did you mean app: parts-application-controller?"]
+
+
+HOOK = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: hook, namespace: keeper}
+spec:
+  selector: {matchLabels: {app: hook}}
+  template: {metadata: {labels: {app: hook}}, spec: {containers: [{name: h, ports: [{containerPort: 9443}]}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: hook, namespace: keeper}
+spec: {selector: {app: hook}, ports: [{port: 443, targetPort: 9443}]}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: hook}
+webhooks: [{name: hook.example, clientConfig: {service: {name: hook, namespace: keeper}}}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: hook, namespace: keeper}
+spec: {podSelector: {matchLabels: {app: hook}}, ingress: [{from: [PEER]}]}
+"""
+AGENTS = (
+    "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}, "
+    "podSelector: {matchLabels: {k8s-app: konnectivity-agent}}}"
+)
+
+
+def webhook(peer: str, *profiles: str) -> list[tuple[str, ...]]:
+    text = HOOK.replace("PEER", peer)
+    return [finding.profiles for finding in found(text, *profiles) if finding.rule == "PF220"]
+
+
+def test_a_rule_for_pods_elsewhere_does_not_let_the_api_server_in() -> None:
+    prometheus = "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}"
+    assert webhook(prometheus) == [()]
+    assert webhook("{namespaceSelector: {}, podSelector: {matchLabels: {app: prometheus}}}", "gke") == [()]
+
+
+def test_the_agents_that_pass_its_calls_on_may_stand_for_the_api_server_where_there_are_any() -> None:
+    assert webhook(AGENTS) == []
+    assert webhook(AGENTS, "aks", "gke", "kind") == [("kind",)]
+    assert webhook("{namespaceSelector: {}}", "gke") == []
+
+
+def test_a_block_may_be_the_api_server_s_unless_its_addresses_are_known() -> None:
+    block = "{ipBlock: {cidr: 203.0.113.0/24}}"
+    assert webhook(block, "kind") == []
+    assert webhook(block, "{extends: kind, apiCidrs: [10.0.0.0/24]}") == [()]
+    assert webhook("{ipBlock: {cidr: 10.0.0.0/8}}", "{extends: kind, apiCidrs: [10.0.0.0/24]}") == []
+
+
+SPLIT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: w, ports: [{containerPort: 8080}]}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {type: TYPE, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{podSelector: {}}]
+RULE
+"""
+
+
+def split(rule: str, kind: str = "ClusterIP") -> list[tuple[str, str]]:
+    text = SPLIT.replace("RULE", rule).replace("TYPE", kind)
+    return [(item.severity.value, item.path) for item in found(text) if item.rule == "PF190"]
+
+
+def test_ports_in_a_rule_of_their_own_behind_peers_without_any_are_told() -> None:
+    assert split("  - ports: [{port: 8080}]") == [("info", "spec.ingress[1]")]
+    assert split("    ports: [{port: 8080}]") == []
+    assert split("  - {from: [{ipBlock: {cidr: 10.0.0.0/8}}], ports: [{port: 8080}]}") == []
+
+
+def test_ports_that_the_outside_asks_are_meant_for_anybody() -> None:
+    assert split("  - ports: [{port: 8080}]", "LoadBalancer") == []
+    assert split("  - ports: [{port: 9090}]", "LoadBalancer") == [("info", "spec.ingress[1]")]

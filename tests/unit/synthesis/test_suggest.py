@@ -71,6 +71,24 @@ def test_a_default_deny_of_the_namespace_is_answered_by_a_policy_for_these_pods(
     assert found.pairs == 0
 
 
+def test_a_new_policy_isolates_nobody_who_might_come_and_is_not_isolated_yet() -> None:
+    away = "{key: tier, operator: NotIn, values: [back, batch]}, {key: app, operator: NotIn, values: [web]}"
+    deny = network_policy("a/deny", f"  podSelector: {{matchExpressions: [{away}]}}\n  policyTypes: [Egress]")
+    text = WEB + pod("a/client", app="client", tier="front") + pod("a/other", app="other", tier="front") + deny
+    _, (document,) = patch(text, "a/client", "a/web", "http")
+    assert document["spec"]["podSelector"] == {
+        "matchLabels": {"app": "client"},
+        "matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["back", "batch"]}],
+    }
+
+
+def test_a_policy_that_selects_by_the_same_label_adds_nothing_to_a_new_one() -> None:
+    deny = network_policy("a/deny", "  podSelector: {}\n  policyTypes: [Ingress]")
+    own = network_policy("a/aaa", "  podSelector: {matchExpressions: [{key: app, operator: Exists}]}")
+    _, (document,) = patch(WEB + CLIENT + OTHER + FAR + deny + own, "b/far", "a/web", "http")
+    assert document["spec"]["podSelector"] == {"matchLabels": {"app": "web"}}
+
+
 def test_both_sides_are_mended_when_both_deny() -> None:
     deny = "".join(
         network_policy(f"{place}/deny", "  podSelector: {}\n  policyTypes: [Ingress, Egress]") for place in ("a", "b")

@@ -88,7 +88,8 @@ AND_OR_DASH = warning(
     "and-or-dash",
     what="A namespaceSelector and a podSelector stand in a list as two peers, where one peer with both was meant.",
     why="The second dash makes it OR: every pod of those namespaces, or pods with those labels in the policy's own "
-    "namespace, where there are none. Without it, it is AND: pods with those labels in those namespaces.",
+    "namespace, where there are none. Without it, it is AND: pods with those labels in those namespaces. A dash before "
+    "`ports` does the same to a rule, and is told as an info: every port for the peers, and those ports for anybody.",
     example=documents(_SPACES, _API, _PROMETHEUS, _GRAFANA, _from(f"{_MONITORING}\n- podSelector:\n{_LABELS}")),
     fix=documents(_SPACES, _API, _PROMETHEUS, _GRAFANA, _from(f"{_MONITORING}\n  podSelector:\n{_LABELS}")),
 )

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from podfence.engine import bitset
-from podfence.lint.api_server import SERVICE_PORT, ApiServer, api_server
-from podfence.lint.exposure import classes_of
+from podfence.lint.api_server import SERVICE_PORT, ApiServer, api_server, may_be_server
+from podfence.lint.exposure import classes_of, of_classes
 from podfence.lint.found import Check, Found
 from podfence.lint.inspection import Inspection, speaks_of, target_ports
 from podfence.lint.manual.callers import API_SERVER_EGRESS, API_SERVICE_CUT_OFF, METRICS_SCRAPE, WEBHOOK_CUT_OFF
-from podfence.lint.mend import Add, Mend
+from podfence.lint.mend import Mend
 from podfence.lint.names import and_more, is_one, pods_text
+from podfence.lint.opening import openings
 from podfence.lint.peers import peers_of_pods
-from podfence.lint.scrapes import scrapers, scrapes
+from podfence.lint.scrapes import Scrape, scrapers, scrapes
 from podfence.manifests.loaded import Identity
 from podfence.manifests.manual.rule import Rule, Severity
 from podfence.manifests.write import cidrs
@@ -38,7 +39,7 @@ def api_server_egress(inspection: Inspection) -> Iterator[Found]:
             for role, pod in bound:
                 cut.setdefault((policy.ref.identity, role), (policy, []))[1].append(pod)
     for (_, role), (policy, pods) in cut.items():
-        yield _no_server(policy, pods, role, server)
+        yield _no_server(inspection, policy, pods, role, server)
 
 
 def _roles(inspection: Inspection) -> dict[tuple[str, str], str]:
@@ -73,7 +74,7 @@ def _names_more_than_pods(rule: PolicyRule) -> bool:
     return rule.peers is None or any(not isinstance(peer, PodPeer) for peer in rule.peers)
 
 
-def _no_server(policy: Policy, pods: list[Pod], role: str, server: ApiServer) -> Found:
+def _no_server(inspection: Inspection, policy: Policy, pods: list[Pod], role: str, server: ApiServer) -> Found:
     ports = list(dict.fromkeys((SERVICE_PORT, *server.ports)))
     listens = f"it listens on {server.text}" if server.ports else "it runs on nodes, where no podSelector finds it"
     mends: tuple[Mend, ...] = ()
@@ -84,7 +85,7 @@ def _no_server(policy: Policy, pods: list[Pod], role: str, server: ApiServer) ->
             rule = {"to": to, **rule}
         elif server.ranges:
             rule = {"to": [{"ipBlock": {"cidr": text}} for text in cidrs(server.ranges)], **rule}
-        mends = (Mend(policy.ref, (Add("spec.egress", (rule,)),)),)
+        mends = openings(inspection, policy, pods, Direction.EGRESS, rule)
     return Found(
         API_SERVER_EGRESS,
         policy.ref,
@@ -120,7 +121,8 @@ def called(inspection: Inspection, wanted: Rule, kinds: tuple[str, ...]) -> Iter
                     key = (call.ref.identity, policy.ref.identity, number)
                     if key not in seen:
                         seen.add(key)
-                        yield _not_called(inspection, wanted, call, policy, classes, number)
+                        called_pods = of_classes(inspection, listening, classes)
+                        yield _not_called(inspection, wanted, call, policy, called_pods, number)
 
 
 def _deaf(inspection: Inspection, protocol: Protocol, port: int, pods: list[Pod]) -> list[int]:
@@ -133,17 +135,12 @@ def _deaf(inspection: Inspection, protocol: Protocol, port: int, pods: list[Pod]
 
 
 def _lets_server_in(inspection: Inspection, number: int, protocol: Protocol, port: int) -> bool:
-    """Tell whether the API server may come in, or may do so through a proxy in another namespace."""
+    """Tell whether the API server may come in, by its own address or through pods that pass its calls on."""
     for placed in inspection.accepts(number, Direction.INGRESS):
-        if not speaks_of(placed.rule, protocol, port, inspection.members[number]):
-            continue
-        if placed.rule.peers is None:
+        if speaks_of(placed.rule, protocol, port, inspection.members[number]) and (
+            placed.rule.peers is None or any(may_be_server(inspection, peer) for peer in placed.rule.peers)
+        ):
             return True
-        for peer in placed.rule.peers:
-            if isinstance(peer, PodPeer) and peer.namespace is None:
-                return True  # managed clusters call through pods of their own
-            if not isinstance(peer, PodPeer) and not api_server(inspection).addresses:
-                return True
     addresses = api_server(inspection).addresses
     if addresses and all(map(inspection.own_node_has(addresses), inspection.members[number])):
         return True
@@ -152,10 +149,7 @@ def _lets_server_in(inspection: Inspection, number: int, protocol: Protocol, por
     )
 
 
-def _not_called(
-    inspection: Inspection, rule: Rule, call: Called, policy: Policy, numbers: list[int], port: int
-) -> Found:
-    pods = inspection.pods(bitset.make(numbers))
+def _not_called(inspection: Inspection, rule: Rule, call: Called, policy: Policy, pods: list[Pod], port: int) -> Found:
     server = api_server(inspection)
     new: dict[str, Any] = {"ports": [{"protocol": "TCP", "port": port}]}
     if server.addresses:
@@ -174,7 +168,7 @@ def _not_called(
         f"node of the control plane, where no podSelector finds it.",
         felt=felt,
         hint="" if server.addresses else "the API server's address is not in the input; narrow the rule with it",
-        mends=(Mend(policy.ref, (Add("spec.ingress", (new,)),)),) if policy.ref.namespace is not None else (),
+        mends=openings(inspection, policy, pods, Direction.INGRESS, new),
         severity=None if call.blocks else Severity.WARNING,
     )
 
@@ -193,7 +187,7 @@ def api_service_cut_off(inspection: Inspection) -> Iterator[Found]:
 def metrics_scrape(inspection: Inspection) -> Iterator[Found]:
     """Find ports that Prometheus is told to scrape and may not."""
     clients = scrapers(inspection)
-    found: dict[tuple[Identity, int, tuple[int, ...]], tuple[Policy, list[str]]] = {}
+    found: dict[tuple[Identity, int, tuple[int, ...]], tuple[Policy, list[Scrape]]] = {}
     for scrape in scrapes(inspection):
         left_out = [
             number
@@ -203,9 +197,10 @@ def metrics_scrape(inspection: Inspection) -> Iterator[Found]:
         ]
         for policy, numbers in inspection.to_blame(left_out, Direction.INGRESS):
             key = (policy.ref.identity, scrape.port, tuple(numbers))
-            found.setdefault(key, (policy, []))[1].append(scrape.title)
-    for (_, port, classes), (policy, titles) in found.items():
-        yield _not_scraped(inspection, titles, port, policy, classes, clients)
+            found.setdefault(key, (policy, []))[1].append(scrape)
+    for (_, port, classes), (policy, left) in found.items():
+        pods = of_classes(inspection, (pod for scrape in left for pod in scrape.pods), classes)
+        yield _not_scraped(inspection, [scrape.title for scrape in left], port, policy, pods, clients)
 
 
 def _scraped(inspection: Inspection, number: int, port: int, clients: list[int]) -> bool:
@@ -222,9 +217,8 @@ def _scraped(inspection: Inspection, number: int, port: int, clients: list[int])
 
 
 def _not_scraped(
-    inspection: Inspection, titles: list[str], port: int, policy: Policy, numbers: tuple[int, ...], clients: list[int]
+    inspection: Inspection, titles: list[str], port: int, policy: Policy, pods: list[Pod], clients: list[int]
 ) -> Found:
-    pods = inspection.pods(bitset.make(numbers))
     known = inspection.pods(bitset.make(clients))
     who_scrapes = f"{and_more(titles)} scrape{'s' if len(titles) == 1 else ''}"
     who = f"from {pods_text(known)}" if known else "from anybody, Prometheus included"
@@ -234,7 +228,7 @@ def _not_scraped(
             "from": peers_of_pods(inspection, known, policy.ref.namespace),
             "ports": [{"protocol": "TCP", "port": port}],
         }
-        mends = (Mend(policy.ref, (Add("spec.ingress", (rule,)),)),)
+        mends = openings(inspection, policy, pods, Direction.INGRESS, rule)
     return Found(
         METRICS_SCRAPE,
         policy.ref,

@@ -13,8 +13,9 @@ from podfence.engine.decide import decide
 from podfence.lint.found import Check, Found
 from podfence.lint.inspection import Inspection, speaks_of
 from podfence.lint.manual.dns import DNS_FORGOTTEN, DNS_NODE_LOCAL, DNS_ONLY_UDP, DNS_PORT, DNS_SERVICE_ADDRESS
-from podfence.lint.mend import Add, Mend
+from podfence.lint.mend import Mend
 from podfence.lint.names import and_more, is_one, pods_text
+from podfence.lint.opening import openings
 from podfence.manifests.loaded import Identity
 from podfence.manifests.manual.rule import Rule, Severity
 from podfence.model.labels import NAMESPACE_NAME_LABEL
@@ -273,7 +274,7 @@ def dns(inspection: Inspection, wanted: Rule) -> Iterator[Found]:
                 _message(inspection, group),
                 felt=_felt(case),
                 hint=_hint(inspection, case),
-                mends=_mends(inspection, case, policy),
+                mends=_mends(inspection, case, policy, group.pods),
                 severity=case.severity,
             )
 
@@ -353,7 +354,7 @@ def _hint(inspection: Inspection, case: _Case) -> str:
     return ""
 
 
-def _mends(inspection: Inspection, case: _Case, policy: Policy) -> tuple[Mend, ...]:
+def _mends(inspection: Inspection, case: _Case, policy: Policy, pods: list[Pod]) -> tuple[Mend, ...]:
     if case.severity is Severity.INFO or policy.ref.namespace is None:
         return ()
     dns = inspection.dns
@@ -367,7 +368,7 @@ def _mends(inspection: Inspection, case: _Case, policy: Policy) -> tuple[Mend, .
         port = port if to else 53
         to.extend({"ipBlock": {"cidr": _host(address)}} for address in resolvers)
     ports = [{"protocol": protocol.value, "port": port} for protocol in case.protocols]
-    return (Mend(policy.ref, (Add("spec.egress", ({"to": to, "ports": ports},)),)),)
+    return openings(inspection, policy, pods, Direction.EGRESS, {"to": to, "ports": ports})
 
 
 def _host(address: int) -> str:

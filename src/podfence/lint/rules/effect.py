@@ -11,8 +11,9 @@ from podfence.lint.found import Check, Found, rule_number
 from podfence.lint.implied import excludes, peer_covers, ports_cover, rule_covers, selector_covers
 from podfence.lint.inspection import Inspection, Placed, readable_rules
 from podfence.lint.manual.effect import EXCLUSION_VOID, ONE_SIDE_ONLY, WITHOUT_EFFECT
-from podfence.lint.mend import Add, Drop, Mend
+from podfence.lint.mend import Drop, Mend
 from podfence.lint.names import and_more
+from podfence.lint.opening import openings
 from podfence.lint.peers import peer_text, peers_of_pods
 from podfence.manifests.manual.rule import Severity
 from podfence.model.labels import Operator, Requirement, Selector
@@ -280,7 +281,7 @@ def _one_side(inspection: Inspection, placed: Placed, index: int, near: int, far
         if policy.ref.namespace is not None:
             peers = peers_of_pods(inspection, inspection.pods(near), policy.ref.namespace)
             rule: dict[str, Any] = {"from" if egress else "to": peers, **({"ports": ports} if ports else {})}
-            mends = (Mend(policy.ref, (Add(f"spec.{other.value}", (rule,)),)),)
+            mends = openings(inspection, policy, inspection.pods(far), other, rule)
     return Found(
         ONE_SIDE_ONLY,
         placed.policy.ref,

@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from podfence.engine import bitset
-from podfence.lint.exposure import Exposure, exposures
+from podfence.lint.exposure import Exposure, exposures, of_classes
 from podfence.lint.found import Check, Found, rule_number
 from podfence.lint.inspection import Inspection, speaks_of
 from podfence.lint.manual.isolation import (
@@ -22,6 +24,7 @@ from podfence.lint.manual.isolation import (
 )
 from podfence.lint.mend import Add, Mend, Put
 from podfence.lint.names import and_more, is_one, pods_text
+from podfence.lint.opening import openings
 from podfence.manifests.loaded import Identity
 from podfence.manifests.manual.rule import Severity
 from podfence.model.labels import NAMESPACE_NAME_LABEL
@@ -153,7 +156,7 @@ def _from_outside(rule: Rule) -> bool:
 def _cut_off(inspection: Inspection, behind: list[Exposure], policy: Policy, numbers: tuple[int, ...]) -> Found:
     exposure = behind[0]
     titles = and_more([item.title for item in behind])
-    pods = inspection.pods(bitset.make(numbers))
+    pods = of_classes(inspection, (pod for item in behind for pod in item.pods), numbers)
     rule: dict[str, Any] = {"ports": [{"protocol": exposure.protocol.value, "port": exposure.port}]}
     if exposure.controllers:
         controllers = [pod for number in exposure.controllers for pod in inspection.members[number]]
@@ -161,8 +164,8 @@ def _cut_off(inspection: Inspection, behind: list[Exposure], policy: Policy, num
         peers = [{"namespaceSelector": {"matchLabels": {NAMESPACE_NAME_LABEL: name}}} for name in spaces]
         peers += inspection.blocks_of_hosts(pod for pod in controllers if pod.host_network)
         rule = {"from": peers, **rule}
-    known = exposure.controllers or exposure.direct
-    mends = (Mend(policy.ref, (Add("spec.ingress", (rule,)),)),) if known and policy.ref.namespace else ()
+    known = exposure.direct or rule.get("from")
+    mends = openings(inspection, policy, pods, Direction.INGRESS, rule) if known else ()
     selects_all = isinstance(policy.subject, PodPeer) and not policy.subject.pod_selector.requirements
     empty = ", whose empty podSelector selects every pod of the namespace," if selects_all else ""
     return Found(
@@ -173,27 +176,40 @@ def _cut_off(inspection: Inspection, behind: list[Exposure], policy: Policy, num
         f"isolates {'it' if is_one(pods) else 'them'}, and no rule lets {exposure.clients} in on "
         f"{exposure.protocol.value} {exposure.port}.",
         felt=exposure.felt,
-        hint="" if known else "no ingress controller is recognised in the input; let its namespace in on that port",
+        hint="" if known else _who_is_unknown(exposure),
         mends=mends,
     )
 
 
+def _who_is_unknown(exposure: Exposure) -> str:
+    if exposure.controllers:
+        return "the controller is on the host network, and its nodes are not in the input; let their addresses in"
+    return "no ingress controller is recognised in the input; let its namespace in on that port"
+
+
 def probes_and_node(inspection: Inspection) -> Iterator[Found]:
     """Find probes that depend on the exemption of the pod's own node."""
-    by_policy: dict[tuple[Identity, bool], tuple[Policy, list[Pod], dict[int, None]]] = {}
+    by_policy: dict[tuple[Identity, bool], _Probed] = {}
     for number in inspection.isolated(Direction.INGRESS):
         for pod in inspection.members[number]:
             ambient = inspection.probes_from(pod)
             wanted = dict.fromkeys(_probed(inspection, pod))
             ports = [port for port in wanted if not _probe_passes(inspection, number, pod, port, ambient)]
             if ports:
-                policy = inspection.isolating(number, Direction.INGRESS)[0]
-                key = (policy.ref.identity, bool(ambient))
-                _, pods, known = by_policy.setdefault(key, (policy, [], {}))
-                pods.append(pod)
-                known.update(dict.fromkeys(ports))
-    for (_, in_mesh), (policy, pods, numbers) in by_policy.items():
-        yield _probe_finding(inspection, policy, pods, list(numbers), ambient=in_mesh)
+                policy = inspection.narrowest(number, Direction.INGRESS, 1 << number)
+                group = by_policy.setdefault((policy.ref.identity, bool(ambient)), _Probed(policy))
+                group.pods.append(pod)
+                group.ports.update(dict.fromkeys(ports))
+    for (_, in_mesh), group in by_policy.items():
+        yield _probe_finding(inspection, group, ambient=in_mesh)
+
+
+class _Probed(msgspec.Struct):
+    """Pods that a policy cuts off from probes, and the ports that are probed."""
+
+    policy: Policy
+    pods: list[Pod] = msgspec.field(default_factory=list)
+    ports: dict[int, None] = msgspec.field(default_factory=dict)
 
 
 def _probed(inspection: Inspection, pod: Pod) -> Iterator[int]:
@@ -212,9 +228,8 @@ def _probe_passes(inspection: Inspection, number: int, pod: Pod, port: int, ambi
     return any(speaks_of(p.rule, Protocol.TCP, port, [pod]) for p in inspection.accepts(number, Direction.INGRESS))
 
 
-def _probe_finding(
-    inspection: Inspection, policy: Policy, pods: list[Pod], ports: list[int], *, ambient: bool
-) -> Found:
+def _probe_finding(inspection: Inspection, group: _Probed, *, ambient: bool) -> Found:
+    policy, pods, ports = group.policy, group.pods, list(group.ports)
     where = and_more([f"TCP {port}" for port in ports])
     if not ambient:
         return Found(
@@ -238,7 +253,7 @@ def _probe_finding(
         f"not the node's address, and no rule lets it in.",
         felt="pods never become ready, or are restarted over and over.",
         hint="this depends on the plugin",
-        mends=(Mend(policy.ref, (Add("spec.ingress", (rule,)),)),) if policy.ref.namespace else (),
+        mends=openings(inspection, policy, pods, Direction.INGRESS, rule),
     )
 
 
