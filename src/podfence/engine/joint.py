@@ -42,12 +42,13 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Joint(msgspec.Struct, frozen=True):
-    """Both sides, in one frame."""
+    """Both sides, in one frame; ``relabelled`` are the namespaces that changed their labels."""
 
     frame: Frame
     before: Side
     after: Side
     possible: Possible
+    relabelled: frozenset[str] = frozenset()
 
 
 def join(before: Snapshot, after: Snapshot, limit: int | None = None) -> Joint:
@@ -77,7 +78,8 @@ def join(before: Snapshot, after: Snapshot, limit: int | None = None) -> Joint:
             nodes=tuple((a, class_of_node[b]) for a, b in zip(whole.nodes, written.nodes, strict=True)),
         )
 
-    return Joint(frame, side(before, old, renamed), side(after, new, new), possible)
+    relabelled = frozenset(_changed(old.namespaces, new.namespaces))
+    return Joint(frame, side(before, old, renamed), side(after, new, new), possible, relabelled)
 
 
 def _both(after: Iterable[Item], before: Iterable[Item]) -> list[Item]:

@@ -109,7 +109,7 @@ class _Listing:
         self._plain = difference.joint.possible.plain
         self._possible: dict[int, list[Pair]] = defaultdict(list)
         for pair in sorted(difference.possible, key=self._order):
-            self._possible[pair.classes[0]].append(pair)
+            self._possible[difference.number(pair)].append(pair)
         self._possible_classes = bitset.make(self._possible)
         self._first: dict[str, dict[int, Pair]] = {"pod": {}, "Node": {}, "Domain": {}}
         self._outside: list[tuple[int, int, Pair]] = []
@@ -117,9 +117,9 @@ class _Listing:
             if pair.after.kind == "External":
                 size = sum(piece.last - piece.first + 1 for piece in pair.after.ranges)
                 self._outside.append((size, bitset.make(pair.after.classes), pair))
-            elif pair.before.classes == pair.after.classes:
+            else:
                 of_kind = self._first["pod" if pair.after.has_pods else pair.after.kind]
-                of_kind.setdefault(pair.classes[0], pair)
+                of_kind.setdefault(difference.number(pair), pair)
         self._outside.sort(key=lambda item: (-item[0], item[2].after.id))
         self._classes = {kind: bitset.make(found) for kind, found in self._first.items()}
         self._partners: dict[tuple[int, bool], list[Pair]] = {}

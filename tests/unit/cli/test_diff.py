@@ -453,6 +453,32 @@ def test_a_new_workload_with_its_policy_is_told_as_new(capsys: pytest.CaptureFix
     assert capsys.readouterr().out == "No connection opens or closes. 1 endpoint is new.\n\nNEW     shop/Pod/new\n"
 
 
+@pytest.mark.parametrize("expect", ["narrower", "wider"])
+def test_a_policy_and_the_labels_of_its_namespace_may_change_at_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, expect: str
+) -> None:
+    prod, stage = (ingress(f"{{namespaceSelector: {{matchLabels: {{env: {env}}}}}}}") for env in ("prod", "stage"))
+    for objects in (NO_PODS, WEB):
+        (tmp_path / "old.yaml").write_text(objects + prod, encoding="utf-8")
+        new = objects.replace("{name: shop}", "{name: shop, labels: {env: prod}}") + stage
+        (tmp_path / "new.yaml").write_text(new, encoding="utf-8")
+        paths = str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml")
+        assert main(["diff", *paths, "--expect", expect]) == 1
+        assert main(["diff", *paths]) == 1
+        lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+        web = "shop/web" if objects == WEB else "a pod with app=web in shop"
+        assert [
+            line
+            for line in lines
+            if line.startswith(f"OPENS a pod without labels in a namespace with env=stage → {web} ")
+        ]
+        assert [
+            line
+            for line in lines
+            if line.startswith(f"CLOSES a pod without labels in a namespace with env=prod → {web} ")
+        ]
+
+
 def test_a_rule_for_nodes_that_nobody_holds_is_shown_by_an_example(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
