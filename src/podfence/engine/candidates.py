@@ -8,7 +8,7 @@ since no NetworkPolicy is in them; those of the input count where a selector or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 
@@ -17,7 +17,7 @@ from podfence.engine.both_sides import ENOUGH, BothSides, Held, Space
 from podfence.engine.choice import MOST_LABEL_SETS, Choice
 from podfence.engine.fail_closed import closed_rules, closed_subject
 from podfence.engine.label_sets import label_sets
-from podfence.engine.policy_changes import ChangedPart, policy_changes
+from podfence.engine.policy_changes import ChangedPart, Identity, PolicyChange, policy_changes
 from podfence.engine.port_declarations import NOTHING, Declared, declarations
 from podfence.engine.possible import Possible
 from podfence.model.labels import NAMESPACE_NAME_LABEL, Labels, Selector
@@ -43,14 +43,15 @@ def possible_ends(before: Snapshot, after: Snapshot) -> Possible:
         if number >= _MOST_PARTS or choice.is_full:
             choice.unsure.update(dict.fromkeys(part.refs))
         else:
-            _Part(choice, part).choose()
+            _Part(choice, part, changes.changed).choose()
     return choice.possible(changes)
 
 
 class _Part:
     """Chooses for one changed part: pods that it may be about, and whom they may talk to."""
 
-    def __init__(self, choice: Choice, part: ChangedPart) -> None:
+    def __init__(self, choice: Choice, part: ChangedPart, changed: Mapping[Identity, PolicyChange]) -> None:
+        self._changed = changed
         self._choice, self._sides, self._part = choice, choice.sides, part
         self._is_complete = True
         self._left = _MOST_OF_A_PART
@@ -82,7 +83,7 @@ class _Part:
         subjects = [closed_subject(policy) for policy in self._own]
         cuts = [*subjects, *(peer for peer in facing if isinstance(peer, PodPeer))]
         enters = self._part.direction is Direction.INGRESS
-        if not self._is_of_newcomers():
+        if not self._is_of_newcomers:
             self._add((self._part.subject,), cuts, self._homes, self._declarations() if enters else NOTHING)
         cuts = [
             *(peer for peer in self._peers if isinstance(peer, PodPeer)),
@@ -94,10 +95,15 @@ class _Part:
         if not self._is_complete:
             self._choice.unsure.update(dict.fromkeys(self._part.refs))
 
+    @cached_property
     def _is_of_newcomers(self) -> bool:
-        """Tell whether the subject means a pod that came or went: then that is told, and stands for pods like it."""
+        """Tell whether the subject means a pod that came or went with its policies.
+
+        Then that is told, and stands for pods like it; a policy of both sides may be about such a pod again.
+        """
         subject = self._part.subject
-        return any(
+        came_or_went = {self._changed.get(ref.identity) for ref in self._part.refs}
+        return came_or_went in ({PolicyChange.ADDED}, {PolicyChange.REMOVED}) and any(
             held.is_newcomer and subject.pod_selector.matches(dict(held.pod.labels))
             for held in (self._sides.held(subject.namespace) if subject.namespace is not None else ())
         )
@@ -186,7 +192,8 @@ class _Part:
         """Give the pods of the input by the selectors that they match; with blocks, those of unknown address alone."""
         found: dict[int, Held] = {}
         for held in self._sides.held(space.name) if space.is_known else ():
-            if not (held.pod.addresses and self._has_blocks):
+            is_shown = self._is_of_newcomers or not held.is_newcomer
+            if is_shown and not (held.pod.addresses and self._has_blocks):
                 matched = _matched(selectors, held.pod.labels)
                 known = found.get(matched)
                 found[matched] = Held(held.pod, held.count + (0 if known is None else known.count))

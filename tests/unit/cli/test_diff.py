@@ -453,6 +453,18 @@ def test_a_new_workload_with_its_policy_is_told_as_new(capsys: pytest.CaptureFix
     assert capsys.readouterr().out == "No connection opens or closes. 1 endpoint is new.\n\nNEW     shop/Pod/new\n"
 
 
+@pytest.mark.parametrize("later", ["", WEB.replace("web,", "web-v2,")], ids=["gone", "renamed"])
+@pytest.mark.parametrize("name", ["in", "other"])
+def test_a_policy_that_outlives_its_workload_is_compared(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, later: str, name: str
+) -> None:
+    (tmp_path / "old.yaml").write_text(WEB + ingress(OF_SHOP), encoding="utf-8")
+    (tmp_path / "new.yaml").write_text((later or NO_PODS) + ingress(OF_ALL, name), encoding="utf-8")
+    assert main(["diff", str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml"), "--expect", "narrower"]) == 1
+    line = "a pod without labels in another namespace (not in the input) → a pod with app=web in shop"
+    assert line in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("expect", ["narrower", "wider"])
 def test_a_policy_and_the_labels_of_its_namespace_may_change_at_once(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, expect: str
