@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from types import MappingProxyType
 
 import msgspec
@@ -24,6 +25,7 @@ from podfence.engine.endpoints import (
     workload_endpoints,
 )
 from podfence.engine.joint import Joint, Side
+from podfence.engine.namesakes import Namesakes
 from podfence.engine.possible import POSSIBLE_POD
 from podfence.engine.reach import Reach, Row
 from podfence.model.net import union
@@ -180,6 +182,31 @@ def _by_name(endpoints: Iterable[Endpoint]) -> dict[tuple[str, str | None, str],
     return found
 
 
+def _excluded(joint: Joint, pairs: Iterable[Pair], moved: Mapping[tuple[int, int], int]) -> dict[int, int]:
+    """Give the numbers of pairs with those that no connection leads to: at most one of both namespaces can be there."""
+    namesakes = Namesakes(joint.possible)
+    members: dict[int, set[tuple[str | None, bool]]] = defaultdict(set)
+    for pair in pairs if namesakes else ():
+        number = moved.get(pair.classes, pair.classes[0])
+        members[number].add((pair.after.namespace, pair.after.is_possible))
+    contested = {
+        number: found for number, found in members.items() if all(namesakes.holds(namespace) for namespace, _ in found)
+    }
+    return {
+        number: bitset.make(
+            [
+                other
+                for other, others in contested.items()
+                if all(
+                    namesakes.excludes(a, b) or not (a_is_possible or b_is_possible)
+                    for (a, a_is_possible), (b, b_is_possible) in product(found, others)
+                )
+            ]
+        )
+        for number, found in contested.items()
+    }
+
+
 class _Comparison:
     """Compares the rows of every source."""
 
@@ -200,6 +227,7 @@ class _Comparison:
         )
         # A row is read for the first class of an endpoint outside; its others are alike.
         self._alike = {pair.classes[0]: bitset.make(pair.after.classes) for pair in pairs if pair.after.is_outside}
+        self._excluded = _excluded(joint, (*pairs, *possible), moved)
         self._unseen: dict[tuple[bool, int, int], int] = defaultdict(int)
         self._reach = Reach(joint.before.program), Reach(joint.after.program)
         self._rows: tuple[dict[int, Row], dict[int, Row]] = ({}, {})
@@ -278,6 +306,7 @@ class _Comparison:
 
     def _note(self, source: int, ports: int, destinations: int, *, opened: bool) -> None:
         """Note a change that possible ends take part in: one of the two ends at least has pods."""
+        destinations &= ~self._excluded.get(source, 0)
         if not self._with_pods >> source & 1:
             destinations &= self._with_pods
         if destinations:

@@ -17,8 +17,8 @@ from podfence.engine.candidates import possible_ends
 from podfence.engine.compile import Program
 from podfence.engine.frame import Frame
 from podfence.engine.possible import Possible
+from podfence.engine.renaming import renamed_policy
 from podfence.model.objects import Namespace, Node, Pod
-from podfence.model.policy import Peer, PodPeer, Policy, Rule
 from podfence.model.snapshot import Snapshot
 
 Item = TypeVar("Item", Namespace, Pod, Node)
@@ -62,7 +62,7 @@ def join(before: Snapshot, after: Snapshot, limit: int | None = None) -> Joint:
         namespaces=tuple(sorted(_both(new.namespaces, renamed.namespaces), key=lambda item: item.name)),
         pods=tuple(sorted(pods, key=lambda pod: (pod.namespace, pod.name))),
         nodes=tuple(sorted(nodes, key=lambda node: node.name)),
-        policies=after.policies,
+        policies=new.policies,
         pod_ranges=after.pod_ranges,
     )
     frame = Frame(joined, renamed.policies, limit)
@@ -97,7 +97,7 @@ def _renamed(before: Snapshot, after: Snapshot) -> Snapshot:
         namespaces=tuple(_with_name(item, namespaces) for item in before.namespaces),
         nodes=tuple(_with_name(item, nodes) for item in before.nodes),
         pods=tuple(_moved(pod, namespaces, nodes) for pod in before.pods),
-        policies=tuple(_rewritten(policy, namespaces) for policy in before.policies),
+        policies=tuple(renamed_policy(policy, namespaces) for policy in before.policies),
     )
 
 
@@ -116,29 +116,3 @@ def _moved(pod: Pod, namespaces: Mapping[str, str], nodes: Mapping[str, str]) ->
         return pod
     node = pod.node if pod.node is None else nodes.get(pod.node, pod.node)
     return msgspec.structs.replace(pod, namespace=namespaces.get(pod.namespace, pod.namespace), node=node)
-
-
-def _rewritten(policy: Policy, names: Mapping[str, str]) -> Policy:
-    """Let a policy speak of the renamed namespaces; its own is part of who it is about."""
-    own = policy.ref.namespace
-    ref = policy.ref if own is None else msgspec.structs.replace(policy.ref, namespace=names.get(own, own))
-    return msgspec.structs.replace(
-        policy,
-        ref=ref,
-        subject=policy.subject if not isinstance(policy.subject, PodPeer) else _in_renamed(policy.subject, names),
-        ingress=_rules(policy.ingress, names),
-        egress=_rules(policy.egress, names),
-    )
-
-
-def _rules(rules: tuple[Rule, ...] | None, names: Mapping[str, str]) -> tuple[Rule, ...] | None:
-    return rules and tuple(msgspec.structs.replace(rule, peers=_peers(rule.peers, names)) for rule in rules)
-
-
-def _peers(peers: tuple[Peer, ...] | None, names: Mapping[str, str]) -> tuple[Peer, ...] | None:
-    return peers and tuple(_in_renamed(peer, names) if isinstance(peer, PodPeer) else peer for peer in peers)
-
-
-def _in_renamed(peer: PodPeer, names: Mapping[str, str]) -> PodPeer:
-    own = peer.namespace
-    return peer if own is None or own not in names else msgspec.structs.replace(peer, namespace=names[own])

@@ -465,6 +465,61 @@ def test_a_policy_that_outlives_its_workload_is_compared(
     assert line in capsys.readouterr().out
 
 
+OF_PROD = (
+    "---\napiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: closed}\n"
+    "spec: {tier: Baseline, priority: 1, subject: {namespaces: {matchLabels: {env: prod}}}, "
+    "ingress: [{action: Deny, from: [{namespaces: {}}]}]}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        pytest.param(
+            OF_PROD,
+            OF_PROD + network_policy("podSelector: {}, policyTypes: [Ingress], ingress: [{}]"),
+            "OPENS a pod without labels in another namespace → a pod without labels in a namespace shop with env=prod",
+            id="a label that a policy of the cluster asks for",
+        ),
+        pytest.param(
+            *(
+                ingress(f"{{namespaceSelector: {{matchLabels: {{env: {env}, kubernetes.io/metadata.name: shop}}}}}}")
+                for env in ("dev", "prod")
+            ),
+            "OPENS a pod without labels in a namespace shop with env=prod → "
+            "a pod with app=web in a namespace shop with env=prod",
+            id="a label that a peer asks for, at both ends",
+        ),
+    ],
+)
+def test_a_namespace_without_an_object_may_have_any_labels(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, old: str, new: str, line: str
+) -> None:
+    code, text, _ = compare(capsys, tmp_path, old, new, objects="")
+    assert code == 1
+    assert [found for found in text.splitlines() if " ".join(found.split()).startswith(line)]
+    assert compare(capsys, tmp_path, old, new, "--expect", "narrower", objects="")[0] == 1
+    assert compare(capsys, tmp_path, old, new, objects=NO_PODS)[0] == 0
+
+
+@pytest.mark.parametrize(("subject", "code"), [("prod", 0), ("dev", 1)])
+def test_two_ends_in_one_namespace_have_its_labels(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, subject: str, code: int
+) -> None:
+    def between(action: str) -> str:
+        pay = "kubernetes.io/metadata.name: pay"
+        return (
+            OF_PROD.replace("Baseline", "Admin")
+            .replace("{env: prod}", f"{{{pay}, env: {subject}}}")
+            .replace(
+                "action: Deny, from: [{namespaces: {}}]",
+                f"action: {action}, from: [{{namespaces: {{matchLabels: {{{pay}, env: dev}}}}}}]",
+            )
+        )
+
+    assert compare(capsys, tmp_path, between("Accept"), between("Deny"))[0] == code
+
+
 @pytest.mark.parametrize("expect", ["narrower", "wider"])
 def test_a_policy_and_the_labels_of_its_namespace_may_change_at_once(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, expect: str
