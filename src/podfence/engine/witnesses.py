@@ -142,10 +142,17 @@ class _Listing:
     def _pairs_of(self, unseen: Unseen) -> Iterator[tuple[Pair, Pair]]:
         for number in bitset.members(unseen.destinations & self._possible_classes):
             for end in self._possible[number]:
-                yield from ((partner, end) for partner in self._partners_in(unseen.sources, end))
+                for partner in self._partners_in(unseen.sources, end):
+                    yield partner, self._of_input(end, partner)
         for number in bitset.members(unseen.sources & self._possible_classes):
             for end in self._possible[number]:
-                yield from ((end, partner) for partner in self._partners_in(unseen.destinations, end))
+                for partner in self._partners_in(unseen.destinations, end):
+                    yield self._of_input(end, partner), partner
+
+    def _of_input(self, end: Pair, partner: Pair) -> Pair:
+        """Take a pod of the input for an end that is just like it, where the other end is possible."""
+        alike = self._first["pod"].get(self._difference.number(end), {}) if partner.after.is_possible else {}
+        return next((pair for pair in alike.values() if self._may_talk(pair, partner)), end)
 
     def _candidate(self, link: Link) -> _Candidate:
         ends = tuple(end for end in (link.source, link.destination) if end.after.is_possible)

@@ -283,6 +283,20 @@ def test_a_rule_for_pods_that_nobody_holds_is_shown_by_an_example(
     assert lines == [f"OPENS   shop/web → a pod with k8s-app=kube-dns in kube-system  UDP 53  {place}"]
 
 
+def test_each_example_has_an_end_of_the_input_where_there_is_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    old, new, both = (
+        "".join(text.replace("shop", home) for home in ("shop", "till"))
+        for text in (CLOSED, OPEN_TO_DNS, f"---\n{WEB}")
+    )
+    text = compare(capsys, tmp_path, old, new, objects=both)[1]
+    dns = "a pod with k8s-app=kube-dns in kube-system"
+    assert [" ".join(line.split("  UDP")[0].split()) for line in text.splitlines() if line.startswith("OPENS")] == [
+        f"OPENS {home}/web → {dns}" for home in ("shop", "till")
+    ]
+
+
 @pytest.mark.parametrize(("expect", "code"), [("equal", 1), ("narrower", 1), ("wider", 0)])
 def test_expect_counts_pods_that_nobody_holds(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, expect: str, code: int
