@@ -205,6 +205,13 @@ def test_a_git_revision_is_read_without_touching_the_working_tree(
     assert main(["diff", "git:main:manifests", "manifests", "-q", "-o", "github"]) == 1
     text = capsys.readouterr().out
     assert text.startswith("::warning file=manifests/all.yaml,line=")
+    assert main(["diff", "manifests", "git:main:manifests", "-q", "-o", "github"]) == 1
+    assert capsys.readouterr().out.startswith("::notice file=manifests/all.yaml,line=")
+    for root in ("git:main", "git:main:.", "git:main:./", "git:main:./manifests"):
+        assert main(["diff", root, "git:main:manifests/all.yaml", "-q"]) == 0
+    monkeypatch.chdir(folder)
+    assert main(["diff", "git:main:.", "git:main", "-q"]) == 0
+    monkeypatch.chdir(tmp_path)
     assert main(["diff", "git:main:manifests/all.yaml", "git:main:manifests", "-q"]) == 0
     assert main(["diff", "git:nowhere:manifests", "manifests"]) == 2
     assert "git:nowhere:manifests" in capsys.readouterr().err
