@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import product
 from types import MappingProxyType
 
 import msgspec
@@ -25,7 +24,7 @@ from podfence.engine.endpoints import (
     workload_endpoints,
 )
 from podfence.engine.joint import Joint, Side
-from podfence.engine.namesakes import Namesakes
+from podfence.engine.namesakes import Member, Namesakes
 from podfence.engine.possible import POSSIBLE_POD
 from podfence.engine.reach import Reach, Row
 from podfence.model.net import union
@@ -182,29 +181,13 @@ def _by_name(endpoints: Iterable[Endpoint]) -> dict[tuple[str, str | None, str],
     return found
 
 
-def _excluded(joint: Joint, pairs: Iterable[Pair], moved: Mapping[tuple[int, int], int]) -> dict[int, int]:
-    """Give the numbers of pairs with those that no connection leads to: at most one of both namespaces can be there."""
+def _excluded(joint: Joint, pairs: Iterable[Pair], moved: Mapping[tuple[int, int], int]) -> Mapping[int, int]:
+    """Give the numbers of pairs with those that no connection leads to."""
     namesakes = Namesakes(joint.possible)
-    members: dict[int, set[tuple[str | None, bool]]] = defaultdict(set)
+    members: dict[int, set[Member]] = defaultdict(set)
     for pair in pairs if namesakes else ():
-        number = moved.get(pair.classes, pair.classes[0])
-        members[number].add((pair.after.namespace, pair.after.is_possible))
-    contested = {
-        number: found for number, found in members.items() if all(namesakes.holds(namespace) for namespace, _ in found)
-    }
-    return {
-        number: bitset.make(
-            [
-                other
-                for other, others in contested.items()
-                if all(
-                    namesakes.excludes(a, b) or not (a_is_possible or b_is_possible)
-                    for (a, a_is_possible), (b, b_is_possible) in product(found, others)
-                )
-            ]
-        )
-        for number, found in contested.items()
-    }
+        members[moved.get(pair.classes, pair.classes[0])].add((pair.after.namespace, pair.after.is_possible))
+    return namesakes.excluded(members)
 
 
 class _Comparison:

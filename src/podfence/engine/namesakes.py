@@ -7,10 +7,16 @@ No connection leads from one of them to another.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from itertools import product
 
+from podfence.engine import bitset
 from podfence.engine.label_sets import OTHER
 from podfence.engine.possible import Possible
 from podfence.model.labels import NAMESPACE_NAME_LABEL
+
+Member = tuple[str | None, bool]
+"""The namespace of an end, and whether the end is possible."""
 
 
 class Namesakes:
@@ -39,3 +45,22 @@ class Namesakes:
         if one is None or other is None or one == other or one not in self._group_of:
             return False
         return self._group_of[one] == self._group_of.get(other)
+
+    def excluded(self, members: Mapping[int, Collection[Member]]) -> Mapping[int, int]:
+        """Give the classes of ends with those (bitsets) of which no end can be there together with one of theirs.
+
+        Ends that are both of the input do not count: what they may do is told by themselves.
+        """
+        contested = {
+            number: found for number, found in members.items() if all(self.holds(namespace) for namespace, _ in found)
+        }
+        return {
+            number: bitset.make([other for other, others in contested.items() if self._all_exclude(found, others)])
+            for number, found in contested.items()
+        }
+
+    def _all_exclude(self, ends: Iterable[Member], others: Iterable[Member]) -> bool:
+        return all(
+            self.excludes(one, other) or not (one_is_possible or other_is_possible)
+            for (one, one_is_possible), (other, other_is_possible) in product(ends, others)
+        )
