@@ -86,25 +86,28 @@ def command(
         progress.step("finding causes")
         found = entries(changes)
     if not quiet:
-        _say_uncompared(changes, found)
+        _say_uncompared(_uncompared(changes, expect))
     if expect is not None:
         return _expected(expect, changes, found, quiet=quiet)
     _write(changes, found, outputs, color, Grouping(by))
     return 0 if changes.is_empty else 1
 
 
-def _say_uncompared(changes: Difference, found: Iterable[Entry]) -> None:
-    """Say which changed policies nothing shows although not everything that they may mean was compared."""
-    from podfence.report.diff_entries import uncompared
-
-    unsure = uncompared(changes, found)
-    if unsure:
-        policies, it = ("policy changes", "it") if len(unsure) == 1 else ("policies change", "they")
+def _say_uncompared(refs: Sequence[ObjectRef]) -> None:
+    """Say for which changed policies not everything that they may mean was compared."""
+    if refs:
+        policies = "1 changed policy" if len(refs) == 1 else f"{len(refs):,} changed policies"
         print(
-            f"{len(unsure):,} {policies} nothing between the pods of the input, and not all that {it} may mean for "
-            f"others was compared: {_some(unsure)}",
+            f"not all that {policies} may mean for pods outside of the input was compared: {_some(refs)}",
             file=sys.stderr,
         )
+
+
+def _uncompared(changes: Difference, expect: str | None) -> Sequence[ObjectRef]:
+    """List the policies of which something that matters to an answer was not compared for possible pods."""
+    possible = changes.joint.possible
+    matters = (possible.may_open and expect != "wider") or (possible.may_close and expect != "narrower")
+    return possible.unsure if matters else ()
 
 
 def _some(refs: Sequence[ObjectRef]) -> str:
@@ -172,18 +175,16 @@ def _expected(expect: str, changes: Difference, found: Iterable[Entry], *, quiet
     came = [*(changes.added if more else ()), *(changes.removed if less else ())]
     if shown is None and not came:
         if not quiet:
-            click.echo(f"YES  NEW is {_RELATIONS[expect]} OLD{_reservation(changes, more=more, less=less)}.")
+            click.echo(f"YES  NEW is {_RELATIONS[expect]} OLD{_reservation(_uncompared(changes, expect))}.")
         return 0
     reason = witness(shown, names) if shown is not None else f"{came[0].id} is on one side only"
     click.echo(f"NO  NEW is not {_RELATIONS[expect]} OLD: {reason}.")
     return 1
 
 
-def _reservation(changes: Difference, *, more: bool, less: bool) -> str:
+def _reservation(unsure: Sequence[ObjectRef]) -> str:
     """Say for whom the answer holds, if not for everybody: what was not compared for pods outside of the input."""
-    possible = changes.joint.possible
-    unsure = possible.unsure
-    if not unsure or not ((more and possible.may_open) or (less and possible.may_close)):
+    if not unsure:
         return ""
     return f" for the pods of the input; for others, not all that {_some(unsure)} may mean was compared"
 

@@ -23,14 +23,16 @@ def read_revision(
 
     ``is_excluded`` is asked for each of them as if it lay in the working tree.
 
-    ``PATH`` counts from the root of the repository, or from the current folder when it begins with ``./``; without
-    it the whole tree is meant. Raises ``PodfenceError`` when git, the revision or the path is not there.
+    ``PATH`` counts from the root of the repository, or from the current folder when it is ``.`` or begins with
+    ``./``; without it the whole tree is meant. Raises ``PodfenceError`` when git, the revision or the path is not
+    there.
     """
     revision, _, path = text.removeprefix(PREFIX).partition(":")
     if not revision or revision.startswith("-"):
         raise PodfenceError(f"{text}: write git:REVISION:PATH, such as git:main:manifests")
     path = path.rstrip("/")
-    tree = f"{revision}:{path}"
+    # To git, "." alone is no path: the current folder is "./".
+    tree = f"{revision}:./" if path == "." else f"{revision}:{path}"
     kind = _git(text, "cat-file", "-t", tree).decode().strip()
     if kind == "blob":
         yield from read_data(_git(text, "cat-file", "blob", tree), text, memory=memory)
@@ -64,7 +66,7 @@ def _is_left_out(folder: str, name: str, is_excluded: Callable[[str], bool]) -> 
 def _blobs(text: str, tree: str) -> list[tuple[str, str]]:
     """List name and object of every regular file below a tree, by path as folders are walked."""
     found = []
-    for line in _git(text, "ls-tree", "-r", "-z", tree).split(b"\0"):
+    for line in _git(text, "ls-tree", "--full-tree", "-r", "-z", tree).split(b"\0"):
         if line:
             description, _, name = line.partition(b"\t")
             mode, kind, object_id = description.decode().split(" ")[:3]

@@ -10,8 +10,9 @@ from itertools import islice, takewhile
 
 import msgspec
 
+from podfence.engine.label_sets import overlap
 from podfence.engine.policy_changes import Identity
-from podfence.model.labels import Labels, Selector
+from podfence.model.labels import NAMESPACE_NAME_LABEL, Labels, Selector, selector
 from podfence.model.objects import Namespace, Pod
 from podfence.model.policy import Direction, PodPeer, Policy
 from podfence.model.snapshot import Snapshot
@@ -25,12 +26,14 @@ class Space(msgspec.Struct, frozen=True):
 
     name: str
     labels: tuple[Labels, ...]
+    home: str | None
+    """The namespace of the input that it is or stands for."""
     is_known: bool
 
     def is_in(self, peer: PodPeer) -> bool:
         """Tell whether a peer may mean pods of this namespace."""
         if peer.namespace is not None:
-            return self.is_known and peer.namespace == self.name
+            return peer.namespace == self.home
         selector = peer.namespace_selector or Selector()
         return any(selector.matches(dict(labels)) for labels in self.labels)
 
@@ -93,7 +96,22 @@ class BothSides:
 
     def space(self, name: str) -> Space:
         """Give a namespace of the input."""
-        return Space(name, tuple(dict.fromkeys(item.labels for item in self.spaces[name])), is_known=True)
+        return Space(name, tuple(dict.fromkeys(item.labels for item in self.spaces[name])), name, is_known=True)
+
+    @cached_property
+    def bare(self) -> frozenset[str]:
+        """Give the namespaces of which neither side tells the labels."""
+        sides = (self.before, self.after)
+        told = {item.name for side in sides for item in side.namespaces if item.name not in side.bare_namespaces}
+        return frozenset(self.spaces.keys() - told)
+
+    def may_be_in(self, name: str, peer: PodPeer) -> bool:
+        """Tell whether a peer may mean pods of a namespace of the input, or of one that nobody has yet."""
+        if name in self.spaces and self.space(name).is_in(peer):
+            return True
+        if peer.namespace is not None or (name in self.spaces and name not in self.bare):
+            return False
+        return overlap(peer.namespace_selector or Selector(), selector({NAMESPACE_NAME_LABEL: name}))
 
     @cached_property
     def relabelled(self) -> list[str]:

@@ -8,16 +8,16 @@ since no NetworkPolicy is in them; those of the input count where a selector or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 
 from podfence.engine import bitset
 from podfence.engine.both_sides import ENOUGH, BothSides, Held, Space
 from podfence.engine.choice import MOST_LABEL_SETS, Choice
-from podfence.engine.fail_closed import closed_rules, closed_subject
-from podfence.engine.label_sets import label_sets
-from podfence.engine.policy_changes import ChangedPart, policy_changes
+from podfence.engine.fail_closed import ALL_PODS, closed_rules, closed_subject
+from podfence.engine.label_sets import OTHER, label_sets
+from podfence.engine.policy_changes import ChangedPart, Identity, PolicyChange, policy_changes
 from podfence.engine.port_declarations import NOTHING, Declared, declarations
 from podfence.engine.possible import Possible
 from podfence.model.labels import NAMESPACE_NAME_LABEL, Labels, Selector
@@ -43,14 +43,15 @@ def possible_ends(before: Snapshot, after: Snapshot) -> Possible:
         if number >= _MOST_PARTS or choice.is_full:
             choice.unsure.update(dict.fromkeys(part.refs))
         else:
-            _Part(choice, part).choose()
+            _Part(choice, part, changes.changed).choose()
     return choice.possible(changes)
 
 
 class _Part:
     """Chooses for one changed part: pods that it may be about, and whom they may talk to."""
 
-    def __init__(self, choice: Choice, part: ChangedPart) -> None:
+    def __init__(self, choice: Choice, part: ChangedPart, changed: Mapping[Identity, PolicyChange]) -> None:
+        self._changed = changed
         self._choice, self._sides, self._part = choice, choice.sides, part
         self._is_complete = True
         self._left = _MOST_OF_A_PART
@@ -63,6 +64,7 @@ class _Part:
         pods = None if part.peers is None else tuple(peer for peer in part.peers if isinstance(peer, PodPeer))
         self._meant = pods
         self._others = self._about(pods, self._elsewhere, self._opposite)
+        self._facing = list(dict.fromkeys(chain.from_iterable(map(_peers(self._opposite), self._others))))
 
     def _about(self, bases: tuple[PodPeer, ...] | None, spaces: Sequence[str], direction: Direction) -> list[Policy]:
         """List the policies that may be about pods which one of some peers means too."""
@@ -78,11 +80,10 @@ class _Part:
 
     def choose(self) -> None:
         """Choose pods for both ends, and nodes where a peer means nodes."""
-        facing = list(dict.fromkeys(chain.from_iterable(map(_peers(self._opposite), self._others))))
         subjects = [closed_subject(policy) for policy in self._own]
-        cuts = [*subjects, *(peer for peer in facing if isinstance(peer, PodPeer))]
+        cuts = [*subjects, *(peer for peer in self._facing if isinstance(peer, PodPeer))]
         enters = self._part.direction is Direction.INGRESS
-        if not self._is_of_newcomers():
+        if not self._is_of_newcomers:
             self._add((self._part.subject,), cuts, self._homes, self._declarations() if enters else NOTHING)
         cuts = [
             *(peer for peer in self._peers if isinstance(peer, PodPeer)),
@@ -94,10 +95,15 @@ class _Part:
         if not self._is_complete:
             self._choice.unsure.update(dict.fromkeys(self._part.refs))
 
+    @cached_property
     def _is_of_newcomers(self) -> bool:
-        """Tell whether the subject means a pod that came or went: then that is told, and stands for pods like it."""
+        """Tell whether the subject means a pod that came or went with its policies.
+
+        Then that is told, and stands for pods like it; a policy of both sides may be about such a pod again.
+        """
         subject = self._part.subject
-        return any(
+        came_or_went = {self._changed.get(ref.identity) for ref in self._part.refs}
+        return came_or_went in ({PolicyChange.ADDED}, {PolicyChange.REMOVED}) and any(
             held.is_newcomer and subject.pod_selector.matches(dict(held.pod.labels))
             for held in (self._sides.held(subject.namespace) if subject.namespace is not None else ())
         )
@@ -107,7 +113,7 @@ class _Part:
         subject = self._part.subject
         if subject.namespace is not None:
             return [subject.namespace]
-        return self._known_spaces(lambda space: space.is_in(subject))
+        return self._known_spaces(lambda name: self._sides.may_be_in(name, subject))
 
     def _other_spaces(self) -> list[str]:
         """List the namespaces of the input that matter at the other end: those that a peer names.
@@ -120,8 +126,8 @@ class _Part:
         named = dict.fromkeys(name for peer in self._peers if isinstance(peer, PodPeer) for name in _names_in(peer))
         return list(dict.fromkeys((*(name for name in named if name in self._sides.spaces), *self._sides.relabelled)))
 
-    def _known_spaces(self, is_meant: Callable[[Space], bool]) -> list[str]:
-        found = [name for name in sorted(self._sides.spaces) if is_meant(self._sides.space(name))]
+    def _known_spaces(self, is_meant: Callable[[str], bool]) -> list[str]:
+        found = [name for name in sorted(self._sides.spaces) if is_meant(name)]
         if len(found) > _MOST_KNOWN_SPACES:
             self._is_complete = False
         return found[:_MOST_KNOWN_SPACES]
@@ -136,10 +142,42 @@ class _Part:
         meant = {base.namespace_selector for base in bases or () if base.namespace_selector is not None}
         if bases is None or meant:
             wanted = sum(1 << number for number, selector in enumerate(selectors) if selector in meant)
-            sets = label_sets(selectors, wanted, _MOST_SPACES, of_namespaces=True, taken=self._sides.spaces)
+            sets = label_sets(selectors, wanted, _MOST_SPACES, self._free_names)
             self._is_complete = self._is_complete and sets.complete
             found += [self._choice.space(labels) for labels, _ in sets.found]
-        return [space for space in found if bases is None or any(space.is_in(base) for base in bases)]
+        for name in (*(name for name in known if name in self._sides.bare), *self._shared_names):
+            found += self._spaces_named(name)
+        return [space for space in dict.fromkeys(found) if bases is None or any(space.is_in(base) for base in bases)]
+
+    def _free_names(self, mentioned: Iterable[str]) -> Iterable[str]:
+        """Give the names that a namespace which the input does not have may have."""
+        return (OTHER, *(name for name in mentioned if name not in self._sides.spaces))
+
+    @cached_property
+    def _of_both_ends(self) -> tuple[PodPeer, ...]:
+        """Give all that has a say about the labels of either end."""
+        peers = (peer for peer in (*self._peers, *self._facing) if isinstance(peer, PodPeer))
+        return tuple(dict.fromkeys((*map(closed_subject, (*self._own, *self._others)), *peers)))
+
+    @cached_property
+    def _shared_names(self) -> list[str]:
+        """List the names of possible namespaces that both ends may be in: then both see the same labels."""
+        mentioned = dict.fromkeys(name for peer in self._of_both_ends for name in _names_in(peer))
+        ends = ((self._part.subject,), self._meant or (() if self._meant is not None else (ALL_PODS,)))
+        return [
+            name
+            for name in mentioned
+            if name not in self._sides.spaces
+            and all(any(self._sides.may_be_in(name, peer) for peer in peers) for peers in ends)
+        ]
+
+    def _spaces_named(self, name: str) -> list[Space]:
+        """Give a namespace of unknown labels with each of those that policies of either end tell apart."""
+        selectors = (peer.namespace_selector for peer in self._of_both_ends if peer.namespace_selector is not None)
+        sets = label_sets(tuple(dict.fromkeys(selectors)), 0, _MOST_SPACES, lambda _: (name,))
+        self._is_complete = self._is_complete and sets.complete
+        as_read = self._sides.space(name).labels if name in self._sides.spaces else ()
+        return [self._choice.space(labels) for labels, _ in sets.found if labels not in as_read]
 
     def _add(
         self,
@@ -186,7 +224,8 @@ class _Part:
         """Give the pods of the input by the selectors that they match; with blocks, those of unknown address alone."""
         found: dict[int, Held] = {}
         for held in self._sides.held(space.name) if space.is_known else ():
-            if not (held.pod.addresses and self._has_blocks):
+            is_shown = self._is_of_newcomers or not held.is_newcomer
+            if is_shown and not (held.pod.addresses and self._has_blocks):
                 matched = _matched(selectors, held.pod.labels)
                 known = found.get(matched)
                 found[matched] = Held(held.pod, held.count + (0 if known is None else known.count))
@@ -194,8 +233,7 @@ class _Part:
 
     @cached_property
     def _has_blocks(self) -> bool:
-        facing = chain.from_iterable(map(_peers(self._opposite), self._others))
-        return any(isinstance(peer, AddressPeer) for peer in (*self._peers, *facing))
+        return any(isinstance(peer, AddressPeer) for peer in (*self._peers, *self._facing))
 
     def _add_nodes(self) -> None:
         bases = self._part.peers

@@ -43,6 +43,7 @@ class Causes:
     def __init__(self, difference: Difference) -> None:
         joint = difference.joint
         self._ports = joint.frame.ports
+        self._possible = joint.possible
         self._before, self._after = _Version(joint.before), _Version(joint.after)
         self.changed = changed_policies(joint.before.snapshot, joint.after.snapshot)
         self._known: dict[tuple[object, ...], tuple[Cause, ...]] = {}
@@ -85,9 +86,10 @@ class Causes:
 
     def _changes(self, policies: Iterable[tuple[Policy, str]]) -> Iterator[Cause]:
         for policy, path in policies:
-            change = self.changed.get(policy.ref.identity)
+            ref = self._possible.as_written(policy.ref)
+            change = self.changed.get(ref.identity)
             if change is not None:
-                yield Cause(policy.ref, change, path)
+                yield Cause(ref, change, path)
 
 
 def _deciding(side: SideVerdict) -> Iterator[tuple[Policy, str]]:

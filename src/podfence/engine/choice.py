@@ -60,7 +60,12 @@ class Choice:
                 name = f"{name} {_label_text(rest)}"
             self._names.add(name)
             found = self._spaces[labels] = Namespace(name, labels)
-        return Space(found.name, (labels,), is_known=False)
+        return Space(found.name, (labels,), self._home(found), is_known=False)
+
+    def _home(self, namespace: Namespace) -> str | None:
+        """Name the namespace of the input that a possible one stands for."""
+        named = dict(namespace.labels)[NAMESPACE_NAME_LABEL]
+        return named if named in self.sides.spaces else None
 
     def add_pod(self, space: Space, labels: Labels, ports: tuple[NamedPort, ...]) -> Pod:
         """Add a pod; two of it, since alike pods may talk to each other."""
@@ -86,9 +91,11 @@ class Choice:
     def possible(self, changes: PolicyChanges) -> Possible:
         """Give everything that was chosen."""
         homes = {pod.namespace for pod in self._pods.values()}
+        namespaces = tuple(item for item in self._spaces.values() if item.name in homes)
         return Possible(
             pods=tuple(self._pods.values()),
-            namespaces=tuple(item for item in self._spaces.values() if item.name in homes),
+            namespaces=namespaces,
+            homes={item.name: home for item in namespaces if (home := self._home(item)) is not None},
             known=tuple(self.sides.spaces[name][-1] for name in sorted(homes) if name in self.sides.spaces),
             nodes=tuple(self._nodes.values()),
             plain={name: frozenset(found) for name, found in self._plain.items()},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -23,6 +24,7 @@ from podfence.engine.endpoints import (
     workload_endpoints,
 )
 from podfence.engine.joint import Joint, Side
+from podfence.engine.namesakes import Member, Namesakes
 from podfence.engine.possible import POSSIBLE_POD
 from podfence.engine.reach import Reach, Row
 from podfence.model.net import union
@@ -53,8 +55,8 @@ class Link(msgspec.Struct, frozen=True, gc=False):
 class Unseen(msgspec.Struct, frozen=True, gc=False):
     """Connections that opened or closed and of which one end at least is possible: class by class, on some ports.
 
-    Each of ``sources`` with each of ``destinations`` (bitsets of classes) is such a connection, but for those of which
-    both ends are of the input.
+    Each of ``sources`` with each of ``destinations`` (bitsets of ``Difference.number``) is such a connection, but for
+    those of which both ends are of the input.
     """
 
     opened: bool
@@ -66,7 +68,8 @@ class Unseen(msgspec.Struct, frozen=True, gc=False):
 class Difference(msgspec.Struct, frozen=True):
     """What opened and closed between ``pairs``, and the endpoints that came and went.
 
-    ``possible`` are pairs that are not in the input, ``unseen`` what opened and closed for them.
+    ``possible`` are pairs that are not in the input, ``unseen`` what opened and closed for them. ``moved`` numbers the
+    classes that pairs had and have where these differ.
     """
 
     joint: Joint
@@ -77,6 +80,11 @@ class Difference(msgspec.Struct, frozen=True):
     removed: tuple[Endpoint, ...]
     possible: tuple[Pair, ...] = ()
     unseen: tuple[Unseen, ...] = ()
+    moved: Mapping[tuple[int, int], int] = MappingProxyType({})
+
+    def number(self, pair: Pair) -> int:
+        """Give the number of a pair in ``unseen``: its class, or one behind all classes where that changed."""
+        return self.moved.get(pair.classes, pair.classes[0])
 
     @property
     def is_empty(self) -> bool:
@@ -95,8 +103,9 @@ def difference(joint: Joint, grouping: Grouping = Grouping.WORKLOAD) -> Differen
     pairs, added, removed = _match(old, new)
     outside = [Pair(endpoint, endpoint) for endpoint in outside_endpoints(joint.frame.snapshot, joint.after.program)]
     everyone = sorted((*pairs, *outside), key=lambda pair: pair.after.id)
-    possible = _possible(joint.after, joint.possible.nodes)
-    comparison = _Comparison(joint, everyone, possible)
+    possible = _possible(joint)
+    moved = _numbered((*pairs, *possible), joint.frame.classes.total)
+    comparison = _Comparison(joint, everyone, possible, moved)
     opened, closed = comparison.run()
     together = _Together(opened, closed)
     return Difference(
@@ -108,14 +117,28 @@ def difference(joint: Joint, grouping: Grouping = Grouping.WORKLOAD) -> Differen
         removed=tuple(sorted(removed, key=lambda endpoint: endpoint.id)),
         possible=tuple(possible),
         unseen=tuple(comparison.unseen()),
+        moved=moved,
     )
 
 
-def _possible(side: Side, nodes: Collection[Node]) -> list[Pair]:
-    """Pair what is possible with itself: it is on both sides alike."""
-    pods = ((pod, number) for pod, number in side.pods if pod.workload[0] == POSSIBLE_POD)
-    found = possible_endpoints(pods, ((node, number) for node, number in side.nodes if node in nodes), side.program)
-    return [Pair(endpoint, endpoint) for endpoint in found]
+def _possible(joint: Joint) -> list[Pair]:
+    """Pair what is possible with itself: it is on both sides, alike but for the labels of its namespace."""
+    old, new = (
+        possible_endpoints(
+            ((pod, number) for pod, number in side.pods if pod.workload[0] == POSSIBLE_POD),
+            ((node, number) for node, number in side.nodes if node in joint.possible.nodes),
+            side.program,
+        )
+        for side in (joint.before, joint.after)
+    )
+    before = {endpoint.id: endpoint for endpoint in old}
+    return [Pair(before[endpoint.id], endpoint) for endpoint in new]
+
+
+def _numbered(pairs: Iterable[Pair], first: int) -> Mapping[tuple[int, int], int]:
+    """Give numbers to the classes that pairs had and have where these differ."""
+    moved = sorted({pair.classes for pair in pairs if pair.before.classes != pair.after.classes})
+    return {classes: first + number for number, classes in enumerate(moved)}
 
 
 def _inside(side: Side, grouping: Grouping, possible: Collection[Node]) -> list[Endpoint]:
@@ -158,15 +181,36 @@ def _by_name(endpoints: Iterable[Endpoint]) -> dict[tuple[str, str | None, str],
     return found
 
 
+def _excluded(joint: Joint, pairs: Iterable[Pair], moved: Mapping[tuple[int, int], int]) -> Mapping[int, int]:
+    """Give the numbers of pairs with those that no connection leads to."""
+    namesakes = Namesakes(joint.possible)
+    members: dict[int, set[Member]] = defaultdict(set)
+    for pair in pairs if namesakes else ():
+        members[moved.get(pair.classes, pair.classes[0])].add((pair.after.namespace, pair.after.is_possible))
+    return namesakes.excluded(members)
+
+
 class _Comparison:
     """Compares the rows of every source."""
 
-    def __init__(self, joint: Joint, pairs: Sequence[Pair], possible: Sequence[Pair]) -> None:
+    def __init__(
+        self, joint: Joint, pairs: Sequence[Pair], possible: Sequence[Pair], moved: Mapping[tuple[int, int], int]
+    ) -> None:
         self._pairs = pairs
-        self._possible = bitset.make({found for pair in possible for found in pair.after.classes})
-        self._with_pods = bitset.make({c for pair in (*pairs, *possible) if pair.after.has_pods for c in pair.classes})
+        self._possible = bitset.make({pair.classes[0] for pair in possible if pair.classes not in moved})
+        self._relabelled = {
+            pair.classes: moved[pair.classes]
+            for pair in (*possible, *pairs)
+            if pair.classes in moved and pair.after.namespace in joint.relabelled
+        }
+        self._relabelled_possible = bitset.make({moved[pair.classes] for pair in possible if pair.classes in moved})
+        with_pods = (pair for pair in (*pairs, *possible) if pair.after.has_pods)
+        self._with_pods = bitset.make(
+            {found for pair in with_pods for found in (*pair.classes, moved.get(pair.classes, pair.classes[0]))}
+        )
         # A row is read for the first class of an endpoint outside; its others are alike.
         self._alike = {pair.classes[0]: bitset.make(pair.after.classes) for pair in pairs if pair.after.is_outside}
+        self._excluded = _excluded(joint, (*pairs, *possible), moved)
         self._unseen: dict[tuple[bool, int, int], int] = defaultdict(int)
         self._reach = Reach(joint.before.program), Reach(joint.after.program)
         self._rows: tuple[dict[int, Row], dict[int, Row]] = ({}, {})
@@ -201,6 +245,8 @@ class _Comparison:
                         closed.append(Link(self._pairs[source], self._pairs[number], less))
         for source in bitset.members(self._possible):
             self._note_row(source)
+        if self._relabelled:
+            self._note_relabelled()
         for links in (opened, closed):
             links.sort(key=lambda link: (link.source.after.id, link.destination.after.id))
         return opened, closed
@@ -218,8 +264,32 @@ class _Comparison:
                 for ports, destinations in _beyond(one, other, self._same | self._possible):
                     self._note(source, ports, destinations, opened=is_open)
 
+    def _note_relabelled(self) -> None:
+        """Note what changed between possible ends and those of namespaces whose labels changed, possible or not."""
+        for number in bitset.members(self._same | self._possible):
+            self._note_towards_relabelled(number, (number, number))
+        for classes, number in self._relabelled.items():
+            old, new = self._row(0, classes[0]).reached, self._row(1, classes[1]).reached
+            within = self._possible | (self._same if self._is_possible(number) else 0)
+            for is_open, one, other in ((True, old, new), (False, new, old)):
+                for ports, destinations in _beyond(one, other, within):
+                    self._note(number, ports, destinations, opened=is_open)
+            self._note_towards_relabelled(number, classes)
+
+    def _note_towards_relabelled(self, source: int, classes: tuple[int, int]) -> None:
+        for other, number in self._relabelled.items():
+            if self._is_possible(source) or self._is_possible(number):
+                was, now = (self._ports(later, classes[later], other[later]) for later in (0, 1))
+                for is_open, ports in ((True, now & ~was), (False, was & ~now)):
+                    if ports:
+                        self._note(source, ports, 1 << number, opened=is_open)
+
+    def _is_possible(self, number: int) -> bool:
+        return bool((self._possible | self._relabelled_possible) >> number & 1)
+
     def _note(self, source: int, ports: int, destinations: int, *, opened: bool) -> None:
         """Note a change that possible ends take part in: one of the two ends at least has pods."""
+        destinations &= ~self._excluded.get(source, 0)
         if not self._with_pods >> source & 1:
             destinations &= self._with_pods
         if destinations:

@@ -17,8 +17,8 @@ from podfence.engine.candidates import possible_ends
 from podfence.engine.compile import Program
 from podfence.engine.frame import Frame
 from podfence.engine.possible import Possible
+from podfence.engine.renaming import renamed_policy
 from podfence.model.objects import Namespace, Node, Pod
-from podfence.model.policy import Peer, PodPeer, Policy, Rule
 from podfence.model.snapshot import Snapshot
 
 Item = TypeVar("Item", Namespace, Pod, Node)
@@ -42,12 +42,13 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Joint(msgspec.Struct, frozen=True):
-    """Both sides, in one frame."""
+    """Both sides, in one frame; ``relabelled`` are the namespaces that changed their labels."""
 
     frame: Frame
     before: Side
     after: Side
     possible: Possible
+    relabelled: frozenset[str] = frozenset()
 
 
 def join(before: Snapshot, after: Snapshot, limit: int | None = None) -> Joint:
@@ -61,7 +62,7 @@ def join(before: Snapshot, after: Snapshot, limit: int | None = None) -> Joint:
         namespaces=tuple(sorted(_both(new.namespaces, renamed.namespaces), key=lambda item: item.name)),
         pods=tuple(sorted(pods, key=lambda pod: (pod.namespace, pod.name))),
         nodes=tuple(sorted(nodes, key=lambda node: node.name)),
-        policies=after.policies,
+        policies=new.policies,
         pod_ranges=after.pod_ranges,
     )
     frame = Frame(joined, renamed.policies, limit)
@@ -77,7 +78,8 @@ def join(before: Snapshot, after: Snapshot, limit: int | None = None) -> Joint:
             nodes=tuple((a, class_of_node[b]) for a, b in zip(whole.nodes, written.nodes, strict=True)),
         )
 
-    return Joint(frame, side(before, old, renamed), side(after, new, new), possible)
+    relabelled = frozenset(_changed(old.namespaces, new.namespaces))
+    return Joint(frame, side(before, old, renamed), side(after, new, new), possible, relabelled)
 
 
 def _both(after: Iterable[Item], before: Iterable[Item]) -> list[Item]:
@@ -95,7 +97,7 @@ def _renamed(before: Snapshot, after: Snapshot) -> Snapshot:
         namespaces=tuple(_with_name(item, namespaces) for item in before.namespaces),
         nodes=tuple(_with_name(item, nodes) for item in before.nodes),
         pods=tuple(_moved(pod, namespaces, nodes) for pod in before.pods),
-        policies=tuple(_rewritten(policy, namespaces) for policy in before.policies),
+        policies=tuple(renamed_policy(policy, namespaces) for policy in before.policies),
     )
 
 
@@ -114,29 +116,3 @@ def _moved(pod: Pod, namespaces: Mapping[str, str], nodes: Mapping[str, str]) ->
         return pod
     node = pod.node if pod.node is None else nodes.get(pod.node, pod.node)
     return msgspec.structs.replace(pod, namespace=namespaces.get(pod.namespace, pod.namespace), node=node)
-
-
-def _rewritten(policy: Policy, names: Mapping[str, str]) -> Policy:
-    """Let a policy speak of the renamed namespaces; its own is part of who it is about."""
-    own = policy.ref.namespace
-    ref = policy.ref if own is None else msgspec.structs.replace(policy.ref, namespace=names.get(own, own))
-    return msgspec.structs.replace(
-        policy,
-        ref=ref,
-        subject=policy.subject if not isinstance(policy.subject, PodPeer) else _in_renamed(policy.subject, names),
-        ingress=_rules(policy.ingress, names),
-        egress=_rules(policy.egress, names),
-    )
-
-
-def _rules(rules: tuple[Rule, ...] | None, names: Mapping[str, str]) -> tuple[Rule, ...] | None:
-    return rules and tuple(msgspec.structs.replace(rule, peers=_peers(rule.peers, names)) for rule in rules)
-
-
-def _peers(peers: tuple[Peer, ...] | None, names: Mapping[str, str]) -> tuple[Peer, ...] | None:
-    return peers and tuple(_in_renamed(peer, names) if isinstance(peer, PodPeer) else peer for peer in peers)
-
-
-def _in_renamed(peer: PodPeer, names: Mapping[str, str]) -> PodPeer:
-    own = peer.namespace
-    return peer if own is None or own not in names else msgspec.structs.replace(peer, namespace=names[own])

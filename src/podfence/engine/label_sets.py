@@ -7,7 +7,7 @@ same selectors open are one; that keeps few of them where a product over all key
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -15,6 +15,9 @@ from podfence.model.labels import NAMESPACE_NAME_LABEL, Labels, Requirement, Sel
 
 OTHER = "(other)"
 """A value that no selector names: no label value may hold parentheses (API: label values)."""
+
+NamesOf = Callable[[Iterable[str]], Iterable[str]]
+"""Gives the names that a namespace may have, by those that selectors mention."""
 
 _MOST_VALUES = 256
 
@@ -29,26 +32,26 @@ class LabelSets(msgspec.Struct, frozen=True):
     complete: bool
 
 
-def label_sets(
-    selectors: Sequence[Selector], wanted: int, most: int, *, of_namespaces: bool = False, taken: Container[str] = ()
-) -> LabelSets:
+def label_sets(selectors: Sequence[Selector], wanted: int, most: int, names: NamesOf | None = None) -> LabelSets:
     """Give a label set for each combination of selectors that can match at once.
 
     ``wanted`` is a bitset of selectors of which one must match, 0 for no matter. Namespaces always have a name for a
-    label; those ``taken`` are left out. At most ``most`` are given, those with fewest labels.
+    label, one of ``names``. At most ``most`` are given, those with fewest labels.
     """
     by_key: dict[str, list[tuple[int, Requirement]]] = defaultdict(list)
     for number, selector in enumerate(selectors):
         for requirement in selector.requirements:
             by_key[requirement.key].append((number, requirement))
-    if of_namespaces:
+    if names is not None:
         by_key.setdefault(NAMESPACE_NAME_LABEL, [])
     everything = (1 << len(selectors)) - 1
     states: dict[int, Labels] = {everything: ()}
     complete = True
     for key in sorted(by_key):
-        named = of_namespaces and key == NAMESPACE_NAME_LABEL
-        options = _options(key, by_key[key], everything, named=named, taken=taken if named else ())
+        mentioned = dict.fromkeys(value for _, requirement in by_key[key] for value in requirement.values)
+        is_name = key == NAMESPACE_NAME_LABEL
+        values = names(mentioned) if names is not None and is_name else (None, *mentioned, OTHER)
+        options = _options(key, values, by_key[key], everything)
         states, cut = _extended(states, key, options, wanted, most)
         complete = complete and not cut and len(options) < _MOST_VALUES
     found = sorted(((labels, open_) for open_, labels in states.items()), key=lambda item: (len(item[0]), item[0]))
@@ -62,13 +65,11 @@ def overlap(one: Selector, other: Selector) -> bool:
 
 
 def _options(
-    key: str, requirements: Sequence[tuple[int, Requirement]], everything: int, *, named: bool, taken: Container[str]
+    key: str, values: Iterable[str | None], requirements: Sequence[tuple[int, Requirement]], everything: int
 ) -> dict[int, str | None]:
-    """Give the values of a key, ``None`` for no such label, by the selectors that each leaves open."""
-    mentioned = dict.fromkeys(value for _, requirement in requirements for value in requirement.values)
-    values = [value for value in mentioned if value not in taken]
+    """Choose some of a key's values, ``None`` for no such label, by the selectors that each leaves open."""
     found: dict[int, str | None] = {}
-    for value in (OTHER, *values) if named else (None, *values, OTHER):
+    for value in values:
         labels = {} if value is None else {key: value}
         left = everything
         for number, requirement in requirements:

@@ -6,14 +6,16 @@ They are added to both sides alike. Their names say what they are and can be no 
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
 
 from podfence.engine.policy_changes import Identity
+from podfence.engine.renaming import renamed_policy
 from podfence.model.objects import Namespace, Node, ObjectRef, Pod
+from podfence.model.policy import Policy
 from podfence.model.snapshot import Snapshot
 
 Item = TypeVar("Item", Pod, Node)
@@ -25,15 +27,17 @@ POSSIBLE_NODE = "PossibleNode"
 class Possible(msgspec.Struct, frozen=True):
     """Possible pods and nodes, and the namespaces that they need and that a side lacks.
 
-    ``namespaces`` are possible themselves, ``known`` are of one side. ``plain`` are the pods and nodes with the fewest
-    labels that a changed peer or subject means, by namespace and name, with the policies that say so. ``unsure`` are
-    changed policies that may mean more than these pods and nodes can show, where the change ``may_open`` or
-    ``may_close`` anything at all.
+    ``namespaces`` are possible themselves, ``known`` are of one side. ``homes`` are those of ``namespaces`` that stand
+    for a namespace of the input, with its name: its policies hold in them. ``plain`` are the pods and nodes with the
+    fewest labels that a changed peer or subject means, by namespace and name, with the policies that say so.
+    ``unsure`` are changed policies that may mean more than these pods and nodes can show, where the change
+    ``may_open`` or ``may_close`` anything at all.
     """
 
     pods: tuple[Pod, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
     known: tuple[Namespace, ...] = ()
+    homes: Mapping[str, str] = MappingProxyType({})
     nodes: tuple[Node, ...] = ()
     plain: Mapping[tuple[str, str], frozenset[Identity]] = MappingProxyType({})
     unsure: tuple[ObjectRef, ...] = ()
@@ -51,7 +55,21 @@ class Possible(msgspec.Struct, frozen=True):
             namespaces=tuple(sorted((*snapshot.namespaces, *more), key=lambda item: item.name)),
             pods=_inserted(snapshot.pods, self.pods, lambda pod: (pod.namespace, pod.name)),
             nodes=_inserted(snapshot.nodes, self.nodes, lambda node: (node.name,)),
+            policies=(*snapshot.policies, *self._policies(snapshot)),
         )
+
+    def as_written(self, ref: ObjectRef) -> ObjectRef:
+        """Name a policy as the input does."""
+        home = self.homes.get(ref.namespace or "")
+        return ref if home is None else msgspec.structs.replace(ref, namespace=home)
+
+    def _policies(self, snapshot: Snapshot) -> Iterator[Policy]:
+        """Write the policies of the input's namespaces for the possible ones that stand for them."""
+        for item in self.namespaces:
+            home = self.homes.get(item.name)
+            if home is not None:
+                own = (policy for policy in snapshot.policies if policy.ref.namespace == home)
+                yield from (renamed_policy(policy, {home: item.name}) for policy in own)
 
     def only(self, wanted: Iterable[tuple[str, str]]) -> Possible:
         """Keep only the pods and nodes of some names, and the namespaces that those pods are in."""

@@ -17,6 +17,7 @@ from podfence.engine import bitset
 from podfence.engine.causes import Cause, Causes
 from podfence.engine.difference import Difference, Link, Pair, Unseen
 from podfence.engine.endpoints import Endpoint, outside_endpoints
+from podfence.engine.namesakes import Namesakes
 from podfence.engine.policy_changes import Identity
 
 _MOST_JUDGED = 500
@@ -109,20 +110,21 @@ class _Listing:
         self._plain = difference.joint.possible.plain
         self._possible: dict[int, list[Pair]] = defaultdict(list)
         for pair in sorted(difference.possible, key=self._order):
-            self._possible[pair.classes[0]].append(pair)
+            self._possible[difference.number(pair)].append(pair)
         self._possible_classes = bitset.make(self._possible)
-        self._first: dict[str, dict[int, Pair]] = {"pod": {}, "Node": {}, "Domain": {}}
+        self._namesakes = Namesakes(difference.joint.possible)
+        self._first: dict[str, dict[int, dict[str | None, Pair]]] = {"pod": {}, "Node": {}, "Domain": {}}
         self._outside: list[tuple[int, int, Pair]] = []
         for pair in difference.pairs:
             if pair.after.kind == "External":
                 size = sum(piece.last - piece.first + 1 for piece in pair.after.ranges)
                 self._outside.append((size, bitset.make(pair.after.classes), pair))
-            elif pair.before.classes == pair.after.classes:
+            else:
                 of_kind = self._first["pod" if pair.after.has_pods else pair.after.kind]
-                of_kind.setdefault(pair.classes[0], pair)
+                of_kind.setdefault(difference.number(pair), {}).setdefault(self._contested(pair), pair)
         self._outside.sort(key=lambda item: (-item[0], item[2].after.id))
         self._classes = {kind: bitset.make(found) for kind, found in self._first.items()}
-        self._partners: dict[tuple[int, bool], list[Pair]] = {}
+        self._partners: dict[tuple[int, bool, str | None], list[Pair]] = {}
 
     def candidates(self, *, opened: bool) -> list[_Candidate]:
         """List what may be a witness, the simplest first."""
@@ -140,10 +142,17 @@ class _Listing:
     def _pairs_of(self, unseen: Unseen) -> Iterator[tuple[Pair, Pair]]:
         for number in bitset.members(unseen.destinations & self._possible_classes):
             for end in self._possible[number]:
-                yield from ((partner, end) for partner in self._partners_in(unseen.sources, end))
+                for partner in self._partners_in(unseen.sources, end):
+                    yield partner, self._of_input(end, partner)
         for number in bitset.members(unseen.sources & self._possible_classes):
             for end in self._possible[number]:
-                yield from ((end, partner) for partner in self._partners_in(unseen.destinations, end))
+                for partner in self._partners_in(unseen.destinations, end):
+                    yield self._of_input(end, partner), partner
+
+    def _of_input(self, end: Pair, partner: Pair) -> Pair:
+        """Take a pod of the input for an end that is just like it, where the other end is possible."""
+        alike = self._first["pod"].get(self._difference.number(end), {}) if partner.after.is_possible else {}
+        return next((pair for pair in alike.values() if self._may_talk(pair, partner)), end)
 
     def _candidate(self, link: Link) -> _Candidate:
         ends = tuple(end for end in (link.source, link.destination) if end.after.is_possible)
@@ -153,22 +162,30 @@ class _Listing:
 
     def _partners_in(self, classes: int, end: Pair) -> list[Pair]:
         """Give an end of each kind among some classes; a possible one only where there is no other."""
-        key = (classes, end.after.has_pods)
+        key = (classes, end.after.has_pods, self._contested(end))
         found = self._partners.get(key)
         if found is None:
-            known = (pair for pair in self._known_partners(classes) if end.after.has_pods or pair.after.has_pods)
+            known = (pair for pair in self._known_partners(classes, end) if end.after.has_pods or pair.after.has_pods)
             found = self._partners[key] = list(known) or self._possible_partner(classes, end)
         return found
 
     def _possible_partner(self, classes: int, end: Pair) -> list[Pair]:
         listed = bitset.members(classes & self._possible_classes)
-        possible = (pair for number in listed for pair in self._possible[number])
+        possible = (pair for number in listed for pair in self._possible[number] if self._may_talk(pair, end))
         with_pods = (pair for pair in possible if end.after.has_pods or pair.after.has_pods)
         simplest = min(with_pods, key=self._order, default=None)
         return [] if simplest is None else [simplest]
 
-    def _known_partners(self, classes: int) -> Iterator[Pair]:
-        pods = [self._first["pod"][number] for number in bitset.members(classes & self._classes["pod"])]
+    def _contested(self, pair: Pair) -> str | None:
+        """Give the namespace of an end that cannot talk to everybody's."""
+        return pair.after.namespace if self._namesakes.holds(pair.after.namespace) else None
+
+    def _may_talk(self, one: Pair, other: Pair) -> bool:
+        return not self._namesakes.excludes(one.after.namespace, other.after.namespace)
+
+    def _known_partners(self, classes: int, end: Pair) -> Iterator[Pair]:
+        listed = (self._first["pod"][number].values() for number in bitset.members(classes & self._classes["pod"]))
+        pods = [pair for pairs in listed for pair in pairs if self._may_talk(pair, end)]
         outside = next((pair for _, held, pair in self._outside if not held & ~classes), None) or self._part(classes)
         if pods:
             yield min(pods, key=lambda pair: pair.after.id)
@@ -176,7 +193,7 @@ class _Listing:
             yield outside
         for kind in () if pods or outside is not None else ("Node", "Domain"):
             for number in bitset.members(classes & self._classes[kind])[:1]:
-                yield self._first[kind][number]
+                yield from self._first[kind][number].values()
 
     def _part(self, classes: int) -> Pair | None:
         """Give the addresses of some classes where those that are told as one are not among them as a whole."""

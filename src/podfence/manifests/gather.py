@@ -108,7 +108,8 @@ class Gathering:
 
     def loaded(self, pod_ranges: tuple[AddressRange, ...]) -> Loaded:
         """Make the snapshot out of everything that was added."""
-        for name in self._named_namespaces.difference(self._namespaces):
+        bare = self._named_namespaces.difference(self._namespaces)
+        for name in bare:
             self._namespaces[name] = cluster.namespace(name)
         snapshot = Snapshot(
             namespaces=_in_order(self._namespaces),
@@ -118,6 +119,7 @@ class Gathering:
             endpoint_slices=_in_order(self._endpoint_slices),
             policies=tuple(sorted(self._policies.values(), key=_namespace_and_name)),
             pod_ranges=pod_ranges,
+            bare_namespaces=frozenset(bare),
         )
         return Loaded(
             snapshot=snapshot,

@@ -15,7 +15,8 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """Namespaces, pods, nodes, services and policies, each sorted by namespace and name.
 
     Only pods that can send or receive are here (not those that have Succeeded or Failed), and every namespace
-    that an object names. ``pod_ranges`` is where a pod of unknown address may live; empty when no block shall
+    that an object names; ``bare_namespaces`` are those that are known by such names alone, so that nothing tells their
+    labels. ``pod_ranges`` is where a pod of unknown address may live; empty when no block shall
     match such a pod.
     """
 
@@ -26,6 +27,7 @@ class Snapshot(msgspec.Struct, frozen=True, gc=False):
     endpoint_slices: tuple[EndpointSlice, ...] = ()
     policies: tuple[Policy, ...] = ()
     pod_ranges: tuple[AddressRange, ...] = PRIVATE_IPV4
+    bare_namespaces: frozenset[str] = frozenset()
 
     def with_policies(self, policies: Iterable[Policy]) -> Snapshot:
         """Copy the snapshot with other policies; everything else is shared."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -29,6 +30,7 @@ CLOSED: Final = RuleText(
     "Connections that the policies allowed before are denied now.",
     severity="info",
 )
+_REVISION: Final = re.compile(r"^git:[^:]*:(\./)?")
 _HEADLINES = {OPENED.id: "Connections open", CLOSED.id: "Connections close"}
 
 
@@ -69,4 +71,9 @@ def _annotated(difference: Difference, found: Sequence[Entry]) -> Iterator[Annot
         causes = f" because of {', '.join(map(cause_text, first.causes))}" if first.causes else ""
         message = f"{sources} → {names(first.destination)} {ports_text(first.ports)} {verb}{causes}"
         place = next((where for cause in first.causes if (where := cause_position(cause)) is not None), None)
-        yield Annotated(OPENED if first.opened else CLOSED, message, place)
+        yield Annotated(OPENED if first.opened else CLOSED, message, place and _in_repository(place))
+
+
+def _in_repository(place: Position) -> Position:
+    """Name the file without the revision: code hosts know it by its path in the repository."""
+    return msgspec.structs.replace(place, file=_REVISION.sub("", place.file))

@@ -12,7 +12,6 @@ from podfence.engine.difference import Difference, Link
 from podfence.engine.endpoints import Endpoint
 from podfence.engine.witnesses import witnesses
 from podfence.model.net import ALL_ADDRESSES, subtract
-from podfence.model.objects import ObjectRef
 from podfence.model.policy import PortRange
 from podfence.model.source import Position
 from podfence.report.addresses import ranges_text
@@ -75,12 +74,6 @@ def of_input(found: Iterable[Entry]) -> list[Entry]:
 def examples(found: Iterable[Entry]) -> list[Entry]:
     """List the entries of which one end is not in the input."""
     return [entry for entry in found if entry.is_possible]
-
-
-def uncompared(difference: Difference, found: Iterable[Entry]) -> list[ObjectRef]:
-    """List the changed policies that nothing found shows and that were not compared for all possible pods."""
-    blamed = {cause.ref.identity for entry in found for cause in entry.causes}
-    return [ref for ref in difference.joint.possible.unsure if ref.identity not in blamed]
 
 
 class Names:

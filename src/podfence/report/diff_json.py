@@ -11,7 +11,7 @@ from podfence.engine.causes import Cause
 from podfence.engine.difference import Difference
 from podfence.engine.endpoints import Endpoint
 from podfence.engine.possible import POSSIBLE_POD, Possible
-from podfence.report.diff_entries import Entry, cause_position, uncompared
+from podfence.report.diff_entries import Entry, cause_position
 from podfence.report.map_json import endpoint_json
 from podfence.report.ports import ports_json
 from podfence.report.positions import ref_json
@@ -29,7 +29,7 @@ def diff_json(difference: Difference, found: Sequence[Entry]) -> str:
         "endpointsAdded": _endpoints(difference.added),
         "endpointsRemoved": _endpoints(difference.removed),
     }
-    unsure = uncompared(difference, found)
+    unsure = difference.joint.possible.unsure
     if unsure:
         value["uncompared"] = [ref_json(ref) for ref in unsure]
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"

@@ -205,6 +205,13 @@ def test_a_git_revision_is_read_without_touching_the_working_tree(
     assert main(["diff", "git:main:manifests", "manifests", "-q", "-o", "github"]) == 1
     text = capsys.readouterr().out
     assert text.startswith("::warning file=manifests/all.yaml,line=")
+    assert main(["diff", "manifests", "git:main:manifests", "-q", "-o", "github"]) == 1
+    assert capsys.readouterr().out.startswith("::notice file=manifests/all.yaml,line=")
+    for root in ("git:main", "git:main:.", "git:main:./", "git:main:./manifests"):
+        assert main(["diff", root, "git:main:manifests/all.yaml", "-q"]) == 0
+    monkeypatch.chdir(folder)
+    assert main(["diff", "git:main:.", "git:main", "-q"]) == 0
+    monkeypatch.chdir(tmp_path)
     assert main(["diff", "git:main:manifests/all.yaml", "git:main:manifests", "-q"]) == 0
     assert main(["diff", "git:nowhere:manifests", "manifests"]) == 2
     assert "git:nowhere:manifests" in capsys.readouterr().err
@@ -281,6 +288,20 @@ def test_a_rule_for_pods_that_nobody_holds_is_shown_by_an_example(
     assert title == "With pods that the input does not hold, for example:"
     place = f"out modified ({tmp_path / 'new.yaml'}:13)"
     assert lines == [f"OPENS   shop/web → a pod with k8s-app=kube-dns in kube-system  UDP 53  {place}"]
+
+
+def test_each_example_has_an_end_of_the_input_where_there_is_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    old, new, both = (
+        "".join(text.replace("shop", home) for home in ("shop", "till"))
+        for text in (CLOSED, OPEN_TO_DNS, f"---\n{WEB}")
+    )
+    text = compare(capsys, tmp_path, old, new, objects=both)[1]
+    dns = "a pod with k8s-app=kube-dns in kube-system"
+    assert [" ".join(line.split("  UDP")[0].split()) for line in text.splitlines() if line.startswith("OPENS")] == [
+        f"OPENS {home}/web → {dns}" for home in ("shop", "till")
+    ]
 
 
 @pytest.mark.parametrize(("expect", "code"), [("equal", 1), ("narrower", 1), ("wider", 0)])
@@ -453,6 +474,99 @@ def test_a_new_workload_with_its_policy_is_told_as_new(capsys: pytest.CaptureFix
     assert capsys.readouterr().out == "No connection opens or closes. 1 endpoint is new.\n\nNEW     shop/Pod/new\n"
 
 
+@pytest.mark.parametrize("later", ["", WEB.replace("web,", "web-v2,")], ids=["gone", "renamed"])
+@pytest.mark.parametrize("name", ["in", "other"])
+def test_a_policy_that_outlives_its_workload_is_compared(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, later: str, name: str
+) -> None:
+    (tmp_path / "old.yaml").write_text(WEB + ingress(OF_SHOP), encoding="utf-8")
+    (tmp_path / "new.yaml").write_text((later or NO_PODS) + ingress(OF_ALL, name), encoding="utf-8")
+    assert main(["diff", str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml"), "--expect", "narrower"]) == 1
+    line = "a pod without labels in another namespace (not in the input) → a pod with app=web in shop"
+    assert line in capsys.readouterr().out
+
+
+OF_PROD = (
+    "---\napiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\nmetadata: {name: closed}\n"
+    "spec: {tier: Baseline, priority: 1, subject: {namespaces: {matchLabels: {env: prod}}}, "
+    "ingress: [{action: Deny, from: [{namespaces: {}}]}]}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        pytest.param(
+            OF_PROD,
+            OF_PROD + network_policy("podSelector: {}, policyTypes: [Ingress], ingress: [{}]"),
+            "OPENS a pod without labels in another namespace → a pod without labels in a namespace shop with env=prod",
+            id="a label that a policy of the cluster asks for",
+        ),
+        pytest.param(
+            *(
+                ingress(f"{{namespaceSelector: {{matchLabels: {{env: {env}, kubernetes.io/metadata.name: shop}}}}}}")
+                for env in ("dev", "prod")
+            ),
+            "OPENS a pod without labels in a namespace shop with env=prod → "
+            "a pod with app=web in a namespace shop with env=prod",
+            id="a label that a peer asks for, at both ends",
+        ),
+    ],
+)
+def test_a_namespace_without_an_object_may_have_any_labels(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, old: str, new: str, line: str
+) -> None:
+    code, text, _ = compare(capsys, tmp_path, old, new, objects="")
+    assert code == 1
+    assert [found for found in text.splitlines() if " ".join(found.split()).startswith(line)]
+    assert compare(capsys, tmp_path, old, new, "--expect", "narrower", objects="")[0] == 1
+    assert compare(capsys, tmp_path, old, new, objects=NO_PODS)[0] == 0
+
+
+@pytest.mark.parametrize(("subject", "code"), [("prod", 0), ("dev", 1)])
+def test_two_ends_in_one_namespace_have_its_labels(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, subject: str, code: int
+) -> None:
+    def between(action: str) -> str:
+        pay = "kubernetes.io/metadata.name: pay"
+        return (
+            OF_PROD.replace("Baseline", "Admin")
+            .replace("{env: prod}", f"{{{pay}, env: {subject}}}")
+            .replace(
+                "action: Deny, from: [{namespaces: {}}]",
+                f"action: {action}, from: [{{namespaces: {{matchLabels: {{{pay}, env: dev}}}}}}]",
+            )
+        )
+
+    assert compare(capsys, tmp_path, between("Accept"), between("Deny"))[0] == code
+
+
+@pytest.mark.parametrize("expect", ["narrower", "wider"])
+def test_a_policy_and_the_labels_of_its_namespace_may_change_at_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, expect: str
+) -> None:
+    prod, stage = (ingress(f"{{namespaceSelector: {{matchLabels: {{env: {env}}}}}}}") for env in ("prod", "stage"))
+    for objects in (NO_PODS, WEB):
+        (tmp_path / "old.yaml").write_text(objects + prod, encoding="utf-8")
+        new = objects.replace("{name: shop}", "{name: shop, labels: {env: prod}}") + stage
+        (tmp_path / "new.yaml").write_text(new, encoding="utf-8")
+        paths = str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml")
+        assert main(["diff", *paths, "--expect", expect]) == 1
+        assert main(["diff", *paths]) == 1
+        lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+        web = "shop/web" if objects == WEB else "a pod with app=web in shop"
+        assert [
+            line
+            for line in lines
+            if line.startswith(f"OPENS a pod without labels in a namespace with env=stage → {web} ")
+        ]
+        assert [
+            line
+            for line in lines
+            if line.startswith(f"CLOSES a pod without labels in a namespace with env=prod → {web} ")
+        ]
+
+
 def test_a_rule_for_nodes_that_nobody_holds_is_shown_by_an_example(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -474,16 +588,14 @@ def test_what_was_not_compared_is_said_and_only_then(capsys: pytest.CaptureFixtu
     old, new = (ingress(f"{OF_SHOP}{same}{more}") for more in ("", known))
     code, text, told = compare(capsys, tmp_path, old, new, "--expect", "wider")
     assert (code, text, told) == (0, "YES  NEW is equal to or wider than OLD.\n", "")
+    assert compare(capsys, tmp_path, old, new)[2].endswith("was compared: shop/in\n")
     covered = ingress(f"{OF_ALL}{same}"), ingress(f"{OF_ALL}{same}{known}")
     code, text, told = compare(capsys, tmp_path, *covered, "--expect", "equal")
     assert code == 0
     assert text == (
         "YES  NEW is equal to OLD for the pods of the input; for others, not all that shop/in may mean was compared.\n"
     )
-    assert told == (
-        "1 policy changes nothing between the pods of the input, and not all that it may mean for others was compared: "
-        "shop/in\n"
-    )
+    assert told == ("not all that 1 changed policy may mean for pods outside of the input was compared: shop/in\n")
     found = json.loads(compare(capsys, tmp_path, *covered, "-o", "json")[1])
     assert [ref["name"] for ref in found["uncompared"]] == ["in"]
 

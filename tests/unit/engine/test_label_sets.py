@@ -71,5 +71,7 @@ def test_no_more_are_given_than_may_be_and_those_are_the_shortest() -> None:
 
 def test_a_namespace_always_has_its_name_and_not_one_that_is_taken() -> None:
     names = Requirement(NAMESPACE_NAME_LABEL, Operator.IN, ("mine", "yours"))
-    found = label_sets((Selector((names,)),), wanted=0, most=10, of_namespaces=True, taken={"yours"})
+    found = label_sets(
+        (Selector((names,)),), wanted=0, most=10, names=lambda mentioned: (OTHER, *({*mentioned} - {"yours"}))
+    )
     assert [dict(labels)[NAMESPACE_NAME_LABEL] for labels, _ in found.found] == [OTHER, "mine"]
