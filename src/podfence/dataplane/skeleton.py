@@ -131,11 +131,10 @@ def _forged() -> Iterator[str]:
     From a pod's link always, for who opened a connection is known by the address alone; from any other link only if
     the address is that of a pod of this node. Who has no address yet (DHCP, duplicate address detection) may ask.
     """
-    for family in FAMILIES:
-        word = WORD[family]
-        way = "fib saddr . iif oif missing jump forged"
-        yield f"{POD_LINKS} {word} saddr != {NOBODY[family]} {way}"
-        yield f"{word} saddr @{READY[family]} {way}"
+    yield f"{POD_LINKS} fib saddr . iif oif exists accept"
+    yield from (f"{POD_LINKS} {WORD[family]} saddr {NOBODY[family]} accept" for family in FAMILIES)
+    yield f"{POD_LINKS} jump forged"
+    yield from (f"{WORD[f]} saddr @{READY[f]} fib saddr . iif oif missing jump forged" for f in FAMILIES)
 
 
 def _forward(settings: Settings) -> Iterator[str]:
