@@ -50,44 +50,34 @@ class Packet(msgspec.Struct, frozen=True, gc=False):
 
 def parse_packet(payload: bytes | memoryview) -> Packet | None:
     """Read a packet that starts with its IP header; ``None`` when it is neither IPv4 nor IPv6 or lacks an address."""
-    if not payload:
+    upper = _upper(payload)
+    if upper is None:
         return None
-    version = payload[0] >> 4
-    if version == 4 and len(payload) >= 20:
-        return _ipv4(payload)
-    if version == 6 and len(payload) >= 40:
-        return _ipv6(payload)
-    return None
+    if payload[0] >> 4 == 4:
+        source, destination = (int.from_bytes(payload[at : at + 4], "big") for at in (12, 16))
+    else:
+        source, destination = (_ipv6_on_line(payload[at : at + 16]) for at in (8, 24))
+    return _with_ports(payload, source, destination, *upper)
 
 
 def upper_layer(payload: bytes | memoryview) -> tuple[int, int] | None:
     """Find the protocol above IP and where it starts; ``None`` where that is not in this packet."""
-    if len(payload) >= 20 and payload[0] >> 4 == 4:
-        header_bytes = (payload[0] & 0x0F) * 4
-        is_later_fragment = int.from_bytes(payload[6:8], "big") & 0x1FFF
-        return None if header_bytes < 20 or is_later_fragment else (payload[9], header_bytes)
-    if len(payload) >= 40 and payload[0] >> 4 == 6:
-        number, offset = _upper_layer(payload)
-        return None if offset is None else (number, offset)
-    return None
-
-
-def _ipv4(payload: bytes | memoryview) -> Packet | None:
-    header_bytes = (payload[0] & 0x0F) * 4
-    if header_bytes < 20:
+    upper = _upper(payload)
+    if upper is None or upper[1] is None:
         return None
-    number = payload[9]
-    is_later_fragment = bool(int.from_bytes(payload[6:8], "big") & 0x1FFF)
-    source = int.from_bytes(payload[12:16], "big")
-    destination = int.from_bytes(payload[16:20], "big")
-    return _with_ports(payload, source, destination, number, None if is_later_fragment else header_bytes)
+    return upper[0], upper[1]
 
 
-def _ipv6(payload: bytes | memoryview) -> Packet:
-    source = _ipv6_on_line(payload[8:24])
-    destination = _ipv6_on_line(payload[24:40])
-    number, offset = _upper_layer(payload)
-    return _with_ports(payload, source, destination, number, offset)
+def _upper(payload: bytes | memoryview) -> tuple[int, int | None] | None:
+    """Find the protocol above IP, and where it starts if that is in this packet; ``None`` for what is no IP packet."""
+    version = payload[0] >> 4 if payload else 0
+    if version == 4 and len(payload) >= 20:
+        header_bytes = (payload[0] & 0x0F) * 4
+        is_later_fragment = bool(int.from_bytes(payload[6:8], "big") & 0x1FFF)
+        return None if header_bytes < 20 else (payload[9], None if is_later_fragment else header_bytes)
+    if version == 6 and len(payload) >= 40:
+        return _behind_extensions(payload)
+    return None
 
 
 def _ipv6_on_line(octets: bytes | memoryview) -> int:
@@ -97,7 +87,7 @@ def _ipv6_on_line(octets: bytes | memoryview) -> int:
     return IPV6_ORIGIN + address
 
 
-def _upper_layer(payload: bytes | memoryview) -> tuple[int, int | None]:
+def _behind_extensions(payload: bytes | memoryview) -> tuple[int, int | None]:
     """Walk the extension headers: the protocol behind them, and where it starts if that is in this packet."""
     number, offset = payload[6], 40
     for _ in range(_MOST_EXTENSIONS):

@@ -44,7 +44,7 @@ class Bench:
         self.pump = AnswerPump(self, self, self, self.metrics, only_listens=only_listens, steady=lambda: self.now_s)
 
     def fileno(self) -> int:
-        raise NotImplementedError
+        return -1  # no loop waits on it
 
     def read(self) -> Iterator[Logged]:
         while self.waiting:
