@@ -7,7 +7,7 @@ is dropped to and from every pod that policies judge.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 import msgspec
 
@@ -21,8 +21,6 @@ from podfence.dataplane.members import (
     INGRESS,
     ITSELF,
     READY,
-    RESOLVERS,
-    RESOLVERS_HERE,
     member_name,
 )
 from podfence.dataplane.objects import Element
@@ -60,14 +58,16 @@ class Profile:
 
 
 class Owner(msgspec.Struct, frozen=True, eq=False):
-    """A pod or, with ``node``, whatever is on a node's own network; ``None`` as node name is one that nobody knows."""
+    """A pod or, with ``node``, whatever is on a node's own network; ``None`` as node name is one that nobody knows.
+
+    ``answers`` names the sets of those whose answers tell the addresses of names, for one of them.
+    """
 
     name: str
     profile: Profile | None = None
     node: str | None = None
     is_local: bool = False
-    is_resolver: bool = False
-    is_here: bool = False
+    answers: Mapping[Family, str] | None = None
 
     @property
     def identity(self) -> object:
@@ -104,7 +104,7 @@ def places(address: int, owners: Mapping[object, Owner], active: Active) -> dict
     if len(owners) > 1 and len({owner.identity for owner in owners.values()}) > 1:
         return _contested(family, text, element, local=local)
     profile = _only(owners).profile
-    trusted = {(found, text): element for found in _resolver_sets(owners.values(), family)}
+    trusted = {(owner.answers[family], text): element for owner in owners.values() if owner.answers is not None}
     if profile is None:
         return trusted | {(found, text): element for found in _node_sets(_only(owners).node, family, active)}
     found = trusted | {(member_name(peer, family), text): element for peer in profile.peers}
@@ -127,13 +127,6 @@ def _told(peers: tuple[DomainPeer, ...], pod: str, own: int, active: Active) -> 
             if covering and family_of(host) is family and host not in active.owned:
                 key = f"{text} . {format_address(host)}"
                 yield from (((member_name(peer, family), key), element) for peer in covering)
-
-
-def _resolver_sets(owners: Iterable[Owner], family: Family) -> set[str]:
-    """Name the sets of resolvers in which an address is; one of a node counts on that node alone."""
-    resolvers = [owner for owner in owners if owner.is_resolver]
-    pods = {RESOLVERS[family] for owner in resolvers if owner.profile is not None}
-    return pods | {RESOLVERS_HERE[family] for owner in resolvers if owner.profile is None and owner.is_here}
 
 
 def _only(owners: Mapping[object, Owner]) -> Owner:

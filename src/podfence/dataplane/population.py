@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from podfence.dataplane.addresses import Owner, Profile
-from podfence.dataplane.members import FAMILIES
+from podfence.dataplane.members import FAMILIES, RESOLVERS, RESOLVERS_HERE
 from podfence.dataplane.resolvers import is_openshift, is_resolver
 from podfence.engine.decide import selects
 from podfence.model.net import family_of
@@ -38,6 +38,7 @@ class Population:
         self._node = node
         self._namespaces: dict[str, dict[str, str]] = {}
         self._nodes: dict[str, Node] = {}
+        self._openshift_nodes: set[str] = set()
         self._pods: dict[PodKey, Pod] = {}
         self._hosts_on: dict[str | None, dict[PodKey, None]] = {}
         self._profiles: dict[object, Profile] = {}
@@ -88,9 +89,12 @@ class Population:
     def take_node(self, node: Node, *, is_there: bool) -> None:
         """Put a node in the place of the one of its name, or take that out."""
         known = self._nodes.pop(node.name, None)
+        self._openshift_nodes.discard(node.name)
         if known is not None:
             self._disown(known.addresses, ("node", node.name))
         if is_there:
+            if is_openshift(node):
+                self._openshift_nodes.add(node.name)
             self._nodes[node.name] = node
             self._own(node.addresses, ("node", node.name), Owner(f"node {node.name}", node=node.name))
         if known is None or not is_there or known.labels != node.labels:
@@ -133,9 +137,8 @@ class Population:
         """Have the addresses of a pod looked at again."""
         self.dirty_addresses.update(dict.fromkeys(self.addresses_of(pod)))
 
-    @property
-    def _on_openshift(self) -> bool:
-        return any(map(is_openshift, self._nodes.values()))
+    def _is_resolver(self, pod: Pod) -> bool:
+        return is_resolver(pod, on_openshift=bool(self._openshift_nodes))
 
     def _add_pod(self, key: PodKey, pod: Pod) -> None:
         if pod.host_network:
@@ -149,15 +152,14 @@ class Population:
             self._count_local(profile, pod, 1)
         for address in pod.addresses:
             profile.addresses[address] = profile.addresses.get(address, 0) + 1
-        trusted = is_resolver(pod, on_openshift=self._on_openshift)
-        owner = Owner(f"{pod.namespace}/{pod.name}", profile, is_local=is_local, is_resolver=trusted)
+        answers = RESOLVERS if self._is_resolver(pod) else None
+        owner = Owner(f"{pod.namespace}/{pod.name}", profile, is_local=is_local, answers=answers)
         self._own(pod.addresses, ("pod", *key), owner)
 
     def _own_host(self, key: PodKey, pod: Pod) -> None:
         node = pod.node if pod.node in self._nodes else None
-        trusted = is_resolver(pod, on_openshift=self._on_openshift)
-        here = pod.node == self._node
-        owner = Owner(f"{pod.namespace}/{pod.name}", node=node, is_resolver=trusted, is_here=here)
+        answers = RESOLVERS_HERE if pod.node == self._node and self._is_resolver(pod) else None
+        owner = Owner(f"{pod.namespace}/{pod.name}", node=node, answers=answers)
         self._own(pod.addresses, ("pod", *key), owner)
 
     def _remove_pod(self, key: PodKey, pod: Pod) -> None:

@@ -20,7 +20,7 @@ from podfence.dataplane.members import ASKING, ATTENDED, FAMILIES, RESOLVERS, RE
 from podfence.dataplane.naming import sealed
 from podfence.dataplane.objects import Chain, Element
 from podfence.dataplane.settings import Settings
-from podfence.model.net import family_of, format_address, parse_address
+from podfence.model.net import NODE_LOCAL_DNS, family_of, format_address
 from podfence.model.objects import Node, Pod
 
 ANSWERS: Final = {"prerouting": "answers-in", "output": "answers-out"}
@@ -33,9 +33,6 @@ PRIORITY_NUMBER: Final = 0x0007_0053
 
 ATTENDED_S: Final = 12
 """So long answers are held for an agent that says nothing more."""
-
-NODE_LOCAL_DNS: Final = parse_address("169.254.20.10")
-"""Where NodeLocal DNSCache answers on each node."""
 
 _COMMENT = "what resolvers answer to pods that may reach hosts by name; the agent passes it on"
 

@@ -9,11 +9,9 @@ import msgspec
 
 from podfence.lint.profiles import DnsServers, Profile
 from podfence.model.labels import NAMESPACE_NAME_LABEL, label_set
-from podfence.model.net import Protocol, parse_address
+from podfence.model.net import NODE_LOCAL_DNS, Protocol
 from podfence.model.objects import NamedPort, Namespace, Pod, Service
 from podfence.model.snapshot import Snapshot
-
-NODE_LOCAL = "169.254.20.10"
 
 _SERVICES = (("kube-system", "kube-dns"), ("kube-system", "coredns"), ("openshift-dns", "dns-default"))
 _NODE_LOCAL_APP = ("k8s-app", "node-local-dns")
@@ -105,7 +103,7 @@ def _port(service: Service, pods: tuple[Pod, ...]) -> int:
 
 def _resolvers(snapshot: Snapshot, profile: Profile | None) -> tuple[int, ...]:
     if any(pod.host_network and _NODE_LOCAL_APP in pod.labels for pod in snapshot.pods):
-        return (parse_address(NODE_LOCAL),)
+        return (NODE_LOCAL_DNS,)
     return profile.resolver_addresses if profile is not None else ()
 
 

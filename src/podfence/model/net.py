@@ -56,6 +56,8 @@ class AddressRange(msgspec.Struct, frozen=True, gc=False, order=True, cache_hash
 ALL_IPV4 = AddressRange(0, IPV6_ORIGIN - 1)
 ALL_IPV6 = AddressRange(IPV6_ORIGIN, LINE_END - 1)
 ALL_ADDRESSES = (ALL_IPV4, ALL_IPV6)
+NODE_LOCAL_DNS = 0xA9FE_140A
+"""Where NodeLocal DNSCache answers on each node: 169.254.20.10."""
 
 
 def family_of(address: int) -> Family:

@@ -139,6 +139,7 @@ class AnswerPump:
             self._send(segment, asked)
         elif len(self._held) >= MOST_HELD:
             self._count("late")
+            self._streams.forget(segment.ends)  # sent again it would pass, and open nothing
         else:
             self._hold(segment, asked, answers)
 

@@ -69,6 +69,12 @@ class Streams:
             if not asker.streams:
                 del self._askers[address]
 
+    def forget(self, ends: Tuple) -> None:
+        """Understand a stream no more; fine when it is none."""
+        asker = self._askers.get(ends.destination)
+        if asker is not None:
+            asker.take(ends)
+
 
 def _fed(asker: _Asker, segment: Segment) -> list[bytes]:
     stream = asker.take(segment.ends)

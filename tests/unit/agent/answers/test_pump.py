@@ -120,6 +120,13 @@ def test_more_answers_than_can_be_held_are_not_passed_on() -> None:
     assert len(bench.learnt) == most
     assert bench.sent == []
     assert bench.counted() == {"late": 1}
+    # Over TCP the same comes again: it must not pass then as if nobody needed it.
+    whole = len(answer()).to_bytes(2, "big") + answer()
+    bench.take(packet(RESOLVER, POD, 6, tcp(53, 4000, b"", 19, 0x12)))
+    for _ in range(2):
+        bench.take(packet(RESOLVER, POD, 6, tcp(53, 4000, whole, 20)))
+    assert [(segment.data, segment.header[13]) for segment in bench.sent] == [(b"", 0x12), (b"", 0x14)]
+    assert bench.counted() == {"late": 2, "passed": 1, "reset": 1}
 
 
 def test_a_stream_is_passed_on_up_to_the_segment_that_completes_a_needed_answer() -> None:
