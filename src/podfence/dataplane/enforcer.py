@@ -54,11 +54,6 @@ class Enforcer:
         """Tell whether so many states in a row were not taken that people should know."""
         return self.figures.failures_in_a_row >= FAILURES_UNTIL_FAILING
 
-    @property
-    def enforced_sets(self) -> frozenset[str]:
-        """Name the sets and maps that are in the table, as far as is known."""
-        return self._table.sets
-
     def adopt(self) -> Listing:
         """Take over what an earlier agent left, and give what that is. Raises ``PodfenceError``.
 

@@ -29,7 +29,6 @@ from podfence.model.verdict import DecidedIn
 
 ESTABLISHED = "established"
 STAMP = "stamp"
-GENERATION_CHAINS = (ESTABLISHED, STAMP)
 
 # The hop limit of what a router has forwarded is below 255: no pod can send its data as neighbour discovery (RFC 4861).
 NEIGHBOURS = 'icmpv6 type { 133, 134, 135, 136, 137 } ip6 hoplimit 255 accept comment "neighbour discovery of one link"'
@@ -91,11 +90,6 @@ def skeleton_chains(settings: Settings) -> dict[str, Chain]:
         "unknown": Chain("packets without a connection, to or from pods that are judged", tuple(_unknown(settings))),
         **dict(logs.chain(_denied(note), name) for name, note in drops.items()),
     }
-
-
-def skeleton_names(settings: Settings) -> frozenset[str]:
-    """Name every chain that is always there."""
-    return frozenset((*skeleton_chains(settings), *GENERATION_CHAINS))
 
 
 def generation_chains(settings: Settings, generation: int) -> dict[str, Chain]:

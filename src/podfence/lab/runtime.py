@@ -85,11 +85,6 @@ class Pods:
         await self._zygote.ask(orders.AddNode(name, tuple(addresses), tuple(pod_cidrs)))
         self._nodes[name] = _Node(tuple(addresses), PodAddresses(pod_cidrs))
 
-    async def remove_node(self, name: str) -> None:
-        """Take a node away; its pods must have been stopped."""
-        await self._zygote.ask(orders.Remove(f"node/{name}"))
-        self._nodes.pop(name, None)
-
     async def prepare_volumes(self, pod: Object) -> list[str]:
         """Make the volumes of a scheduled pod; gives remarks for people. Raises as ``PodVolumes.prepare`` does."""
         return await self.volumes.prepare(self._fields(pod, ()))

@@ -133,12 +133,6 @@ def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
     return StatusError(415, "UnsupportedMediaType", start + ", ".join(accepted))
 
 
-def not_acceptable(accepted: Sequence[str]) -> StatusError:
-    """Say which forms of answer there are."""
-    message = f"only the following media types are accepted: {', '.join(accepted)}"
-    return StatusError(406, "NotAcceptable", message)
-
-
 def expired(message: str) -> StatusError:
     """Say that the history does not reach back so far."""
     return StatusError(410, "Expired", message)
