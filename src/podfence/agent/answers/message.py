@@ -6,16 +6,14 @@ The bytes come from whoever answered, and whatever they are, reading them does n
 from __future__ import annotations
 
 import ipaddress
-
-import dns.flags
-import dns.message
-import dns.name
-import dns.rcode
-import dns.rdataclass
-import dns.rdatatype
+from typing import TYPE_CHECKING
 
 from podfence.dataplane.lookups import Answer
 from podfence.model.net import parse_address
+
+if TYPE_CHECKING:
+    import dns.message
+    import dns.name
 
 _HEADER_BYTES = 12
 _POINTER = 64
@@ -30,7 +28,6 @@ _CLOUDS = frozenset(map(ipaddress.IPv6Address, ("fd00:ec2::254", "fd20:ce::254")
 """Where clouds give out credentials over IPv6; over IPv4 they do so at an address of one link."""
 _UNWRITABLE = frozenset(b'.\\ *"')
 """Octets that may stand in a label and would make its text another name's."""
-_ADDRESSES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 
 
 class UnreadableError(Exception):
@@ -47,6 +44,8 @@ def read_answer(data: bytes, asker: int) -> Answer | None:
         return None
     if len(data) > MOST_BYTES:
         raise UnreadableError(f"it is larger than {MOST_BYTES:,} bytes")
+    import dns.message  # noqa: PLC0415 - 4 MiB that most nodes never need
+
     try:
         message = dns.message.from_wire(data, ignore_trailing=True, one_rr_per_rrset=False)
         return _answer(message, asker)
@@ -66,6 +65,11 @@ def asked_name(data: bytes) -> str:
 
 
 def _answer(message: dns.message.Message, asker: int) -> Answer | None:
+    import dns.flags  # noqa: PLC0415 - as above
+    import dns.rcode  # noqa: PLC0415
+    import dns.rdataclass  # noqa: PLC0415
+    import dns.rdatatype  # noqa: PLC0415
+
     is_answer = bool(message.flags & dns.flags.QR) and message.rcode() == dns.rcode.NOERROR
     if not is_answer or len(message.question) != 1 or message.question[0].rdclass != dns.rdataclass.IN:
         return None
@@ -83,7 +87,7 @@ def _answer(message: dns.message.Message, asker: int) -> Answer | None:
             break
         name, ttl = aliases[name]
         ttl_s = min(ttl_s, ttl)
-    found = [r for r in message.answer if r.name == names[-1] and r.rdtype in _ADDRESSES]
+    found = [r for r in message.answer if r.name == names[-1] and r.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA)]
     found = [rrset for rrset in found if rrset.rdclass == dns.rdataclass.IN]
     texts = [rdata.address for rrset in found for rdata in rrset]
     addresses = tuple(parse_address(text) for text in texts if _is_host(ipaddress.ip_address(text)))
